@@ -1,0 +1,2 @@
+// The public entry of the package.
+export { RoundhouseError } from "./errors.ts";

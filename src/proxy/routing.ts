@@ -1,0 +1,46 @@
+// The seam between the data plane and whoever decides where a request goes. The data plane reads a routing
+// decision and reports what it saw; it never waits for an answer.
+import type { Upstream } from "./upstream.ts";
+
+/** What a routing decision may look at: a view of the exchange, valid only during the call. */
+export interface RoutedRequest {
+  /** As received, for example `GET`. */
+  readonly method: string;
+  /** Origin-form target as received, raw (never decoded): `/a%2Fb?x=1`; or `*`. */
+  readonly target: string;
+  /** Value of the first field with this lower-case name, or undefined. */
+  header(name: string): string | undefined;
+  /** The socket's peer address, for example `127.0.0.1` or `::1`. Never taken from a header. */
+  readonly peerAddress: string;
+  /** True when the peer is in a trusted-proxy network; then X-Forwarded-For may be believed. */
+  readonly peerTrusted: boolean;
+  /** Set by the routing to have `Set-Cookie: <value>` added to the answer (the issued sticky cookie). */
+  setCookie: string | undefined;
+}
+
+/** Decides where requests go. Called on the hot path: no allocation where it can be helped, never async. */
+export interface Routing {
+  /**
+   * The upstream for this request; `tried` holds those that failed it already (empty the first time).
+   * Null: nobody can serve it, and the data plane answers with {@link Routing.unavailable}.
+   */
+  pick(request: RoutedRequest, tried: readonly Upstream[]): Upstream | null;
+  /** The body (JSON) and Retry-After (seconds) of the 503 sent when `pick` gave null. */
+  unavailable(request: RoutedRequest): { readonly body: string; readonly retryAfterS: number };
+}
+
+/** How an upstream failed an exchange or a connection attempt. */
+export type UpstreamFailure =
+  | "refused" // connection refused or unreachable
+  | "connect-timeout"
+  | "reset" // closed or reset before the answer was complete
+  | "response-timeout"
+  | "protocol"; // its answer broke the rules of HTTP/1.1
+
+/** What the data plane tells the control plane. Calls are cheap and must not throw. */
+export interface ProxyObserver {
+  /** An exchange or a connection attempt failed on this upstream. */
+  upstreamFailed(upstream: Upstream, failure: UpstreamFailure): void;
+  /** A request has waited 250 ms for this upstream's first byte: probe it now. Once per exchange. */
+  upstreamSilent(upstream: Upstream): void;
+}
