@@ -1,4 +1,5 @@
 // One server the data plane can forward to: its address, its idle connections, its counters.
+import type { UpstreamLimits } from "./limits.ts";
 
 /** Where an upstream listens. */
 export type UpstreamAddress = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -8,11 +9,19 @@ export interface UpstreamOptions {
   readonly name: string;
   readonly address: UpstreamAddress;
   /**
-   * `trusted`: our own control API on its Unix socket. Only there the data plane adds the header that carries
-   * the peer's address and TLS state; from every client request it strips that header.
+   * `control`: our own control API on its Unix socket. Only there the data plane adds {@link peerHeader} and
+   * {@link peerProtoHeader}, passes the client's Forwarded, X-Forwarded-* and Via as they came, adds none of its
+   * own, and never sends a request twice. Default: `replica`.
    */
   readonly kind?: "replica" | "control";
+  /** Every limit has a safe default. */
+  readonly limits?: Partial<UpstreamLimits>;
 }
+
+/** To control upstreams only: the socket's peer address. Every client field that begins `roundhouse-` is removed. */
+export const peerHeader = "roundhouse-peer";
+/** To control upstreams only: `http` or `https`, by the client's socket. */
+export const peerProtoHeader = "roundhouse-proto";
 
 /** Made by {@link createUpstream}; owned by the balancer, used by the data plane. */
 export interface Upstream {
@@ -23,6 +32,8 @@ export interface Upstream {
   inFlight: number;
   /** Counters since creation, read by the metrics page. */
   readonly stats: UpstreamStats;
+  /** Connections open now, idle ones included. */
+  readonly connections: number;
   /** No new connection is kept; idle ones close now, the others after their exchange. */
   retire(): void;
   /** Retire, and destroy connections in use too (the replica is dead: its exchanges fail over at once). */
