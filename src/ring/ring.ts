@@ -1,5 +1,8 @@
 // The consistent-hash map, and the public entry of the package's `./ring` export.
 // Pure and immutable: no I/O, no clock, no randomness that is not passed in. A change makes a new ring.
+import { assignmentRing, assignmentSlotsMax } from "./assignment.ts";
+import { settledMembers } from "./members.ts";
+import { rendezvousRing, rendezvousSeatMax } from "./rendezvous.ts";
 
 /** The names of the placements that {@link createRing} accepts. */
 export type PlacementName = "rendezvous" | "assignment" | "ketama" | "maglev" | "jump";
@@ -51,6 +54,8 @@ export interface Ring {
   lookup(key: Key): number;
   /** The slot that the key falls into, 0…slots−1. */
   slotOf(key: Key): number;
+  /** The seat that owns a point of the 32-bit hash space (an unsigned integer), whatever the request hash; or 0. */
+  ownerOf(hash: number): number;
   /** Distinct seats in order of preference, the owner first; lazy. */
   candidates(key: Key): IterableIterator<number>;
   /** Seat → fraction of the key space. */
@@ -59,4 +64,50 @@ export interface Ring {
   with(change: RingChange): Ring;
   /** What {@link Ring.with} would move, without changing anything. */
   preview(change: RingChange): Preview;
+}
+
+/** What {@link createRing} makes a ring of. An option that the placement has no use for is refused. */
+export interface RingOptions {
+  /** Default `rendezvous`. */
+  readonly placement?: PlacementName;
+  /** Default: none; an empty ring answers every lookup with 0. */
+  readonly members?: readonly Member[];
+  /**
+   * Table size M, constant for a ring's life: another M moves nearly every key. Defaults: `rendezvous` 262,144;
+   * `assignment` 512; `maglev` 65,537 (must be prime). `ketama` and `jump` have no table.
+   */
+  readonly slots?: number;
+  /** `assignment` only: where a virtual node goes whose slot is taken. Default `linear`. */
+  readonly probing?: "linear" | "quadratic";
+  /** Virtual nodes of a server of weight 1. `assignment`: default 9; `ketama`: default 160. */
+  readonly virtualNodes?: number;
+  /** Replaces the hash of keys, in every placement; any integer from 0 to 2^53 − 1, taken modulo what is needed. */
+  readonly requestHash?: (key: Key) => number;
+  /**
+   * Replaces the hash that places servers; results as for `requestHash`. `assignment` and `ketama`: virtual node j
+   * of a server; `rendezvous`: j is the slot and the higher (spread) value wins; `maglev`: j = 0 gives the offset,
+   * j = 1 the skip; `jump` has none.
+   */
+  readonly virtualNodeHash?: (serverId: number, j: number) => number;
+}
+
+/** An immutable ring. Throws RangeError on an option or a member that does not fit, saying what would. */
+export function createRing(options: RingOptions = {}): Ring {
+  const { members = [], placement = "rendezvous" } = options;
+  switch (placement) {
+    case "rendezvous":
+      return rendezvousRing(options, settledMembers(members, rendezvousSeatMax));
+    case "assignment":
+      checkSlots(options, assignmentSlotsMax);
+      return assignmentRing(options, settledMembers(members, Number.MAX_SAFE_INTEGER));
+    default:
+      throw new RangeError(
+        `There is no placement ${JSON.stringify(placement)}; choose rendezvous or assignment`,
+      );
+  }
+}
+
+function checkSlots({ slots }: RingOptions, slotsMax: number): void {
+  if (slots === undefined || (Number.isInteger(slots) && slots >= 1 && slots <= slotsMax)) return;
+  throw new RangeError(`Cannot make a ring of ${slots} slots: an integer from 1 to ${slotsMax} is needed`);
 }
