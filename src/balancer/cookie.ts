@@ -60,10 +60,14 @@ export function stickyCookie(options: StickyCookieOptions): (request: RoutedRequ
 function cookieAttributes(name: string, options: StickyCookieOptions): string {
   const { path = "/", sameSite = "Lax", secure = false, domain, maxAgeS } = options;
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) throw badCookie("name", name, "letters, digits, - and _");
-  if (!/^\/[\x21-\x3a\x3c-\x7e]*$/.test(path)) throw badCookie("path", path, "a path that begins with / and has no ;");
-  if (domain !== undefined && !/^[A-Za-z0-9.-]+$/.test(domain)) throw badCookie("domain", domain, "a domain name");
-  if (maxAgeS !== undefined && !Number.isSafeInteger(maxAgeS)) throw badCookie("maxAgeS", maxAgeS, "whole seconds");
-  if (sameSite === "None" && !secure) throw badCookie("sameSite", sameSite, "Strict or Lax, or secure: true with None");
+  if (!/^\/[\x21-\x3a\x3c-\x7e]*$/.test(path))
+    throw badCookie("path", path, "a path that begins with / and has no ;");
+  if (domain !== undefined && !/^[A-Za-z0-9.-]+$/.test(domain))
+    throw badCookie("domain", domain, "a domain name");
+  if (maxAgeS !== undefined && !Number.isSafeInteger(maxAgeS))
+    throw badCookie("maxAgeS", maxAgeS, "whole seconds");
+  if (sameSite === "None" && !secure)
+    throw badCookie("sameSite", sameSite, "Strict or Lax, or secure: true with None");
   return [
     `; Path=${path}; HttpOnly; SameSite=${sameSite}`,
     secure ? "; Secure" : "",

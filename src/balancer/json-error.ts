@@ -2,6 +2,7 @@
 
 /** White space, then one token: a bracket, a comma, a colon, a string, a number or a word. */
 const tokens =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: RFC 8259 §7 forbids them in strings
   /[ \t\n\r]*(?:([{}[\],:])|("(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null))/y;
 
 /** What may come next. */

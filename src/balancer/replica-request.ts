@@ -53,7 +53,7 @@ function decodeBody(contentType: string | undefined, body: Buffer | undefined): 
   }
 }
 
-function decoder(charset: string): TextDecoder {
+function decoder(charset: string): InstanceType<typeof TextDecoder> {
   try {
     return new TextDecoder(charset, { fatal: true });
   } catch {
@@ -96,7 +96,8 @@ function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     const offset = jsonErrorOffset(text) ?? text.length;
-    const near = offset < text.length ? `near ${JSON.stringify(text.slice(offset, offset + 20))}` : "at its end";
+    const near =
+      offset < text.length ? `near ${JSON.stringify(text.slice(offset, offset + 20))}` : "at its end";
     throw refuse(`The body is not valid JSON: position ${offset}, ${near}`);
   }
 }

@@ -20,11 +20,11 @@ export function createRouting(parts: RouteParts): Routing {
   return {
     pick: (request, tried) => {
       if (control !== null && isReserved(request.target)) return tried.length === 0 ? control : null;
-      const { ring, upstreamsBySeat } = snapshot();
+      const now = snapshot();
       const key = keyOf(request);
-      const owner = upstreamsBySeat[ring.lookup(key)];
+      const owner = now.upstreamsBySeat[now.ring.lookup(key)];
       if (owner !== undefined && tried.length === 0) return owner;
-      return nextCandidate(snapshot(), key, tried);
+      return nextCandidate(now, key, tried);
     },
     unavailable: (request) => {
       const controlFailed = control !== null && isReserved(request.target);

@@ -84,7 +84,8 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 function namedSource(text: string, kind: string, name: string): KeySource {
   if (kind === "query") {
-    if (name === "" || /[&=#\s]/.test(name)) throw badKey(text, "needs a parameter's name, for example query:user");
+    if (name === "" || /[&=#\s]/.test(name))
+      throw badKey(text, "needs a parameter's name, for example query:user");
     return (request) => queryValue(request.target, name);
   }
   if (kind !== "header" && kind !== "cookie") throw badKey(text, "is not known");
@@ -135,7 +136,9 @@ function guarded(source: KeyFunction, onError: (error: unknown) => void): KeySou
       if (typeof key === "number" && Number.isFinite(key)) {
         return Number.isSafeInteger(key) && key >= 0 ? key : String(key);
       }
-      onError(new TypeError(`it returned ${describe(key)}; a string, a finite number or undefined is needed`));
+      onError(
+        new TypeError(`it returned ${describe(key)}; a string, a finite number or undefined is needed`),
+      );
     } catch (error) {
       onError(error);
     }

@@ -27,6 +27,8 @@ export interface RoutingTable {
   inFlightOf(name: string): number;
   /** Changes of the ring since the start. */
   readonly changes: number;
+  /** Seat → fraction of the key space. Counted once per ring, when first asked for. */
+  shares(): ReadonlyMap<number, number>;
   /** Slots that changed owner at the last change. Computed when first asked for, since it costs as much as a change. */
   slotsMoved(): number;
 }
@@ -36,7 +38,7 @@ export interface RoutingTableParts {
   readonly ring: Ring;
   /** What is in the ring; called when a change is complete. */
   readonly serving: () => readonly Replica[];
-  readonly createUpstream: (replica: Replica) => Upstream;
+  readonly createUpstream: (name: string, address: NonNullable<Replica["address"]>) => Upstream;
   /** An upstream was made for a replica, or left it; for the counters. */
   readonly joined: (upstream: Upstream) => void;
   readonly left: (upstream: Upstream) => void;
@@ -51,6 +53,7 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   let last: { readonly before: Ring; readonly change: RingChange } | null = null;
   let moved = 0;
   let changes = 0;
+  let shares: { readonly of: Ring; readonly bySeat: ReadonlyMap<number, number> } | null = null;
   /** By replica name. An upstream is in exactly one of these, and in none once its replica is dead. */
   const live = new Map<string, Upstream>();
   const leaving = new Map<string, Set<Upstream>>();
@@ -58,27 +61,26 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   let farewells: (() => void)[] = [];
 
   function follow(replica: Replica): void {
-    if (replica.state === "healthy") return welcome(replica);
-    const upstream = live.get(replica.name);
-    if (upstream !== undefined) {
-      live.delete(replica.name);
-      remember(replica.name, upstream);
-      farewells.push(() => upstream.retire());
-      parts.left(upstream);
-    }
+    if (replica.state === "healthy") welcome(replica);
+    else takeOut(replica.name);
     if (replica.state === "dead") forget(replica.name);
   }
 
   function welcome(replica: Replica): void {
     if (live.has(replica.name) || replica.address === null) return;
-    const upstream = parts.createUpstream(replica);
+    const upstream = parts.createUpstream(replica.name, replica.address);
     live.set(replica.name, upstream);
     parts.joined(upstream);
   }
 
-  function remember(name: string, upstream: Upstream): void {
+  function takeOut(name: string): void {
+    const upstream = live.get(name);
+    if (upstream === undefined) return;
+    live.delete(name);
     const others = [...(leaving.get(name) ?? [])].filter(({ inFlight }) => inFlight > 0);
     leaving.set(name, new Set([...others, upstream]));
+    farewells.push(() => upstream.retire());
+    parts.left(upstream);
   }
 
   function forget(name: string): void {
@@ -127,6 +129,10 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
       let inFlight = live.get(name)?.inFlight ?? 0;
       for (const upstream of leaving.get(name) ?? []) inFlight += upstream.inFlight;
       return inFlight;
+    },
+    shares: () => {
+      if (shares?.of !== current.ring) shares = { of: current.ring, bySeat: current.ring.shares() };
+      return shares.bySeat;
     },
     slotsMoved: () => {
       if (last !== null) moved = Math.round(last.before.preview(last.change).moved * last.before.slots);
