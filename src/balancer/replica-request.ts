@@ -69,7 +69,7 @@ function looksLikeForm(contentType: string | undefined, text: string): boolean {
   if (/^[[{"]/.test(text)) return false;
   const type = contentType?.split(";")[0]?.trim().toLowerCase();
   if (type === "application/x-www-form-urlencoded") return true;
-  return !(type ?? "").includes("json") && /^[\w.-]+(\[\])?=/.test(text);
+  return !type?.includes("json") && /^(server_id|n|hostnames(\[\])?)=/.test(text);
 }
 
 /** `server_id=a&server_id=b`, or the JSON's fields as form fields: `n=2&hostnames=a`. */
