@@ -1,5 +1,6 @@
 // The admin listener: /metrics, /healthz, /readyz, and what others hang onto it. Not the control API of the front
 // port, and nothing here changes a replica.
+import { isIP } from "node:net";
 import fastify, { type FastifyInstance } from "fastify";
 import { RoundhouseError } from "../errors.ts";
 import { hostIsOurs } from "./host-check.ts";
@@ -10,8 +11,6 @@ export interface AdminOptions {
   readonly host?: string;
   /** Port; 0 takes any free one. Default 5010. */
   readonly port?: number;
-  /** Names besides `localhost` and addresses under which the listener may be called. Default: its own host. */
-  readonly names?: readonly string[];
   readonly metrics: MetricsPage;
   /** True when at least one replica can serve and we are not shutting down. */
   readonly ready: () => boolean;
@@ -36,7 +35,7 @@ export async function createAdmin(options: AdminOptions): Promise<Admin> {
     requestTimeout: 10_000,
   });
   speakInOneShape(app);
-  refuseForeignHosts(app, [host, ...(options.names ?? [])]);
+  if (isLoopbackHost(host)) refuseForeignHosts(app, host);
   app.get("/healthz", async () => ({ status: "ok" }));
   app.get("/readyz", async (_request, reply) => {
     const ready = options.ready();
@@ -67,11 +66,16 @@ function failure(message: string) {
   return { message: `<Error> ${message}`, status: "failure" };
 }
 
-function refuseForeignHosts(app: FastifyInstance, names: readonly string[]): void {
+function isLoopbackHost(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+/** Whoever listens on another address has opened the page to others, under whatever names they know. */
+function refuseForeignHosts(app: FastifyInstance, host: string): void {
   app.addHook("onRequest", async (request, reply) => {
-    if (hostIsOurs(request.headers.host, names)) return;
-    const seen = JSON.stringify(request.headers.host ?? null);
-    const message = `The admin listener is not called ${seen}; use its address, localhost, or a name in adminNames`;
+    if (hostIsOurs(request.headers.host, [host])) return;
+    const seen = JSON.stringify(request.headers.host ?? "");
+    const message = `The Host ${seen} is not a name of the admin listener; call it as localhost or by its address`;
     return reply.code(403).send(failure(message));
   });
 }

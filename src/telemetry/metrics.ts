@@ -12,10 +12,14 @@ export interface MetricsReading {
   /** Downstream connections open now, and accepted since the start. */
   readonly connections: number;
   readonly connectionsTotal: number;
+  /** Connections turned away because of a connection limit. */
+  readonly connectionsRefused: number;
   /** Replicas by state; every state is present, with 0 where there is none. */
   readonly replicasByState: ReadonlyMap<string, number>;
   /** How many replicas there should be. */
   readonly replicasDesired: number;
+  /** Warm spares, starting or healthy. */
+  readonly spares: number;
   readonly respawns: number;
   readonly heartbeatFailures: number;
   /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
@@ -156,6 +160,13 @@ function registerTraffic(registry: Registry, page: Page): void {
   counter(registry, "roundhouse_connections_total", "Client connections accepted.", [], () => [
     [{}, page.reading.connectionsTotal],
   ]);
+  counter(
+    registry,
+    "roundhouse_connections_refused_total",
+    "Client connections turned away because of a connection limit.",
+    [],
+    () => [[{}, page.reading.connectionsRefused]],
+  );
 }
 
 function registerFleet(registry: Registry, page: Page): void {
@@ -164,6 +175,9 @@ function registerFleet(registry: Registry, page: Page): void {
   );
   gauge(registry, "roundhouse_replicas_desired", "How many replicas there should be.", [], () => [
     [{}, page.reading.replicasDesired],
+  ]);
+  gauge(registry, "roundhouse_spares", "Warm spares, starting or healthy.", [], () => [
+    [{}, page.reading.spares],
   ]);
   counter(
     registry,
