@@ -30,8 +30,8 @@ interface Server {
   /** Crashes by itself then. */
   readonly crashesAtMs: number;
   /** Answers nothing between these. */
-  readonly hangsFromMs: number;
-  readonly hangsUntilMs: number;
+  hangsFromMs: number;
+  hangsUntilMs: number;
   /** Exits this long after SIGTERM; Infinity: ignores it. */
   readonly obeysAfterMs: number;
   exitsAtMs: number;
@@ -183,7 +183,10 @@ function createWorld(seed: number, warm: number, wildness: number) {
 
   function step(): void {
     nowMs += stepMs;
-    while (nextDeadlineMs(state) <= nowMs) feed({ type: "tick" });
+    for (let ticks = 0; nextDeadlineMs(state) <= nowMs; ticks += 1) {
+      assert.ok(ticks < 100, "a deadline that has passed is dealt with");
+      feed({ type: "tick" });
+    }
     for (const server of [...servers.values()]) live(server);
     for (const life of state.lives.values()) {
       if (life.state === "draining" && life.asked === "nothing" && chance() < 0.1) {
@@ -191,6 +194,21 @@ function createWorld(seed: number, warm: number, wildness: number) {
       }
     }
     if (wild && adding === 0 && chance() < 0.02) change();
+    if (wild && chance() < 0.005 * wildness) stall();
+    if (wild && chance() < 0.005 * wildness) grow();
+  }
+
+  /** The whole machine stands still: nobody answers for some seconds. */
+  function stall(): void {
+    for (const server of servers.values()) {
+      server.hangsFromMs = nowMs;
+      server.hangsUntilMs = nowMs + chance() * 5_000;
+    }
+  }
+
+  function grow(): void {
+    const [life] = servingOf(state);
+    if (life !== undefined) feed({ type: "outgrown", run: life.run, reason: "uses too much memory" });
   }
 
   function live(server: Server): void {
