@@ -5,7 +5,8 @@
 import { checkedNodeHash, checkedRequestHash, stringHash } from "./hash.ts";
 import { changedMembers, type FullMember } from "./members.ts";
 import type { Key, Ring, RingOptions } from "./ring.ts";
-import { clockwise, tablePreview, tableShares } from "./slot-table.ts";
+import { clockwise, compareTables, tableShares } from "./slot-table.ts";
+import { inOneStep } from "./steps.ts";
 
 /** M of the course scheme. */
 export const assignmentSlots = 512;
@@ -38,11 +39,9 @@ export function assignmentRing(options: RingOptions, members: readonly FullMembe
     candidates: (key) => clockwise(owners, slotOf(key), members),
     shares: () => tableShares(owners, members, keysAt),
     with: (change) => assignmentRing(options, changedMembers(members, change, Number.MAX_SAFE_INTEGER)),
-    preview(change) {
-      const next = changedMembers(members, change, Number.MAX_SAFE_INTEGER);
-      const after = nearestTaken(placeAll(options, slots, next));
-      return tablePreview(owners, after, tableShares(after, next, keysAt), keysAt);
-    },
+    withInSteps: (change) => inOneStep(() => ring.with(change)),
+    compare: (after) => compareTables(ring, after, keysAt),
+    preview: (change) => ring.compare(ring.with(change)),
   };
   return ring;
 }

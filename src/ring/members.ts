@@ -4,6 +4,9 @@ import type { Member, RingChange } from "./ring.ts";
 /** A member with every field filled in. */
 export type FullMember = Required<Member>;
 
+/** The most members that a ring takes. */
+export const membersMax = 0xffff;
+
 /** Members by ascending seat, checked; `seatMax` is the largest seat that the placement can hold. */
 export function settledMembers(members: readonly Member[], seatMax: number): readonly FullMember[] {
   return changedMembers([], { add: members }, seatMax);
@@ -19,6 +22,9 @@ export function changedMembers(
   for (const seat of change.remove ?? []) remove(bySeat, seat);
   for (const member of change.add ?? []) add(bySeat, member, seatMax);
   for (const [seat, weight] of change.weights ?? []) reweigh(bySeat, seat, weight);
+  if (bySeat.size > membersMax) {
+    throw new RangeError(`Cannot place ${bySeat.size} members: a ring takes ${membersMax} at most`);
+  }
   return [...bySeat.values()].sort((a, b) => a.seat - b.seat);
 }
 

@@ -4,10 +4,12 @@
 // The winning scores are kept beside the owners. A join therefore compares one new score with one kept score per
 // slot, and a leave scores again only the leaver's own slots: both touch no slot of anyone else, and both give
 // the very table that a build from nothing gives. This file does not check members; members.ts does.
-import { checkedNodeHash, checkedRequestHash, keyHash, numberHash, pairHash, seatLane } from "./hash.ts";
+import { checkedNodeHash, numberHash, pairHash, seatLane } from "./hash.ts";
+import { minusLog } from "./logarithm.ts";
 import { changedMembers, equalWeights, type FullMember } from "./members.ts";
-import type { Key, Ring, RingChange, RingOptions } from "./ring.ts";
-import { tablePreview, tableShares } from "./slot-table.ts";
+import type { Ring, RingChange, RingOptions } from "./ring.ts";
+import { compareTables, slotter, tableShares } from "./slot-table.ts";
+import { finished } from "./steps.ts";
 
 /** Default table size: at 100 equal servers the largest share is about 5 % above the average. */
 export const rendezvousSlots = 262_144;
@@ -25,111 +27,133 @@ interface Table {
 /** A rendezvous ring; `members` are checked already. */
 export function rendezvousRing(options: RingOptions, members: readonly FullMember[]): Ring {
   const slots = options.slots ?? rendezvousSlots;
-  const empty: Table = { owners: new Uint16Array(slots), scores: new Float64Array(slots).fill(-1) };
-  const all = contest(options, members);
-  return ringOf(options, all, retabled(empty, [], all));
+  const nobody: Table = { owners: new Uint16Array(slots), scores: new Float64Array(slots).fill(-1) };
+  const contenders = contest(options, members);
+  return ringOf(options, contenders, finished(retabling(nobody, [], contenders)));
 }
 
 function ringOf(options: RingOptions, contenders: Contest, table: Table): Ring {
   const { members } = contenders;
   const { owners } = table;
   const slots = owners.length;
-  const mask = (slots & (slots - 1)) === 0 ? slots - 1 : 0;
-  const userHash = checkedRequestHash(options.requestHash);
+  const slotOf = slotter(options, slots);
 
-  function slotOf(key: Key): number {
-    if (userHash !== undefined) return userHash(key) % slots;
-    const hash = keyHash(key);
-    return mask !== 0 ? hash & mask : hash % slots;
-  }
-  function after(change: RingChange) {
+  function* withInSteps(change: RingChange): Generator<undefined, Ring> {
     const next = contest(options, changedMembers(members, change, rendezvousSeatMax));
-    return { next, table: retabled(table, members, next) };
+    return ringOf(options, next, yield* retabling(table, members, next));
   }
-  return {
+  const ring: Ring = {
     placement: "rendezvous",
     slots,
     members,
     lookup: (key) => owners[slotOf(key)] as number,
     slotOf,
     ownerOf: (hash) => owners[hash % slots] as number,
-    candidates: (key) => inOrderOfScore(contenders, table, slotOf(key)),
+    candidates: (key) => inOrderOfScore(contenders, owners, slotOf(key)),
     shares: () => tableShares(owners, members),
-    with(change) {
-      const { next, table } = after(change);
-      return ringOf(options, next, table);
-    },
-    preview(change) {
-      const { next, table } = after(change);
-      return tablePreview(owners, table.owners, tableShares(table.owners, next.members));
-    },
+    with: (change) => finished(withInSteps(change)),
+    withInSteps,
+    compare: (after) => compareTables(ring, after),
+    preview: (change) => compareTables(ring, ring.with(change)),
   };
+  return ring;
 }
 
-/** What decides who gets a slot: the members, and how a member scores at a slot. */
+/** What decides who gets a slot: the members, and how a member scores at a slot. Arrays are by member index. */
 interface Contest {
   readonly members: readonly FullMember[];
   /** True when no logarithm is needed: the higher score wins as it is. */
   readonly equal: boolean;
-  readonly weightOf: Float64Array;
-  /** The score's upper 32 bits for a slot and a member's index. */
-  high(slot: number, index: number): number;
-  /** The score's lower 21 bits. */
-  low(slot: number, index: number): number;
+  readonly seats: Uint16Array;
+  readonly weights: Float64Array;
+  /** Index by seat; 0 for seats that are not members too, so only to be asked about owners. */
+  readonly indexOf: Uint16Array;
+  /** Per member the lanes of the score's upper 32 and lower 21 bits. */
+  readonly highLanes: Int32Array;
+  readonly lowLanes: Int32Array;
+  readonly userHash: ((seat: number, slot: number) => number) | undefined;
 }
 
 function contest(options: RingOptions, members: readonly FullMember[]): Contest {
-  const equal = equalWeights(members);
-  const weightOf = new Float64Array((members.at(-1)?.seat ?? 0) + 1);
-  for (const { seat, weight } of members) weightOf[seat] = weight;
-  return { members, equal, weightOf, ...scoring(options, members) };
-}
-
-function scoring(
-  { virtualNodeHash }: RingOptions,
-  members: readonly FullMember[],
-): Pick<Contest, "high" | "low"> {
-  const userHash = checkedNodeHash(virtualNodeHash);
-  if (userHash === undefined) {
-    const highLanes = Int32Array.from(members, ({ seat }) => seatLane(seat, 0));
-    const lowLanes = Int32Array.from(members, ({ seat }) => seatLane(seat, 1));
-    return {
-      high: (slot, index) => pairHash(slot, highLanes[index] as number),
-      low: (slot, index) => pairHash(slot, lowLanes[index] as number) >>> 11,
-    };
-  }
-  // A user's hash may be narrow or patterned, so its value is spread over the score's bits, not used as the score.
-  const seats = members.map(({ seat }) => seat);
-  const spread = (slot: number, index: number, lane: number) =>
-    pairHash(numberHash(userHash(seats[index] as number, slot)), lane);
+  const seats = Uint16Array.from(members, ({ seat }) => seat);
+  const indexOf = new Uint16Array(rendezvousSeatMax + 1);
+  members.forEach(({ seat }, index) => {
+    indexOf[seat] = index;
+  });
+  const userHash = checkedNodeHash(options.virtualNodeHash);
+  // With a user's hash all members share a lane, since the hash has told them apart (see `point`).
+  const lanes = (lane: 0 | 1) => Int32Array.from(seats, (seat) => seatLane(userHash ? 0 : seat, lane));
   return {
-    high: (slot, index) => spread(slot, index, 0x2545f491),
-    low: (slot, index) => spread(slot, index, 0x6c62272e) >>> 11,
+    members,
+    equal: equalWeights(members),
+    seats,
+    weights: Float64Array.from(members, ({ weight }) => weight),
+    indexOf,
+    highLanes: lanes(0),
+    lowLanes: lanes(1),
+    userHash,
   };
 }
 
+// What is hashed with a member's lanes: the slot, or else the user's hash of seat and slot. That may be narrow or
+// patterned, so it too is spread over the score's bits and not used as the score itself.
+function point({ userHash, seats }: Contest, slot: number, index: number): number {
+  return userHash === undefined ? slot : numberHash(userHash(seats[index] as number, slot));
+}
+
+function scoreHigh(contest: Contest, slot: number, index: number): number {
+  return pairHash(point(contest, slot, index), contest.highLanes[index] as number);
+}
+
+function fullScore(contest: Contest, slot: number, index: number, high: number): number {
+  return high * lowRange + (pairHash(point(contest, slot, index), contest.lowLanes[index] as number) >>> 11);
+}
+
+/** Scores worked out between two yields: well below a millisecond once compiled, a few before. */
+const scoresPerStep = 65_536;
+
 // The table for the members of `contest`, made from the table for `before`. Whoever left or lost weight gives up
 // slots, which all others contest again; whoever joined or gained weight challenges every owner; nothing else can
-// change hands.
-function retabled(table: Table, before: readonly FullMember[], contest: Contest): Table {
+// change hands. Yields now and then, so that a caller with other things to do can do them.
+function* retabling(
+  table: Table,
+  before: readonly FullMember[],
+  contest: Contest,
+): Generator<undefined, Table> {
   const next = { owners: table.owners.slice(), scores: table.scores.slice() };
   const was = new Map(before.map(({ seat, weight }) => [seat, weight]));
-  const losers = new Uint8Array(rendezvousSeatMax + 1);
-  losers[0] = 1;
-  for (const { seat, weight } of before) if ((contest.weightOf[seat] ?? 0) < weight) losers[seat] = 1;
-  reassign(next, contest, losers);
-  if (before.length === 0) return next;
-  contest.members.forEach(({ seat, weight }, index) => {
-    if (weight > (was.get(seat) ?? 0)) challenge(next, contest, index);
-  });
+  const is = new Map(contest.members.map(({ seat, weight }) => [seat, weight]));
+  const losers = [...was.keys()].filter((seat) => (is.get(seat) ?? 0) < (was.get(seat) ?? 0));
+  const all = [...contest.seats.keys()];
+  const gainers = all.filter(
+    (i) => (contest.weights[i] as number) > (was.get(contest.seats[i] as number) ?? 0),
+  );
+  const fromNothing = before.length === 0;
+
+  const stride = Math.ceil(scoresPerStep / (1 + losers.length + gainers.length));
+  for (let start = 0; start < table.owners.length; start += stride) {
+    const range = { start, end: Math.min(start + stride, table.owners.length) };
+    if (losers.length > 0 || (fromNothing && all.length > 0))
+      reassign(next, contest, fromNothing ? [0] : losers, range);
+    if (!fromNothing) for (const index of gainers) challenge(next, contest, index, range);
+    yield;
+  }
   return next;
 }
 
-// Scores every member at every slot that a loser owns.
-function reassign(table: Table, contest: Contest, losers: Uint8Array): void {
+/** Slots from `start` up to but not including `end`. */
+interface SlotRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+// Scores every member at every slot that one of `seats` owns.
+function reassign(table: Table, contest: Contest, seats: readonly number[], { start, end }: SlotRange): void {
   const { owners } = table;
+  const losers = new Uint8Array(rendezvousSeatMax + 1);
+  for (const seat of seats) losers[seat] = 1;
   const decide = contest.equal ? decideEqual : decideWeighted;
-  for (let slot = 0; slot < owners.length; slot++) {
+  for (let slot = start; slot < end; slot++) {
     if (losers[owners[slot] as number] === 1) decide(table, contest, slot);
   }
 }
@@ -139,20 +163,20 @@ const highRange = 0x1_0000_0000; // 2^32
 const scoreRange = highRange * lowRange; // 2^53
 
 // Most seats lose on their upper 32 bits already; the lower 21 are worked out only for the others.
-function decideEqual({ owners, scores }: Table, { members, high, low }: Contest, slot: number): void {
+function decideEqual({ owners, scores }: Table, contest: Contest, slot: number): void {
   let best = -1;
-  let bestHigh = -1;
-  let owner = 0;
-  for (let index = 0; index < members.length; index++) {
-    const upper = high(slot, index);
-    if (upper < bestHigh) continue;
-    const score = upper * lowRange + low(slot, index);
+  let bestHigh = 0;
+  let winner = -1;
+  for (let index = 0; index < contest.seats.length; index++) {
+    const high = scoreHigh(contest, slot, index);
+    if (high < bestHigh) continue;
+    const score = fullScore(contest, slot, index, high);
     if (score <= best) continue; // of equal scores the lower seat's wins: members are in order of seats
     best = score;
-    bestHigh = upper;
-    owner = (members[index] as FullMember).seat;
+    bestHigh = high;
+    winner = index;
   }
-  owners[slot] = owner;
+  owners[slot] = winner < 0 ? 0 : (contest.seats[winner] as number);
   scores[slot] = best;
 }
 
@@ -161,53 +185,59 @@ function decideEqual({ owners, scores }: Table, { members, high, low }: Contest,
 // wider than any rounding.
 const margin = 1 + 1e-9;
 
-function decideWeighted({ owners, scores }: Table, { members, high, low }: Contest, slot: number): void {
-  let best: Entry = { seat: 0, weight: 0, score: -1, cost: Number.POSITIVE_INFINITY };
-  for (let index = 0; index < members.length; index++) {
-    const { seat, weight } = members[index] as FullMember;
-    const upper = high(slot, index);
-    if (highRange - 1 - upper > best.cost * weight * margin * highRange) continue;
-    const entry = entryOf(seat, weight, upper * lowRange + low(slot, index));
-    if (wins(entry, best)) best = entry;
+function decideWeighted({ owners, scores }: Table, contest: Contest, slot: number): void {
+  const { seats, weights } = contest;
+  let winner = -1;
+  let best = -1;
+  let limit = Number.POSITIVE_INFINITY;
+  for (let index = 0; index < seats.length; index++) {
+    const weight = weights[index] as number;
+    const high = scoreHigh(contest, slot, index);
+    if (highRange - 1 - high > limit * weight) continue;
+    const score = fullScore(contest, slot, index, high);
+    if (winner >= 0 && !beats(contest, index, score, winner, best)) continue;
+    winner = index;
+    best = score;
+    limit = cost(score, weight) * margin * highRange;
   }
-  owners[slot] = best.seat;
-  scores[slot] = best.score;
+  owners[slot] = winner < 0 ? 0 : (seats[winner] as number);
+  scores[slot] = best;
 }
 
-/** A seat's standing at one slot. */
-interface Entry {
-  readonly seat: number;
-  readonly weight: number;
-  readonly score: number;
-  /** −ln(u)/w; the lowest wins. */
-  readonly cost: number;
+/** −ln(u)/w; the lowest wins. */
+function cost(score: number, weight: number): number {
+  return minusLog((score + 1) / scoreRange) / weight;
 }
 
-function entryOf(seat: number, weight: number, score: number): Entry {
-  return { seat, weight, score, cost: -Math.log((score + 1) / scoreRange) / weight };
-}
-
-// Where rounding makes two costs equal, scores decide between equal weights, so that the order among seats of
-// one weight is the order of their scores, with or without logarithms.
-function wins(a: Entry, b: Entry): boolean {
-  if (a.cost !== b.cost) return a.cost < b.cost;
-  if (a.weight !== b.weight) return a.weight < b.weight;
-  return a.score !== b.score ? a.score > b.score : a.seat < b.seat;
+// Between equal weights the scores decide, so that the order is the same with and without logarithms; seats, whose
+// order is that of the indices, break ties.
+function beats(
+  { weights }: Contest,
+  index: number,
+  score: number,
+  rival: number,
+  rivalScore: number,
+): boolean {
+  const weight = weights[index] as number;
+  const rivalWeight = weights[rival] as number;
+  if (weight === rivalWeight) return score !== rivalScore ? score > rivalScore : index < rival;
+  const difference = cost(score, weight) - cost(rivalScore, rivalWeight);
+  return difference !== 0 ? difference < 0 : index < rival;
 }
 
 // Compares one member with the owner of every slot, and seats it where it wins.
-function challenge(table: Table, contest: Contest, index: number): void {
-  if (contest.equal) challengeEqual(table, contest, index);
-  else challengeWeighted(table, contest, index);
+function challenge(table: Table, contest: Contest, index: number, range: SlotRange): void {
+  if (contest.equal) challengeEqual(table, contest, index, range);
+  else challengeWeighted(table, contest, index, range);
 }
 
-function challengeEqual({ owners, scores }: Table, { members, high, low }: Contest, index: number): void {
-  const { seat } = members[index] as FullMember;
-  for (let slot = 0; slot < owners.length; slot++) {
-    const upper = high(slot, index);
+function challengeEqual({ owners, scores }: Table, contest: Contest, index: number, range: SlotRange): void {
+  const seat = contest.seats[index] as number;
+  for (let slot = range.start; slot < range.end; slot++) {
+    const high = scoreHigh(contest, slot, index);
     const kept = scores[slot] as number;
-    if ((upper + 1) * lowRange <= kept) continue;
-    const score = upper * lowRange + low(slot, index);
+    if ((high + 1) * lowRange <= kept) continue;
+    const score = fullScore(contest, slot, index, high);
     if (score < kept || (score === kept && seat >= (owners[slot] as number))) continue;
     owners[slot] = seat;
     scores[slot] = score;
@@ -215,22 +245,23 @@ function challengeEqual({ owners, scores }: Table, { members, high, low }: Conte
 }
 
 // The owner's cost is at most (1 − u)/(u·w), so here too a comparison without divisions spares the logarithms.
-function challengeWeighted({ owners, scores }: Table, contest: Contest, index: number): void {
-  const { members, weightOf, high, low } = contest;
-  const { seat, weight } = members[index] as FullMember;
-  for (let slot = 0; slot < owners.length; slot++) {
-    const owner = owners[slot] as number;
-    const ownerWeight = weightOf[owner] as number;
-    const kept = (scores[slot] as number) + 1;
-    const upper = high(slot, index);
-    if (
-      (highRange - 1 - upper) * lowRange * kept * ownerWeight >
-      (scoreRange - kept) * weight * margin * scoreRange
-    )
-      continue;
-    if (owner === seat) continue;
-    const score = upper * lowRange + low(slot, index);
-    if (!wins(entryOf(seat, weight, score), entryOf(owner, ownerWeight, kept - 1))) continue;
+function challengeWeighted(
+  { owners, scores }: Table,
+  contest: Contest,
+  index: number,
+  range: SlotRange,
+): void {
+  const { indexOf, weights } = contest;
+  const seat = contest.seats[index] as number;
+  const limit = (weights[index] as number) * margin * highRange;
+  for (let slot = range.start; slot < range.end; slot++) {
+    const owner = indexOf[owners[slot] as number] as number;
+    const kept = scores[slot] as number;
+    const high = scoreHigh(contest, slot, index);
+    const ownersLead = (highRange - 1 - high) * (kept + 1) * (weights[owner] as number);
+    if (ownersLead > (scoreRange - 1 - kept) * limit || owner === index) continue;
+    const score = fullScore(contest, slot, index, high);
+    if (!beats(contest, index, score, owner, kept)) continue;
     owners[slot] = seat;
     scores[slot] = score;
   }
@@ -238,19 +269,18 @@ function challengeWeighted({ owners, scores }: Table, contest: Contest, index: n
 
 // The owner comes from the table; only a caller that wants a second seat pays for scores, and only one that goes
 // beyond a few pays for sorting.
-function* inOrderOfScore(contest: Contest, { owners }: Table, slot: number): IterableIterator<number> {
-  const { members, high, low } = contest;
+function* inOrderOfScore(contest: Contest, owners: Uint16Array, slot: number): IterableIterator<number> {
+  const { members } = contest;
   if (members.length === 0) return;
   yield owners[slot] as number;
-  let entries = members.map(({ seat, weight }, index) =>
-    entryOf(seat, weight, high(slot, index) * lowRange + low(slot, index)),
-  );
-  entries = entries.filter(({ seat }) => seat !== owners[slot]);
-  for (let scans = 0; scans < 3 && entries.length > 0; scans++) {
-    const best = entries.reduce((a, b) => (wins(b, a) ? b : a));
-    entries = entries.filter((entry) => entry !== best);
-    yield best.seat;
+  const scores = members.map((_, index) => fullScore(contest, slot, index, scoreHigh(contest, slot, index)));
+  const order = (a: number, b: number) =>
+    beats(contest, a, scores[a] as number, b, scores[b] as number) ? -1 : 1;
+  let rest = [...members.keys()].filter((index) => members[index]?.seat !== owners[slot]);
+  for (let scans = 0; scans < 3 && rest.length > 0; scans++) {
+    const best = rest.reduce((a, b) => (order(a, b) < 0 ? a : b));
+    rest = rest.filter((index) => index !== best);
+    yield contest.seats[best] as number;
   }
-  entries.sort((a, b) => (wins(a, b) ? -1 : 1));
-  for (const { seat } of entries) yield seat;
+  for (const index of rest.sort(order)) yield contest.seats[index] as number;
 }

@@ -1,8 +1,14 @@
 // The consistent-hash map, and the public entry of the package's `./ring` export.
 // Pure and immutable: no I/O, no clock, no randomness that is not passed in. A change makes a new ring.
-import { assignmentRing, assignmentSlotsMax } from "./assignment.ts";
-import { settledMembers } from "./members.ts";
-import { rendezvousRing, rendezvousSeatMax } from "./rendezvous.ts";
+import { assignmentCapacity, assignmentRing } from "./assignment.ts";
+import { jumpRing } from "./jump.ts";
+import { ketamaRing } from "./ketama.ts";
+import { maglevRing, maglevSeatMax, maglevSlots } from "./maglev.ts";
+import { membersMax, settledMembers } from "./members.ts";
+import { checkOptions, seatMax } from "./options.ts";
+import { rendezvousRing } from "./rendezvous.ts";
+
+export { type BoundedLoad, type BoundedLoadOptions, boundedLoad } from "./bounded-load.ts";
 
 /** The names of the placements that {@link createRing} accepts. */
 export type PlacementName = "rendezvous" | "assignment" | "ketama" | "maglev" | "jump";
@@ -62,6 +68,13 @@ export interface Ring {
   shares(): ReadonlyMap<number, number>;
   /** A new ring with the change made; throws RangeError on a seat that exists, is missing, or does not fit. */
   with(change: RingChange): Ring;
+  /**
+   * {@link Ring.with} in steps of well under a millisecond (a few before the code is compiled): lets an event loop
+   * turn between them, and returns the new ring at the end. Placements that are quick anyway take one step.
+   */
+  withInSteps(change: RingChange): Generator<undefined, Ring>;
+  /** What moves if `after`, a ring of the same placement and size, takes this one's place. */
+  compare(after: Ring): Preview;
   /** What {@link Ring.with} would move, without changing anything. */
   preview(change: RingChange): Preview;
 }
@@ -81,6 +94,11 @@ export interface RingOptions {
   readonly probing?: "linear" | "quadratic";
   /** Virtual nodes of a server of weight 1. `assignment`: default 9; `ketama`: default 160. */
   readonly virtualNodes?: number;
+  /**
+   * `ketama` only: how text becomes bytes. Default `utf8`; `latin1` where each character stands for one byte as
+   * received, which is how proxies read header values.
+   */
+  readonly keyEncoding?: "utf8" | "latin1";
   /** Replaces the hash of keys, in every placement; any integer from 0 to 2^53 − 1, taken modulo what is needed. */
   readonly requestHash?: (key: Key) => number;
   /**
@@ -93,21 +111,34 @@ export interface RingOptions {
 
 /** An immutable ring. Throws RangeError on an option or a member that does not fit, saying what would. */
 export function createRing(options: RingOptions = {}): Ring {
-  const { members = [], placement = "rendezvous" } = options;
+  const placement = checkOptions(options);
+  const members = settledMembers(options.members ?? [], seatMax[placement]);
   switch (placement) {
     case "rendezvous":
-      return rendezvousRing(options, settledMembers(members, rendezvousSeatMax));
+      return rendezvousRing(options, members);
     case "assignment":
-      checkSlots(options, assignmentSlotsMax);
-      return assignmentRing(options, settledMembers(members, Number.MAX_SAFE_INTEGER));
-    default:
-      throw new RangeError(
-        `There is no placement ${JSON.stringify(placement)}; choose rendezvous or assignment`,
-      );
+      return assignmentRing(options, members);
+    case "ketama":
+      return ketamaRing(options, members);
+    case "maglev":
+      return maglevRing(options, members);
+    case "jump":
+      return jumpRing(options, members);
   }
 }
 
-function checkSlots({ slots }: RingOptions, slotsMax: number): void {
-  if (slots === undefined || (Number.isInteger(slots) && slots >= 1 && slots <= slotsMax)) return;
-  throw new RangeError(`Cannot make a ring of ${slots} slots: an integer from 1 to ${slotsMax} is needed`);
+/**
+ * {@link createRing} in steps, for a process that serves meanwhile: a rendezvous ring of 100 members takes a tenth
+ * of a second. `for (;;) { const { done, value } = steps.next(); if (done) return value; await turnOfTheLoop(); }`
+ */
+export function createRingInSteps({ members = [], ...options }: RingOptions): Generator<undefined, Ring> {
+  return createRing(options).withInSteps({ add: members });
+}
+
+/** How many members of weight 1 a ring made with these options holds. */
+export function ringCapacity(options: RingOptions = {}): number {
+  const placement = checkOptions(options);
+  if (placement === "assignment") return assignmentCapacity(options);
+  if (placement === "maglev") return Math.min(options.slots ?? maglevSlots, maglevSeatMax);
+  return membersMax;
 }

@@ -1,35 +1,19 @@
 // What placements that end in a table of slots have in common: reading shares off the table, comparing two
 // tables, and walking one clockwise. A cell holds the owner's seat, 0 for nobody.
+import { checkedRequestHash, keyHash } from "./hash.ts";
 import type { FullMember } from "./members.ts";
-import type { Preview } from "./ring.ts";
+import { addMove, type Moves, previewOf } from "./preview.ts";
+import type { Key, Preview, Ring, RingOptions } from "./ring.ts";
 
 /** The owner's seat of each slot, 0 for nobody. 16 bits a cell where seats fit, doubles where any seat may come. */
 export type SlotTable = Uint16Array | Float64Array;
 
-/** Fractions of the key space gathered by old and new owner. */
-export type Moves = Map<number, Map<number, number>>;
-
-/** Notes that `amount` of the key space goes from one seat to another; 0 stands for nobody. */
-export function addMove(moves: Moves, from: number, to: number, amount: number): void {
-  let row = moves.get(from);
-  if (row === undefined) {
-    row = new Map();
-    moves.set(from, row);
-  }
-  row.set(to, (row.get(to) ?? 0) + amount);
-}
-
-/** A preview from gathered amounts, of which `total` make the whole key space. */
-export function previewOf(moves: Moves, total: number, after: ReadonlyMap<number, number>): Preview {
-  let moved = 0;
-  const list: Preview["moves"][number][] = [];
-  for (const [from, row] of [...moves].sort(([a], [b]) => a - b)) {
-    for (const [to, amount] of [...row].sort(([a], [b]) => a - b)) {
-      moved += amount;
-      list.push({ from: from || null, to: to || null, fraction: amount / total });
-    }
-  }
-  return { moved: moved / total, moves: list, after };
+/** How keys find their slot: the hash modulo M, which for a power of two is a mask. */
+export function slotter({ requestHash }: RingOptions, slots: number): (key: Key) => number {
+  const userHash = checkedRequestHash(requestHash);
+  if (userHash !== undefined) return (key) => userHash(key) % slots;
+  if ((slots & (slots - 1)) === 0) return (key) => keyHash(key) & (slots - 1);
+  return (key) => keyHash(key) % slots;
 }
 
 /** Each member's part of the table; with `keysAt`, slot s counts keysAt[s] keys instead of one. */
@@ -38,38 +22,53 @@ export function tableShares(
   members: readonly FullMember[],
   keysAt?: Uint32Array,
 ): ReadonlyMap<number, number> {
-  const counts = new Map(members.map(({ seat }) => [seat, 0]));
-  let total = 0;
-  for (let start = 0; start < table.length; ) {
-    const seat = table[start] as number;
-    let keys = 0;
-    // Runs of one owner are counted without touching the map: cheap where they are long, harmless where not.
-    do keys += keysAt === undefined ? 1 : (keysAt[start] as number);
-    while (++start < table.length && table[start] === seat);
-    total += keys;
-    if (seat !== 0) counts.set(seat, (counts.get(seat) ?? 0) + keys);
-  }
-  for (const [seat, keys] of counts) counts.set(seat, keys / total);
-  return counts;
+  const seatMax = members.at(-1)?.seat ?? 0;
+  // Seats are small as a rule, and then an array counts; a map is for the odd ring with enormous ones.
+  const counts = seatMax <= 0xffff ? countDense(table, seatMax, keysAt) : countSparse(table, keysAt);
+  const total = keysAt === undefined ? table.length : keysAt.reduce((sum, keys) => sum + keys, 0);
+  return new Map(members.map(({ seat }) => [seat, (counts(seat) ?? 0) / total]));
 }
 
-/** The part of the key space whose owner differs between two tables of one size. */
-export function tablePreview(
-  before: SlotTable,
-  after: SlotTable,
-  sharesAfter: ReadonlyMap<number, number>,
-  keysAt?: Uint32Array,
-): Preview {
+type Counts = (seat: number) => number | undefined;
+
+function countDense(table: SlotTable, seatMax: number, keysAt?: Uint32Array): Counts {
+  const counts = new Float64Array(seatMax + 1);
+  for (let slot = 0; slot < table.length; slot++) {
+    const seat = table[slot] as number;
+    counts[seat] = (counts[seat] as number) + (keysAt === undefined ? 1 : (keysAt[slot] as number));
+  }
+  return (seat) => counts[seat];
+}
+
+function countSparse(table: SlotTable, keysAt?: Uint32Array): Counts {
+  const counts = new Map<number, number>();
+  table.forEach((seat, slot) => {
+    counts.set(seat, (counts.get(seat) ?? 0) + (keysAt === undefined ? 1 : (keysAt[slot] as number)));
+  });
+  return (seat) => counts.get(seat);
+}
+
+/** What moves from one table to another of the same size; `keysAt` as in {@link tableShares}. */
+export function compareTables(before: Ring, after: Ring, keysAt?: Uint32Array): Preview {
+  refuseUnlike(before, after);
   const moves: Moves = new Map();
   let total = 0;
-  for (let slot = 0; slot < before.length; slot++) {
+  for (let slot = 0; slot < before.slots; slot++) {
     const keys = keysAt === undefined ? 1 : (keysAt[slot] as number);
     total += keys;
-    if (before[slot] !== after[slot] && keys > 0) {
-      addMove(moves, before[slot] as number, after[slot] as number, keys);
-    }
+    const from = before.ownerOf(slot);
+    const to = after.ownerOf(slot);
+    if (from !== to && keys > 0) addMove(moves, from, to, keys);
   }
-  return previewOf(moves, total, sharesAfter);
+  return previewOf(moves, total, after.shares());
+}
+
+function refuseUnlike(before: Ring, after: Ring): void {
+  if (before.placement === after.placement && before.slots === after.slots) return;
+  throw new RangeError(
+    `Cannot compare ${before.placement} of ${before.slots} slots with ${after.placement} of ${after.slots}: ` +
+      "compare rings of one placement and size",
+  );
 }
 
 /** Distinct seats in the order in which a clockwise walk from `slot` meets them, then any that own no slot. */
