@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type FakeUpstream, fakeUpstream } from "../../test/balancer/fake-upstream.ts";
 import type { Replica, ReplicaState } from "../fleet/fleet.ts";
 import { createRing } from "../ring/ring.ts";
 import { createRoutingTable } from "./routing-table.ts";
-import { type FakeUpstream, fakeUpstream } from "./upstreams.fixture.ts";
 
 /** A table over replicas that the test moves from state to state by hand. */
 function world() {

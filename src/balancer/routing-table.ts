@@ -7,11 +7,14 @@
 //              dies            → out of the ring, then its upstream is destroyed (exchanges fail over at once)
 import type { FleetChange, Replica } from "../fleet/fleet.ts";
 import type { Upstream } from "../proxy/upstream.ts";
+import { type BoundedLoad, boundedLoad } from "../ring/bounded-load.ts";
 import type { Member, Ring, RingChange } from "../ring/ring.ts";
 
 /** What one request sees. Never changed after it was made. */
 export interface RoutingSnapshot {
   readonly ring: Ring;
+  /** Chooses among the seats by load too; null when loads are not bounded. */
+  readonly bounded: BoundedLoad | null;
   /** The upstream on each seat; the index is the seat, undefined where nobody serves. */
   readonly upstreamsBySeat: readonly (Upstream | undefined)[];
   /** The replicas in the ring, in the order in which they joined. */
@@ -36,6 +39,8 @@ export interface RoutingTable {
 export interface RoutingTableParts {
   /** An empty ring of the chosen placement. */
   readonly ring: Ring;
+  /** How many times its fair part of the requests in flight a replica may have; undefined: loads are not bounded. */
+  readonly loadFactor?: number | undefined;
   /** What is in the ring; called when a change is complete. */
   readonly serving: () => readonly Replica[];
   readonly createUpstream: (name: string, address: NonNullable<Replica["address"]>) => Upstream;
@@ -49,7 +54,7 @@ export interface RoutingTableParts {
 }
 
 export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
-  let current: RoutingSnapshot = { ring: parts.ring, upstreamsBySeat: [], replicas: [] };
+  let current: RoutingSnapshot = { ring: parts.ring, bounded: null, upstreamsBySeat: [], replicas: [] };
   let last: { readonly before: Ring; readonly change: RingChange } | null = null;
   let moved = 0;
   let changes = 0;
@@ -93,10 +98,15 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
     const ring = changedRing(replicas);
     const upstreamsBySeat: (Upstream | undefined)[] = [];
     for (const { name, seat } of replicas) upstreamsBySeat[seat] = live.get(name);
-    current = { ring, upstreamsBySeat, replicas };
+    current = { ring, bounded: boundedOver(ring), upstreamsBySeat, replicas };
     const calls = farewells;
     farewells = [];
     for (const call of calls) call();
+  }
+
+  function boundedOver(ring: Ring): BoundedLoad | null {
+    if (parts.loadFactor === undefined || ring.members.length === 0) return null;
+    return ring === current.ring ? current.bounded : boundedLoad(ring, { c: parts.loadFactor });
   }
 
   function changedRing(replicas: readonly Replica[]): Ring {
