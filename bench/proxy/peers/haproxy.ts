@@ -9,6 +9,9 @@ function config(port: number, originPorts: readonly number[]): string {
 global
   nbthread 1
   maxconn 9000
+  # Measured with 16, 32 and 64 KB and with splicing: 32 KB makes large answers a fifth cheaper than the default of
+  # 16 KB and costs small ones nothing; 64 KB makes 64 KB POSTs a third dearer, splicing gains nothing.
+  tune.bufsize 32768
 
 defaults
   mode http
