@@ -16,7 +16,7 @@ export interface Round {
   readonly systemUsPerRequest: number;
   /** Share of one core that the proxy used; below about 0.95 something else was the bottleneck. */
   readonly coreShare: number;
-  /** Answers with an error status, time-outs and socket errors; any of them makes the round a failure. */
+  /** Answers with an error status, time-outs and socket errors; a round with any of them counts in no median. */
   readonly failures: number;
 }
 
@@ -64,7 +64,7 @@ async function runWrk(one: TrafficCase, port: number, seconds: number, core: num
 function failuresOf(result: WrkResult, one: TrafficCase): number {
   const { connectErrors, readErrors, writeErrors, statusErrors, timeouts } = result;
   // wrk takes any 2xx and 3xx for a success; too few bytes per answer show the rest.
-  const tooShort = result.bytes < result.requests * one.answerBytes ? 1 : 0;
+  const tooShort = result.requests === 0 || result.bytes < result.requests * one.answerBytes ? 1 : 0;
   return connectErrors + readErrors + writeErrors + statusErrors + timeouts + tooShort;
 }
 

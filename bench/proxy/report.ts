@@ -57,16 +57,22 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), rule, ...rows.map(line)].join("\n");
 }
 
+/** The rounds without a single failure: only these are compared. */
+function soundRounds(peer: { readonly rounds: readonly Round[] }): Round[] {
+  return peer.rounds.filter((round) => round.failures === 0);
+}
+
 /** Median CPU of the cheaper of nginx and HAProxy, the measure that every other is divided by. */
 function cheaperPeerCpuUs(outcome: TrafficOutcome): number {
   const rivals = outcome.peers.filter((peer) => peer.name === "nginx" || peer.name === "haproxy");
-  return Math.min(...rivals.map((peer) => median(peer.rounds.map((round) => round.cpuUsPerRequest))));
+  return Math.min(...rivals.map((peer) => median(soundRounds(peer).map((round) => round.cpuUsPerRequest))));
 }
 
 function trafficTable(outcome: TrafficOutcome): string {
   const cheaperUs = cheaperPeerCpuUs(outcome);
   const rows = outcome.peers.map(({ name, rounds, peakBytes }) => {
-    const of = (field: keyof Round) => rounds.map((round) => round[field]);
+    const sound = soundRounds({ rounds });
+    const of = (field: keyof Round) => sound.map((round) => round[field]);
     const cpuUs = of("cpuUsPerRequest");
     return [
       name,
@@ -77,7 +83,7 @@ function trafficTable(outcome: TrafficOutcome): string {
       Number.isFinite(cheaperUs) ? (median(cpuUs) / cheaperUs).toFixed(2) : "–",
       `${(median(of("coreShare")) * 100).toFixed(0)} %`,
       mib(peakBytes),
-      String(of("failures").filter((failures) => failures > 0).length),
+      String(rounds.length - sound.length),
     ];
   });
   const head = [

@@ -29,6 +29,7 @@ frontend clients
   http-request del-header X-Forwarded-For
   http-request set-header X-Forwarded-Proto http
   http-request set-header X-Forwarded-Host %[req.hdr(Host)]
+  http-request add-header Via '1.1 haproxy'
   option forwardfor
   unique-id-format %{+X}o%ci%cp%fi%fp%Ts%rt%pid
   http-request set-header X-Request-ID %[unique-id] if !{ req.hdr(X-Request-ID) -m found }

@@ -30,6 +30,7 @@ const server = createServer((request, response) => {
   request.headers["x-forwarded-for"] = request.socket.remoteAddress;
   request.headers["x-forwarded-proto"] = "http";
   request.headers["x-forwarded-host"] = request.headers.host;
+  request.headers.via = "1.1 http-proxy";
   request.headers["x-request-id"] ??= randomUUID();
   proxy.web(request, response, { target: targetOf(request.url) });
 });

@@ -44,6 +44,7 @@ http {
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header X-Forwarded-Host $http_host;
+      proxy_set_header Via "1.1 nginx";
       proxy_set_header X-Request-ID $forwarded_request_id;
       proxy_request_buffering off;
       # 256 KB for each exchange, the bound that Roundhouse keeps, and never a file on disk: the defaults (64 KB,
