@@ -124,7 +124,7 @@ export const differences: readonly DifferenceGroup[] = [
   {
     why: "Max-Forwards and TRACE are rules for intermediaries, which node:http is not.",
     node: "takes 1",
-    ids: ["target-options-max-forwards-0 target-trace-max-forwards-0 target-trace-body"],
+    ids: ["target-options-max-forwards-0 target-trace-max-forwards-0"],
   },
   {
     why: "node:http has no listener for CONNECT here and closes without an answer; we say that we refuse.",

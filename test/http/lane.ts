@@ -4,8 +4,12 @@ import type { Client } from "./client.ts";
 import type { Outcome } from "./judge.ts";
 import { answerOk, methodOf, type OriginScript, startOrigin } from "./origin.ts";
 import { type Stand, type StandOptions, startStand } from "./stand.ts";
+import { valuesOf } from "./strict.ts";
 import { holds } from "./until.ts";
 import type { Expectation, RequestVector } from "./vectors/vector.ts";
+
+/** A run that takes longer hangs. */
+const restMs = 2_000;
 
 export interface Lane {
   readonly stand: Stand;
@@ -36,11 +40,11 @@ async function run(
   const finals = (): number => client.answers(methods).finals.length;
   const rested = await holds(
     () => client.ended() || (!mustEnd(expect) && !fin && finals() >= answersOf(expect)),
-    5_000,
+    restMs,
   );
-  const ended = await endedByItself(client, expect);
+  const ended = await endedByItself(client, expect, methods);
   client.finish();
-  const gone = await holds(() => client.ended() && stand.origin.partial().length === 0, 5_000);
+  const gone = await holds(() => client.ended() && stand.origin.partial().length === 0, restMs);
   const { requests, faults, connections } = stand.origin;
   const outcome: Outcome = {
     requests,
@@ -51,13 +55,21 @@ async function run(
     ended,
     stuck: !rested || !gone,
   };
+  // What hangs must not spoil the next run.
+  for (const { socket } of stand.origin.partial()) socket.destroy();
   client.destroy();
   return outcome;
 }
 
-/** After the last answer a connection that is to close may take a moment; one that is to stay is not waited for. */
-async function endedByItself(client: Client, expect: Expectation): Promise<boolean> {
-  return mayEnd(expect) ? holds(client.ended, mustEnd(expect) ? 5_000 : 20) : client.ended();
+/** Whether the proxy closes by itself; one that says neither in its answer nor by the vector is not waited for. */
+async function endedByItself(
+  client: Client,
+  expect: Expectation,
+  methods: readonly string[],
+): Promise<boolean> {
+  const last = client.answers(methods).finals.at(-1);
+  const says = last !== undefined && valuesOf(last.fields, "connection").includes("close");
+  return says || mustEnd(expect) ? holds(client.ended, restMs) : client.ended();
 }
 
 async function sendInParts(
@@ -66,7 +78,7 @@ async function sendInParts(
   send: string,
   cuts: readonly number[],
 ): Promise<void> {
-  await holds(() => stand.peerOf(client) !== undefined, 5_000);
+  await holds(() => stand.peerOf(client) !== undefined, restMs);
   const peer = stand.peerOf(client);
   let from = 0;
   for (const to of [...cuts, send.length]) {
@@ -80,7 +92,6 @@ async function sendInParts(
 }
 
 const mustEnd = (expect: Expectation): boolean => endings(expect).every(Boolean);
-const mayEnd = (expect: Expectation): boolean => endings(expect).some(Boolean);
 function endings(expect: Expectation): boolean[] {
   if (expect.kind === "oneOf") return expect.choices.flatMap(endings);
   return [expect.kind === "forwarded" ? expect.closes : expect.kind !== "answered"];
@@ -90,7 +101,7 @@ function endings(expect: Expectation): boolean[] {
 function answersOf(expect: Expectation): number {
   if (expect.kind === "oneOf") return Math.max(...expect.choices.map(answersOf));
   if (expect.kind === "forwarded") return expect.requests.length;
-  return expect.kind === "refused" ? expect.after.length + 1 : 1;
+  return "after" in expect ? expect.after.length + 1 : 1;
 }
 
 function methodsOf(expect: Expectation): string[] {

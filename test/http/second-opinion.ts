@@ -80,6 +80,7 @@ export function agrees(expect: Expectation, opinion: Opinion): boolean {
     case "refused":
       return takes(expect.after, opinion) && opinion.refused;
     case "cut":
+      return takes(expect.after, opinion);
     case "closed":
       return opinion.taken.length === 0;
     case "answered":

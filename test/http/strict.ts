@@ -75,8 +75,17 @@ export function parseRequest(bytes: string, at = 0): Parsed {
   return bodyAt(bytes, head, framing.kind ?? "none", framing.length);
 }
 
-/** The answer that begins at `at`, to a request with this method; `ended` when no byte will follow. */
-export function parseAnswer(bytes: string, at: number, method: string, ended: boolean): Parsed {
+/**
+ * The answer that begins at `at`, to a request with this method; `ended` when no byte will follow. `wider`: as an
+ * upstream may send it, who may name a length where none belongs (1xx, 204).
+ */
+export function parseAnswer(
+  bytes: string,
+  at: number,
+  method: string,
+  ended: boolean,
+  wider = false,
+): Parsed {
   const head = headAt(bytes, at);
   if (typeof head === "string") return fault(head);
   if (head === null) return incomplete;
@@ -84,7 +93,8 @@ export function parseAnswer(bytes: string, at: number, method: string, ended: bo
   const status = Number(head.start.slice(9, 12));
   const framing = framingOf(head.fields);
   if (framing.why !== undefined) return fault(framing.why);
-  if ((status < 200 || status === 204) && framing.kind !== undefined) return fault(`${status} with a length`);
+  if (!wider && (status < 200 || status === 204) && framing.kind !== undefined)
+    return fault(`${status} with a length`);
   if (status < 200 || status === 204 || status === 304 || method === "HEAD")
     return bodyAt(bytes, head, "none", 0);
   if (framing.kind !== undefined) return bodyAt(bytes, head, framing.kind, framing.length);
@@ -199,12 +209,17 @@ export interface Answers {
 }
 
 /** `methods[i]` is the method of the request that the i-th final answer belongs to; default GET. */
-export function parseAnswers(bytes: string, methods: readonly string[], ended: boolean): Answers {
+export function parseAnswers(
+  bytes: string,
+  methods: readonly string[],
+  ended: boolean,
+  wider = false,
+): Answers {
   const finals: Message[] = [];
   const interims: Message[] = [];
   let at = 0;
   while (at < bytes.length) {
-    const parsed = parseAnswer(bytes, at, methods[finals.length] ?? "GET", ended);
+    const parsed = parseAnswer(bytes, at, methods[finals.length] ?? "GET", ended, wider);
     if (parsed.kind === "fault") return { finals, interims, rest: bytes.slice(at), fault: parsed.why };
     if (parsed.kind === "incomplete") break;
     (statusOf(parsed.message) < 200 ? interims : finals).push(parsed.message);

@@ -1,6 +1,7 @@
 // Whole exchanges: bodies on all methods, pipelines and Expect (RFC 9112 §6 and §9, RFC 9110 §9 and §10.1.1).
 import {
   chunkedPost,
+  cutAfter,
   forwarded,
   forwardedThenClosed,
   get,
@@ -161,6 +162,22 @@ const pipelines: readonly RequestVector[] = [
     "nor behind the body of one",
     `${post("Connection: close", "Content-Length: 5")}hello${smuggled}`,
     forwardedThenClosed(seenPost("hello", "length")),
+  ),
+  vector(
+    "pipeline-fin-short-body",
+    "9112 §8 MUST",
+    "the second of two never gets its body: the first is answered, the second ends",
+    `${get()}${post("Content-Length: 10")}hello`,
+    cutAfter([seenGet()], 400),
+    "fin",
+  ),
+  vector(
+    "pipeline-fin-short-chunk",
+    "9112 §8 MUST",
+    "the same within a chunk",
+    `${get()}${chunkedPost("5\r\nhel")}`,
+    cutAfter([seenGet()], 400),
+    "fin",
   ),
   vector(
     "pipeline-fin",

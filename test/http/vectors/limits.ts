@@ -26,14 +26,14 @@ const upgrades: readonly RequestVector[] = [
     "9110 §7.8 MUST",
     "a websocket request goes on; the upstream answers 200",
     get("Connection: Upgrade", "Upgrade: websocket", key),
-    forwarded(seenGet("upgrade: websocket", seenKey)),
+    forwarded(seenGet(seenKey, "upgrade: websocket")),
   ),
   vector(
     "upgrade-websocket-case",
     "9110 §7.8 MUST",
     "in any case, beside keep-alive",
     get("Connection: keep-alive, upgrade", "Upgrade: WebSocket", key),
-    forwarded(seenGet("upgrade: websocket", seenKey)),
+    forwarded(seenGet(seenKey, "upgrade: websocket")),
   ),
   vector(
     "upgrade-h2c",
@@ -54,14 +54,14 @@ const upgrades: readonly RequestVector[] = [
     "9110 §7.8 ours",
     "of two tokens only websocket goes on, or none",
     get("Connection: Upgrade", "Upgrade: h2c, websocket", key),
-    oneOf(forwarded(seenGet("upgrade: websocket", seenKey)), forwarded(seenGet(seenKey))),
+    oneOf(forwarded(seenGet(seenKey, "upgrade: websocket")), forwarded(seenGet(seenKey))),
   ),
   vector(
     "upgrade-two-fields",
     "9110 §7.8 ours",
     "in two fields",
     get("Connection: Upgrade", "Upgrade: h2c", "Upgrade: websocket", key),
-    oneOf(forwarded(seenGet("upgrade: websocket", seenKey)), forwarded(seenGet(seenKey))),
+    oneOf(forwarded(seenGet(seenKey, "upgrade: websocket")), forwarded(seenGet(seenKey))),
   ),
   vector(
     "upgrade-tls",
@@ -104,8 +104,8 @@ const upgrades: readonly RequestVector[] = [
     "bytes behind a refused upgrade are the next request",
     get("Connection: Upgrade", "Upgrade: websocket", key) + get(),
     oneOf(
-      forwarded(seenGet("upgrade: websocket", seenKey), seenGet()),
-      forwardedThenClosed(seenGet("upgrade: websocket", seenKey)),
+      forwarded(seenGet(seenKey, "upgrade: websocket"), seenGet()),
+      forwardedThenClosed(seenGet(seenKey, "upgrade: websocket")),
     ),
   ),
 ];

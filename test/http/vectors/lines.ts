@@ -216,7 +216,14 @@ const lineEnds: readonly RequestVector[] = [
     "\r\n".repeat(100_000) + get(),
     refused(400, 431),
   ),
-  vector("eol-only-crlf", "9112 §2.2 ours", "nothing but an empty line, then the end", "\r\n", closed, "fin"),
+  vector(
+    "eol-only-crlf",
+    "9112 §2.2 ours",
+    "nothing but an empty line, then the end",
+    "\r\n",
+    oneOf(closed, refused(400)),
+    "fin",
+  ),
   vector("eol-nothing", "9112 §9.5 ours", "nothing at all, then the end", "", closed, "fin"),
   vector(
     "eol-incomplete-head",

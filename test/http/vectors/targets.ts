@@ -244,10 +244,10 @@ const otherForms: readonly RequestVector[] = [
   ),
   vector(
     "target-trace-body",
-    "9110 §9.3.8 MUST",
-    "TRACE has no content",
+    "9110 §9.3.8 ours",
+    "a client must not send content with TRACE: refused, or framed like any other",
     `${head("TRACE /v HTTP/1.1", "Host: a.example", "Content-Length: 5")}hello`,
-    refused(400, 405, 501),
+    oneOf(refused(400, 405, 501), forwarded(seen("TRACE /v HTTP/1.1", { body: "hello", framing: "length" }))),
   ),
   vector(
     "target-connect",

@@ -23,9 +23,9 @@ export type Expectation =
   /** The `after` requests are answered by the upstream, then one answer of our own with one of these codes, then
    *  the end of the connection. Not a byte of the refused request reaches the upstream. */
   | { readonly kind: "refused"; readonly status: readonly number[]; readonly after: readonly SeenRequest[] }
-  /** Wrong only in its body: a part may have gone on, but the upstream never sees a complete request, and its
+  /** As `refused`, but wrong only in its body: a part may have gone on. The upstream never sees a complete request, and its
    *  connection ends. The client gets one of these codes, or the connection ends without an answer. */
-  | { readonly kind: "cut"; readonly status: readonly number[] }
+  | { readonly kind: "cut"; readonly status: readonly number[]; readonly after: readonly SeenRequest[] }
   /** All of them reach the upstream, in this order, and nothing else does. */
   | { readonly kind: "forwarded"; readonly requests: readonly SeenRequest[]; readonly closes: boolean }
   /** We answer ourselves with one of these codes; nothing reaches the upstream. The connection may stay. */
@@ -80,7 +80,12 @@ export const refusedAfter = (after: readonly SeenRequest[], ...status: number[])
   status,
   after,
 });
-export const cut = (...status: number[]): Expectation => ({ kind: "cut", status });
+export const cut = (...status: number[]): Expectation => cutAfter([], ...status);
+export const cutAfter = (after: readonly SeenRequest[], ...status: number[]): Expectation => ({
+  kind: "cut",
+  status,
+  after,
+});
 export const answered = (...status: number[]): Expectation => ({ kind: "answered", status });
 export const closed: Expectation = { kind: "closed" };
 export const oneOf = (...choices: Expectation[]): Expectation => ({ kind: "oneOf", choices });
