@@ -80,7 +80,7 @@ const upFlags: readonly Flag[] = [
     "yes",
     "let requests share upstream connections as pipelined writes",
   ),
-  flag("--log-level <level>", "log.level", "text", "trace, debug, info (default), warn, error or silent"),
+  flag("--log-level <level>", "log.level", "text", "debug, info (default), warn, error or silent"),
   flag("--log-format <format>", "log.format", "text", "auto (default), json or pretty"),
 ];
 
