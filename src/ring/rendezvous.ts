@@ -76,7 +76,7 @@ interface Contest {
 
 function contest(options: RingOptions, members: readonly FullMember[]): Contest {
   const seats = Uint16Array.from(members, ({ seat }) => seat);
-  const indexOf = new Uint16Array(rendezvousSeatMax + 1);
+  const indexOf = new Uint16Array((members.at(-1)?.seat ?? 0) + 1);
   members.forEach(({ seat }, index) => {
     indexOf[seat] = index;
   });
@@ -121,24 +121,32 @@ function* retabling(
   contest: Contest,
 ): Generator<undefined, Table> {
   const next = { owners: table.owners.slice(), scores: table.scores.slice() };
-  const was = new Map(before.map(({ seat, weight }) => [seat, weight]));
-  const is = new Map(contest.members.map(({ seat, weight }) => [seat, weight]));
-  const losers = [...was.keys()].filter((seat) => (is.get(seat) ?? 0) < (was.get(seat) ?? 0));
-  const all = [...contest.seats.keys()];
-  const gainers = all.filter(
-    (i) => (contest.weights[i] as number) > (was.get(contest.seats[i] as number) ?? 0),
-  );
-  const fromNothing = before.length === 0;
-
-  const stride = Math.ceil(scoresPerStep / (1 + losers.length + gainers.length));
-  for (let start = 0; start < table.owners.length; start += stride) {
-    const range = { start, end: Math.min(start + stride, table.owners.length) };
-    if (losers.length > 0 || (fromNothing && all.length > 0))
-      reassign(next, contest, fromNothing ? [0] : losers, range);
-    if (!fromNothing) for (const index of gainers) challenge(next, contest, index, range);
+  const { losers, gainers, perSlot } = sides(before, contest);
+  const stride = Math.ceil(scoresPerStep / perSlot);
+  for (let start = 0; start < next.owners.length; start += stride) {
+    const range = { start, end: Math.min(start + stride, next.owners.length) };
+    if (losers !== null) reassign(next, contest, losers, range);
+    for (const index of gainers) challenge(next, contest, index, range);
     yield;
   }
   return next;
+}
+
+// Who gives up slots (a 1 at each such seat, null if nobody does), which members challenge, and about how many
+// scores that takes per slot. From nothing there is no one to challenge: everyone contests the slots of nobody.
+function sides(before: readonly FullMember[], { members }: Contest) {
+  const was = new Map(before.map(({ seat, weight }) => [seat, weight]));
+  const is = new Map(members.map(({ seat, weight }) => [seat, weight]));
+  const seats =
+    before.length === 0 ? [0] : [...was.keys()].filter((seat) => (is.get(seat) ?? 0) < (was.get(seat) ?? 0));
+  const gainers = [...members.keys()].filter((index) => {
+    const member = members[index] as FullMember;
+    return before.length > 0 && member.weight > (was.get(member.seat) ?? 0);
+  });
+  const losers = new Uint8Array(rendezvousSeatMax + 1);
+  for (const seat of seats) losers[seat] = 1;
+  const perSlot = 1 + gainers.length + (before.length === 0 ? members.length : seats.length);
+  return { losers: seats.length > 0 ? losers : null, gainers, perSlot };
 }
 
 /** Slots from `start` up to but not including `end`. */
@@ -147,11 +155,9 @@ interface SlotRange {
   readonly end: number;
 }
 
-// Scores every member at every slot that one of `seats` owns.
-function reassign(table: Table, contest: Contest, seats: readonly number[], { start, end }: SlotRange): void {
+// Scores every member at every slot that a loser owns.
+function reassign(table: Table, contest: Contest, losers: Uint8Array, { start, end }: SlotRange): void {
   const { owners } = table;
-  const losers = new Uint8Array(rendezvousSeatMax + 1);
-  for (const seat of seats) losers[seat] = 1;
   const decide = contest.equal ? decideEqual : decideWeighted;
   for (let slot = start; slot < end; slot++) {
     if (losers[owners[slot] as number] === 1) decide(table, contest, slot);
