@@ -8,7 +8,7 @@ import type { Key, Preview, Ring, RingOptions } from "./ring.ts";
 import { inOneStep } from "./steps.ts";
 
 /** Points of a server of weight 1; nginx's figure. */
-export const ketamaVirtualNodes = 160;
+const ketamaVirtualNodes = 160;
 
 const circle = 0x1_0000_0000;
 const seatMax = Number.MAX_SAFE_INTEGER;
