@@ -14,7 +14,9 @@ export function whoHolds(port: number, replica: number): "ours" | "other" {
   const self = statOf(replica);
   const holder = allPids().find((pid) => holdsSocket(pid, inodes));
   const stat = holder === undefined ? null : statOf(holder);
-  if (holder === undefined || stat === null || self === null || stat.session === replica) return "ours";
+  // It has just ended: whoever answers, it is not the replica.
+  if (self === null) return "other";
+  if (holder === undefined || stat === null || stat.session === replica) return "ours";
   const wasThereBefore = stat.startTicks < self.startTicks;
   return wasThereBefore || environmentOf(holder, runVariable) !== null ? "other" : "ours";
 }
