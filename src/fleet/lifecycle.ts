@@ -167,7 +167,7 @@ function failedStart(draft: Draft, life: Life, reason: string): void {
   const waiting = put(draft, life, {
     ...notLaunched,
     strikes,
-    reason: `could not start: ${reason}`,
+    reason: `failed to start: it ${reason}`,
     trouble: reason,
     retryAtMs: draft.nowMs + pauseMs(strikes, draft.draw()),
   });
@@ -280,7 +280,8 @@ function joinBatch(draft: Draft): void {
   if (batch.kind === "first" ? batch.lives.length > 0 : !lives.every(ready)) return;
   draft.batch = null;
   if (batch.kind === "add") for (const life of lives) join(draft, life, "answers");
-  draft.effects.push({ type: "settled", batch: batch.id, outcome: "healthy", reason: "all are in the ring" });
+  const reason = batch.kind === "add" ? "all are in the ring" : "each is in the ring or has failed once";
+  draft.effects.push({ type: "settled", batch: batch.id, outcome: "healthy", reason });
 }
 
 /**
