@@ -119,14 +119,20 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   const admin = await openAdmin(house, proxy, report, ready, open);
   const settled = startFleet(fleet, log).then(listener.release);
 
-  let hurriedMs = settings.drainMs;
+  let patienceMs = settings.drainMs;
   let closed: Promise<void> | null = null;
+  let hurry = () => {};
   async function shutDown(): Promise<void> {
     closing = true;
     listener.stopAccepting();
     listener.release();
-    await proxy.drain(hurriedMs);
-    await fleet.stop(hurriedMs);
+    await new Promise<void>((resolve) => {
+      // Called again with less patience, the last call is the one that resolves.
+      hurry = () => void proxy.drain(patienceMs).then(resolve);
+      hurry();
+    });
+    hurry = () => void fleet.stop(patienceMs);
+    await fleet.stop(patienceMs);
     for (const close of open.reverse()) await close();
     await log.flush().catch(() => {});
   }
@@ -138,18 +144,12 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     fleet,
     status: () => statusReport(report),
     close: (deadlineMs = settings.drainMs) => {
-      hurriedMs = Math.min(hurriedMs, deadlineMs);
+      patienceMs = closed === null ? deadlineMs : Math.min(patienceMs, deadlineMs);
       if (closed === null) closed = shutDown();
-      else hurry(proxy, fleet, hurriedMs);
+      else hurry();
       return closed;
     },
   };
-}
-
-/** The same calls again, with less patience; the first ones then resolve sooner. */
-function hurry(proxy: DataPlane, fleet: Fleet, deadlineMs: number): void {
-  void proxy.drain(deadlineMs);
-  void fleet.stop(deadlineMs);
 }
 
 function joinFleet(
