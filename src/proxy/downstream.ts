@@ -11,6 +11,7 @@ import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { clock } from "./sweep.ts";
 import type { Tunnel } from "./tunnel.ts";
+import { atTurnEnd, type TurnWriter } from "./turn.ts";
 
 /** Where a client connection is in its life. */
 const phase = {
@@ -25,6 +26,8 @@ const phase = {
 
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
+/** Text that waits for the end of the turn; more is written at once. */
+const textBytesMax = 16 * 1024;
 const lingerMs = 2_000;
 const lingerBytesMax = 1024 * 1024;
 
@@ -33,7 +36,7 @@ export interface DownstreamOwner {
   onDownstreamClosed(downstream: Downstream): void;
 }
 
-export class Downstream implements ClientOutput {
+export class Downstream implements ClientOutput, TurnWriter {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
@@ -55,7 +58,8 @@ export class Downstream implements ClientOutput {
   /** The client will send no more (FIN). */
   private ended = false;
   private outText = "";
-  private corked = false;
+  /** How much of it waits for the end of the turn; the rest may still be dropped. */
+  private flushed = 0;
   /** What waited for the client at the last sweep, and since when it has not changed. */
   private unsentBytes = 0;
   private unsentSinceMs = 0;
@@ -189,31 +193,35 @@ export class Downstream implements ClientOutput {
     this.outText += latin1;
   }
 
+  /** Bytes are written when they come, so that their backpressure is known; text before them goes along. */
   buffer(bytes: Buffer): void {
-    if (!this.corked) {
-      this.corked = true;
-      this.socket.cork();
-    }
+    this.socket.cork();
     if (this.outText !== "") this.socket.write(this.outText, "latin1");
     this.outText = "";
+    this.flushed = 0;
     this.socket.write(bytes);
+    this.socket.uncork();
   }
 
   /** Forgets text that was not flushed yet. */
   dropText(): void {
-    this.outText = "";
+    this.outText = this.outText.slice(0, this.flushed);
   }
 
-  /** Writes what was gathered, in one write. */
+  /** What was gathered is sent at the end of this turn. */
   flush(): void {
-    if (this.outText !== "") {
-      const text = this.outText;
-      this.outText = "";
-      this.socket.write(text, "latin1");
-    }
-    if (!this.corked) return;
-    this.corked = false;
-    this.socket.uncork();
+    if (this.outText === "") return;
+    if (this.outText.length > textBytesMax) this.writeNow();
+    else if (this.flushed === 0) atTurnEnd(this);
+    this.flushed = this.outText.length;
+  }
+
+  writeNow(): void {
+    this.flushed = 0;
+    if (this.outText === "") return;
+    const text = this.outText;
+    this.outText = "";
+    this.socket.write(text, "latin1");
   }
 
   /** So much waits for the client that no more should be read for it. */
@@ -231,6 +239,7 @@ export class Downstream implements ClientOutput {
     countOwnAnswer(this.context.stats, status);
     const close = !keep || !this.mayKeep;
     const headOnly = method === "HEAD";
+    this.writeNow();
     this.socket.write(ownAnswer({ status, body, fields, close, headOnly, date: clock.httpDate }));
     return close;
   }
@@ -268,6 +277,7 @@ export class Downstream implements ClientOutput {
   /** Everything was read and answered: close once it is sent. */
   private closeClean(): void {
     this.phase = phase.closed;
+    this.writeNow();
     this.socket.destroySoon();
   }
 
@@ -279,6 +289,7 @@ export class Downstream implements ClientOutput {
     }
     this.phase = phase.lingering;
     this.sinceMs = performance.now();
+    this.writeNow();
     this.socket.end();
     this.paused = true;
     this.unpause();
@@ -300,6 +311,7 @@ export class Downstream implements ClientOutput {
   /** From now on `tunnel` has the connection; it gets what the client sent too early. */
   startTunnel(tunnel: Tunnel): void {
     this.phase = phase.tunnel;
+    this.writeNow();
     this.tunnel = tunnel;
     const early = this.held;
     this.held = null;

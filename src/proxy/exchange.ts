@@ -2,21 +2,21 @@
 // back and goes to the client, and both connections are free again. Then what can go wrong, and what is done about it.
 //
 // A client connection has one of these and uses it for request after request.
-import { type AnswerHead, parseAnswerHead } from "../http/answer-head.ts";
-import { incomplete, refused } from "../http/fields.ts";
+import type { AnswerHead } from "../http/answer-head.ts";
 import { framing } from "../http/framing.ts";
 import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { AnswerBody } from "./answer-body.ts";
+import { AnswerIntake, intake } from "./answer-intake.ts";
+import { Attempts } from "./attempts.ts";
 import type { Downstream } from "./downstream.ts";
 import { finalFields, forwardedAnswerHead } from "./forwarded-answer.ts";
 import { forwardedRequestHead } from "./forwarded-request.ts";
-import { HeldBytes } from "./held-bytes.ts";
 import { type BodyPiece, RequestBody } from "./request-body.ts";
 import { fieldIn, isIdempotent, rootedTarget } from "./request-view.ts";
 import type { RoutedRequest, UpstreamFailure } from "./routing.ts";
 import { Tunnel } from "./tunnel.ts";
-import { type ConnectionTaker, latencyBucketsS, type PooledUpstream, type Upstream } from "./upstream.ts";
+import type { ConnectionTaker, PooledUpstream } from "./upstream.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** Where an exchange is in its life. */
@@ -31,11 +31,6 @@ const stage = {
 } as const;
 
 const silentAfterMs = 250;
-/** An upstream that sends more interim answers than this for one request is broken. */
-const interimAnswersMax = 32;
-/** A request that was not sent at all may try so many upstreams after its first. */
-const unsentRedispatchesMax = 3;
-const untried: readonly Upstream[] = [];
 
 export class Exchange implements RoutedRequest, ConnectionTaker {
   private readonly downstream: Downstream;
@@ -58,22 +53,10 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   private stage: number = stage.none;
   private upstream: PooledUpstream | null = null;
   private connection: UpstreamConnection | null = null;
-  private tried: Upstream[] | null = null;
-  /** Bytes of it may have reached an upstream that could act on them: this one, or any. */
-  private sent = false;
-  private everSent = false;
-  /** How often it was sent again after it had been sent. */
-  private resends = 0;
-  /** This dispatch uses a connection that had rested; if it dies unheard, that says nothing about the upstream. */
-  private onReused = false;
-  private heard = false;
-  private staleTried = false;
+  private readonly attempts = new Attempts();
 
   // The answer
-  /** What has come of an answer that cannot be forwarded yet, and how many bytes it needs to be complete. */
-  private held: HeldBytes | null = null;
-  private heldNeeds = 0;
-  private interims = 0;
+  private readonly intake = new AnswerIntake();
   private code = 0;
   private readonly answerBody = new AnswerBody();
   private closeAfter = false;
@@ -119,7 +102,9 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   /** Takes a parsed request: the offset after what belongs to it, or −1 when it was refused on the way. */
   begin(bytes: Buffer, head: RequestHead, nowMs: number): number {
     this.takeHead(bytes, head, nowMs);
-    const upstream = this.downstream.context.routing().pick(this, untried) as PooledUpstream | null;
+    const upstream = this.downstream.context
+      .routing()
+      .pick(this, this.attempts.tried) as PooledUpstream | null;
     this.body.start(head.body);
     if (upstream !== null) this.forwarded = this.forwardedHead(head, upstream);
     this.stage = stage.connecting;
@@ -141,10 +126,7 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     this.expectsContinue = head.expectsContinue;
     this.upgrades = head.upgradesToWebSocket && head.body.kind === framing.none;
     head.upgradesToWebSocket = this.upgrades;
-    this.tried = null;
-    this.everSent = false;
-    this.resends = 0;
-    this.staleTried = false;
+    this.attempts.reset();
     this.startedMs = nowMs;
   }
 
@@ -165,15 +147,12 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     const { body, connection, downstream } = this;
     const { limits } = downstream.context;
     body.keep(piece);
-    if (connection === null || !connection.connected) {
-      // Kept until it can be sent; the client waits when that is much.
-      if (connection !== null) writePiece(connection, piece);
-      if (body.pieceBytes > limits.replayBytesMax) downstream.pause();
-      return;
+    if (connection !== null) writePiece(connection, piece);
+    if (body.pieceBytes > limits.replayBytesMax) {
+      if (this.attempts.sent) body.forgetPieces();
+      else downstream.pause(); // kept until it can be sent; the client waits
     }
-    if (body.pieceBytes > limits.replayBytesMax) body.forgetPieces();
-    writePiece(connection, piece);
-    if (connection.socket.writableLength > limits.bufferedBytesMax / 2) downstream.pause();
+    if (connection !== null && connection.unsentBytes > limits.bufferedBytesMax / 2) downstream.pause();
   }
 
   // — It goes to an upstream
@@ -185,11 +164,10 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     this.quietSinceMs = nowMs;
     this.progressed = false;
     this.silenceReported = false;
-    this.sent = false;
-    this.heard = false;
-    this.interims = 0;
+    this.attempts.begin();
+    this.intake.reset();
     this.reusable = false;
-    const connection = this.staleTried
+    const connection = this.attempts.repeating
       ? upstream.takeNew(this)
       : upstream.take(this, !isIdempotent(this.method), nowMs);
     if (connection !== null) this.send(connection);
@@ -203,31 +181,16 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   /** Head and what there is of the body, in one write where they are small. */
   private send(connection: UpstreamConnection): void {
     this.connection = connection;
-    this.onReused = connection.exchanges > 0;
-    const { socket } = connection;
-    const pieces = this.body.pieces;
-    if (connection.connected) this.markSent();
-    if (pieces === null || pieces.length === 0) {
-      socket.write(this.forwarded, "latin1");
-    } else if (pieces.length === 1 && typeof pieces[0] === "string") {
-      socket.write(this.forwarded + pieces[0], "latin1");
-    } else {
-      socket.cork();
-      socket.write(this.forwarded, "latin1");
-      for (const piece of pieces) writePiece(connection, piece);
-      socket.uncork();
-    }
+    this.attempts.onReused = connection.exchanges > 0;
+    connection.text(this.forwarded);
+    for (const piece of this.body.pieces ?? []) writePiece(connection, piece);
   }
 
-  onUpstreamConnected(): void {
+  onUpstreamSent(): void {
+    if (this.attempts.sent) return;
     this.progressed = true;
-    this.markSent();
-  }
-
-  private markSent(): void {
-    this.sent = true;
-    this.everSent = true;
-    this.stage = stage.awaiting;
+    this.attempts.markSent();
+    if (this.stage === stage.connecting) this.stage = stage.awaiting;
     const { body, downstream } = this;
     if (body.done) return;
     if (body.pieceBytes > downstream.context.limits.replayBytesMax) body.forgetPieces();
@@ -243,56 +206,23 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
 
   onUpstreamBytes(bytes: Buffer, length: number): boolean {
     this.progressed = true;
-    this.heard = true;
+    this.attempts.heard = true;
     if (this.stage === stage.answering) this.passBody(bytes, 0, length);
-    else if (this.held === null) this.readHeads(bytes, length);
-    else {
-      this.held.append(bytes, 0, length);
-      if (this.held.length < this.heldNeeds) return true;
-      const held = this.held.bytes();
-      this.held = null;
-      this.readHeads(held, held.length);
-    }
+    else this.readHeads(bytes, length);
     return !this.upstreamPaused;
   }
 
-  /** Interim answers go on at once; a small final answer waits until it is complete. */
+  /** Interim answers go on at once; a small final answer comes here when it is complete. */
   private readHeads(bytes: Buffer, length: number): void {
     const { answerHead, limits } = this.downstream.context;
-    let from = 0;
-    for (;;) {
-      const end =
-        from === length
-          ? incomplete
-          : parseAnswerHead(bytes, from, length, this.method, limits.answerHeadBytesMax, answerHead);
-      if (end === refused) {
-        this.fail("protocol");
-        return;
-      }
-      if (end === incomplete) {
-        this.hold(bytes, from, length, 0);
-        return;
-      }
-      if (answerHead.code >= 200) {
-        this.takeFinal(bytes, from, end, length, answerHead);
-        return;
-      }
-      if (answerHead.code === 101) {
-        this.switchProtocols(bytes, end, length, answerHead);
-        return;
-      }
-      if (++this.interims > interimAnswersMax) {
-        this.fail("protocol");
-        return;
-      }
-      this.passInterim(bytes, answerHead);
-      from = end;
+    let found = this.intake.take(bytes, length, this.method, limits, answerHead);
+    while (found === intake.interim) {
+      this.passInterim(this.intake.bytes, answerHead);
+      found = this.intake.next(this.method, limits, answerHead);
     }
-  }
-
-  private hold(bytes: Buffer, from: number, length: number, needs: number): void {
-    this.heldNeeds = needs;
-    if (from < length) this.held = new HeldBytes(bytes, from, length);
+    if (found === intake.final) this.takeFinal(this.intake, answerHead);
+    else if (found === intake.switching) this.switchProtocols(this.intake, answerHead);
+    else if (found === intake.malformed) this.fail("protocol");
   }
 
   /** Not to HTTP/1.0 clients, and 100 only to one that waits for it (RFC 9110 section 15.2). */
@@ -305,20 +235,15 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     this.downstream.flush();
   }
 
-  private takeFinal(bytes: Buffer, from: number, headEnd: number, length: number, head: AnswerHead): void {
-    const { limits } = this.downstream.context;
-    const needs = head.body.kind === framing.length ? headEnd - from + head.body.length : 0;
-    if (length - from < needs && head.body.length <= limits.heldAnswerBytesMax) {
-      this.hold(bytes, from, length, needs);
-      return;
-    }
-    const early = !this.body.done || (this.connection?.socket.writableLength ?? 0) > 0;
+  private takeFinal(found: AnswerIntake, head: AnswerHead): void {
+    const early = !this.body.done || (this.connection?.unsentBytes ?? 0) > 0;
     const persistent = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     this.reusable = persistent && !early && head.body.kind !== framing.untilClose;
     this.idleMs = head.keepAliveTimeoutS < 0 ? -1 : restMs(head.keepAliveTimeoutS);
     this.code = head.code;
-    this.beginAnswer(bytes, from, head);
-    this.passBody(bytes, headEnd, length);
+    const { bytes, length } = found;
+    this.beginAnswer(bytes, found.from, head);
+    this.passBody(bytes, found.headEnd, length);
   }
 
   private beginAnswer(bytes: Buffer, from: number, head: AnswerHead): void {
@@ -373,12 +298,11 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     const nowMs = performance.now();
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as UpstreamConnection;
-    countAnswer(upstream, this.code, nowMs - this.startedMs);
+    upstream.countAnswer(this.code, nowMs - this.startedMs);
     upstream.inFlight--;
     const unread = !this.body.done;
     const close = this.closeAfter || unread;
-    const reusable =
-      this.reusable && !unread && !this.upstreamPaused && connection.socket.writableLength === 0;
+    const reusable = this.reusable && !unread && !this.upstreamPaused && connection.unsentBytes === 0;
     const idleMs = this.idleMs;
     this.clear();
     if (reusable) upstream.release(connection, idleMs, nowMs);
@@ -394,14 +318,14 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     this.text = "";
     this.forwarded = "";
     this.target = "";
-    this.held = null;
+    this.intake.reset();
     this.upstreamPaused = false;
     this.body.forgetAll();
   }
 
   // — It becomes a tunnel
 
-  private switchProtocols(bytes: Buffer, end: number, length: number, head: AnswerHead): void {
+  private switchProtocols(found: AnswerIntake, head: AnswerHead): void {
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as UpstreamConnection;
     if (!this.upgrades || !head.switchesToWebSocket) {
@@ -409,14 +333,17 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
       return;
     }
     const { downstream } = this;
-    const text = bytes.toString("latin1", head.start, head.end);
+    const { bytes, headEnd, length } = found;
+    const text = bytes.toString("latin1", head.start, headEnd);
     downstream.text(`${forwardedAnswerHead(text, head)}Connection: Upgrade\r\nUpgrade: websocket\r\n`);
-    downstream.text(finalFields(false, false, false, this.setCookie) + bytes.toString("latin1", end, length));
+    downstream.text(
+      finalFields(false, false, false, this.setCookie) + bytes.toString("latin1", headEnd, length),
+    );
     downstream.flush();
-    countAnswer(upstream, 101, performance.now() - this.startedMs);
+    upstream.countAnswer(101, performance.now() - this.startedMs);
     this.clear();
     const tunnel = new Tunnel(downstream, connection, upstream);
-    connection.user = tunnel;
+    connection.handOver(tunnel);
     downstream.startTunnel(tunnel);
   }
 
@@ -437,51 +364,24 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   /** The upstream failed this exchange: try again where that is safe, else tell the client. */
   private fail(failure: UpstreamFailure): void {
     const upstream = this.upstream as PooledUpstream;
-    const connection = this.connection;
-    this.connection = null;
-    this.held = null;
-    upstream.inFlight--;
-    upstream.forget(this);
-    connection?.discard();
-    const stale = failure === "reset" && this.onReused && !this.heard;
-    if (!stale) this.downstream.context.observer.upstreamFailed(upstream, failure);
+    const { attempts } = this;
+    this.leaveUpstream();
+    if (!attempts.isStale(failure)) this.downstream.context.observer.upstreamFailed(upstream, failure);
     if (this.stage === stage.answering) {
       this.truncate(upstream);
       return;
     }
-    if (stale && this.mayRepeat(upstream)) {
-      this.staleTried = true;
-      this.dispatch(upstream, performance.now());
-      return;
-    }
-    const next = this.nextCandidate(upstream, failure);
-    if (next === null) {
-      this.answerFailed(upstream, failure);
-      return;
-    }
+    const step = attempts.after(failure, upstream, isIdempotent(this.method), this.body.pieces !== null);
+    const next = step === "repeat" ? upstream : step === "next" ? this.nextCandidate(upstream) : null;
+    if (next === null) this.answerFailed(upstream, failure);
+    else this.dispatch(next, performance.now());
+  }
+
+  private nextCandidate(upstream: PooledUpstream): PooledUpstream | null {
+    const next = this.downstream.context.routing().pick(this, this.attempts.tried) as PooledUpstream | null;
+    if (next === null || next.kind !== upstream.kind) return null;
     upstream.stats.redispatched++;
-    this.staleTried = false;
-    this.dispatch(next, performance.now());
-  }
-
-  /** The upstream had closed an idle connection just before: it did not read the request, so it may have it again. */
-  private mayRepeat(upstream: PooledUpstream): boolean {
-    return !this.staleTried && !upstream.isRetired && upstream.kind === "replica" && this.maySendAgain;
-  }
-
-  private get maySendAgain(): boolean {
-    return this.body.pieces !== null && (!this.everSent || isIdempotent(this.method));
-  }
-
-  /** What was sent may be sent once more, what was not may try a few: null when this exchange has failed for good. */
-  private nextCandidate(upstream: PooledUpstream, failure: UpstreamFailure): PooledUpstream | null {
-    if (!this.maySendAgain || failure === "response-timeout") return null;
-    if (this.everSent && upstream.kind === "control") return null;
-    if (this.sent && ++this.resends > 1) return null;
-    this.tried ??= [];
-    if (this.tried.push(upstream) > unsentRedispatchesMax) return null;
-    const next = this.downstream.context.routing().pick(this, this.tried) as PooledUpstream | null;
-    return next === null || next.kind !== upstream.kind ? null : next;
+    return next;
   }
 
   private truncate(upstream: PooledUpstream): void {
@@ -491,7 +391,7 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   }
 
   private answerFailed(upstream: PooledUpstream, failure: UpstreamFailure): void {
-    if (!this.everSent) {
+    if (!this.attempts.everSent) {
       this.answerUnavailable();
       return;
     }
@@ -537,6 +437,7 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   private leaveUpstream(): void {
     const { upstream, connection } = this;
     this.connection = null;
+    this.upstream = null;
     if (upstream === null) return;
     upstream.inFlight--;
     upstream.forget(this);
@@ -586,27 +487,16 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
 
   /** The rest of the body is the client's to send, and the upstream would take it. */
   private get waitsForClient(): boolean {
-    return !this.body.done && this.connection?.socket.writableLength === 0;
+    return !this.body.done && this.connection?.unsentBytes === 0;
   }
 }
 
 function writePiece(connection: UpstreamConnection, piece: BodyPiece): void {
-  if (typeof piece === "string") connection.socket.write(piece, "latin1");
-  else connection.socket.write(piece);
+  if (typeof piece === "string") connection.text(piece);
+  else connection.bytes(piece);
 }
 
 /** How long to keep a connection whose server closes it after `timeoutS`: a second less, or half. */
 function restMs(timeoutS: number): number {
   return timeoutS > 2 ? (timeoutS - 1) * 1000 : timeoutS * 500;
-}
-
-function countAnswer(upstream: PooledUpstream, code: number, tookMs: number): void {
-  const { stats } = upstream;
-  const tookS = tookMs / 1000;
-  const at = code - 100;
-  stats.answersByCode[at] = (stats.answersByCode[at] as number) + 1;
-  stats.latencySumS += tookS;
-  let bucket = 0;
-  while (bucket < latencyBucketsS.length && tookS > (latencyBucketsS[bucket] as number)) bucket++;
-  stats.latencyCounts[bucket] = (stats.latencyCounts[bucket] as number) + 1;
 }

@@ -120,7 +120,7 @@ export class PooledUpstream implements Upstream {
         this.idle.push(connection);
         break;
       } else {
-        connection.user = taker;
+        connection.assign(taker);
         return connection;
       }
     }
@@ -136,7 +136,7 @@ export class PooledUpstream implements Upstream {
     const connection = new UpstreamConnection(this.address, this);
     if (this.open.size === 0) startSweep(this.sweep);
     this.open.add(connection);
-    connection.user = taker;
+    connection.assign(taker);
     return connection;
   }
 
@@ -152,7 +152,7 @@ export class PooledUpstream implements Upstream {
     connection.exchanges++;
     const next = this.waiting.size === 0 ? undefined : this.nextWaiting();
     if (next !== undefined) {
-      connection.user = next;
+      connection.assign(next);
       next.onUpstreamConnection(connection);
       return;
     }
@@ -164,6 +164,17 @@ export class PooledUpstream implements Upstream {
     connection.idleSinceMs = nowMs;
     connection.idleUntilMs = nowMs + idleMs;
     this.idle.push(connection);
+  }
+
+  /** An answer was forwarded whole. */
+  countAnswer(code: number, tookMs: number): void {
+    const { answersByCode, latencyCounts } = this.stats;
+    const tookS = tookMs / 1000;
+    answersByCode[code - 100] = (answersByCode[code - 100] as number) + 1;
+    this.stats.latencySumS += tookS;
+    let bucket = 0;
+    while (bucket < latencyBucketsS.length && tookS > (latencyBucketsS[bucket] as number)) bucket++;
+    latencyCounts[bucket] = (latencyCounts[bucket] as number) + 1;
   }
 
   onConnectionClosed(connection: UpstreamConnection): void {
