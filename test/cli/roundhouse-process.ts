@@ -55,7 +55,7 @@ export interface RunningFrontDoor {
   stop(): Promise<void>;
 }
 
-/** `roundhouse up` with these arguments, on free ports; resolves when the front door is open. */
+/** `roundhouse up` with these arguments, on free ports; resolves when its first replicas have settled. */
 export async function up(args: readonly string[] = [], options: RunOptions = {}): Promise<RunningFrontDoor> {
   const child = start(["up", "--port", "0", "--admin-port", "0", "--log-format", "json", ...args], options);
   const log: LogRecord[] = [];
@@ -72,6 +72,7 @@ export async function up(args: readonly string[] = [], options: RunOptions = {})
   const ended = once(child, "exit").then(([code, signal]) => ({ code, signal }));
   const record = await opened;
   const admin = record.admin as { host: string; port: number };
+  await fetch(`http://127.0.0.1:${record.port}/rep`); // held until the first replicas have settled
   return {
     pid: child.pid as number,
     url: `http://127.0.0.1:${record.port}`,

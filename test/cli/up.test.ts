@@ -71,6 +71,7 @@ test("a second Ctrl-C stops at once, though a replica is still at work", async (
   const door = await up(["-n", "1", "--drain-ms", "600000", "--", process.execPath, "-e", script], {
     cwd: directory,
   });
+  after(() => door.signal("SIGKILL"));
   const slow = fetch(`${door.url}/slow`).catch(() => null);
   await eventually("the request is in flight", async () => {
     const status = (await statusOf(door)) as unknown as { replicas: { inFlight: number }[] };
@@ -162,7 +163,7 @@ test("wrong options end with code 2 and say what is accepted", async () => {
     [["--upstream", "127.0.0.1:1", "--", "node"], /exclude each other/],
     [["--launcher", "static"], /needs at least one server: --upstream/],
     [["--config", "missing.ts"], /there is no such file/],
-    [["--env-file", "missing.env"], /Cannot read the env file/],
+    [["--env-from", "missing.env"], /Cannot read the env file/],
     [["--allow", "10.0.0.0/99"], /10\.0\.0\.0\/99/],
   ];
   for (const [args, expected] of cases) {
