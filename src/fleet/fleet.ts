@@ -1,9 +1,13 @@
 // A fleet: a desired set of replicas, kept alive. This file is the seam that the balancer sees; the lifecycle is
-// a pure reducer, and what starts and stops a server is a launcher.
+// a pure reducer (lifecycle.ts), what starts and stops a server is a launcher (launcher.ts), and createFleet
+// (create-fleet.ts) is the shell that joins them to clocks and sockets.
+import type { HeartbeatOptions } from "./heartbeat.ts";
+import type { Address, Launcher } from "./launcher.ts";
 
 export type ReplicaState =
-  | "starting" // launched, not yet healthy
+  | "starting" // launched, or about to be after a failed try; not yet healthy
   | "healthy" // in the ring
+  | "down" // out of the ring: it misses heartbeats; back when it answers, killed and replaced when the cap allows
   | "draining" // out of the ring, finishing what it has
   | "dead"; // out of the ring, being killed or gone
 
@@ -14,19 +18,22 @@ export interface Replica {
   readonly weight: number;
   readonly state: ReplicaState;
   /** Null until the launcher knows it. */
-  readonly address: { readonly host: string; readonly port: number } | null;
+  readonly address: Address | null;
   /** Process id; null for launchers that have none. */
   readonly pid: number | null;
   /** When it entered this state, in ms since the Unix epoch. */
   readonly sinceMs: number;
-  /** Why it is in this state, in words: `exited with code 1`, `3 heartbeats missed`. */
+  /** Why it is in this state, in words: `exited with code 1`, `2 heartbeats missed: no answer within 1000 ms`. */
   readonly reason: string;
 }
 
 /** A state change, in the order in which it happened. */
 export interface FleetChange {
   readonly replica: Replica;
+  /** Null when the replica is seen for the first time: just launched, or a warm spare that takes a seat, healthy. */
   readonly from: ReplicaState | null;
+  /** True when more changes follow in the same turn, so that a listener may rebuild what it must only once. */
+  readonly more: boolean;
 }
 
 export interface FleetCounters {
@@ -36,15 +43,47 @@ export interface FleetCounters {
   heartbeatFailures: number;
 }
 
+/** Where a fleet tells what happens, in words: pino's call shape. */
+export interface FleetLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface FleetOptions {
+  readonly launcher: Launcher;
+  readonly log: FleetLog;
+  /** How many replicas {@link Fleet.start} brings up; 0 or more, default 3. */
+  readonly replicaCount?: number;
+  /** How replicas are checked; see {@link HeartbeatOptions} for the defaults. */
+  readonly heartbeat?: Partial<HeartbeatOptions>;
+  /** Spare replicas, started and healthy, that take the seat at once when one dies. Default 0. */
+  readonly warm?: number;
+  /** Most replicas that the user allows; default 64. */
+  readonly replicasMax?: number;
+  /** Most servers that the placement's table holds (56 for `assignment`). Default: no limit. */
+  readonly capacity?: number;
+  /** From removal to SIGKILL, in ms; default 10,000. In-flight requests finish, then SIGTERM. */
+  readonly drainMs?: number;
+  /** A replica that is not healthy this long after its launch is killed and tried again; default 30,000. */
+  readonly startDeadlineMs?: number;
+  /** How long {@link Fleet.add} waits before it rolls back; default 30,000. */
+  readonly addDeadlineMs?: number;
+  /** A replica whose process tree uses more memory is replaced, its successor first. Default: no limit. */
+  readonly maxRssBytes?: number;
+}
+
 export interface Fleet {
-  /** All replicas known now, draining ones included. */
+  /** All replicas known now, draining ones included; spares are not (they have no seat yet). */
   replicas(): readonly Replica[];
   /** Replicas in the ring, in the order in which they joined. What `/rep` lists. */
   serving(): readonly Replica[];
+  /** Warm spares, starting or healthy; their seat is 0. They show up in {@link replicas} when they take one. */
+  spares(): readonly Replica[];
   /** How many there should be. */
   readonly desiredCount: number;
-  readonly counters: FleetCounters;
-  /** Starts the first `count` replicas (S1…SN); resolves when each has become healthy or failed once. */
+  readonly counters: Readonly<FleetCounters>;
+  /** Starts the first replicas (S1…SN, N = `replicaCount`); resolves when each has become healthy or failed once. */
   start(): Promise<void>;
   /**
    * Adds `count` replicas, named as given and the rest at random; resolves when they are healthy and in the ring.
@@ -54,15 +93,18 @@ export interface Fleet {
   add(count: number, names: readonly string[]): Promise<void>;
   /**
    * Removes `count` replicas, the named ones and the rest at random among the others. They are out of the ring
-   * when this returns; they drain and stop in the background. Rejects with BAD_REQUEST or NOT_FOUND, all or nothing.
+   * when this resolves; they drain and stop in the background. Rejects with BAD_REQUEST or NOT_FOUND, all or nothing.
    */
   remove(count: number, names: readonly string[]): Promise<void>;
-  /** The data plane suspects this replica: probe it now. `gone`: a connection to it was refused. */
-  suspect(name: string): void;
-  /** Calls back after every change, synchronously, before anything else happens. */
+  /**
+   * The data plane suspects this replica: probe it now. With `gone` (a connection to it was refused) one failed
+   * probe is enough to take it out of the ring.
+   */
+  suspect(name: string, gone?: boolean): void;
+  /** Calls back after every change, synchronously, before anything else happens. Listeners must not throw. */
   onChange(listener: (change: FleetChange) => void): void;
   /** Tells how many exchanges a replica still has, so that a drain can end early. */
   setInFlightOf(probe: (name: string) => number): void;
-  /** Drains and stops all; `deadlineMs` 0 kills at once. */
+  /** Drains and stops all; `deadlineMs` 0 kills at once. May be called again with a shorter deadline. */
   stop(deadlineMs: number): Promise<void>;
 }

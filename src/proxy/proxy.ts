@@ -1,7 +1,13 @@
 // The data plane's front: sockets in, exchanges through. What one exchange does is in exchange.ts.
 import type { Socket } from "node:net";
+import { countOwnAnswer, createContext } from "./context.ts";
+import { Downstream } from "./downstream.ts";
+import { createPeer } from "./forwarded-request.ts";
+import type { HeaderPolicy } from "./header-policy.ts";
 import type { ProxyLimits } from "./limits.ts";
+import { peerAddress, trustOf } from "./peer-trust.ts";
 import type { ProxyObserver, Routing } from "./routing.ts";
+import { startSweep, stopSweep } from "./sweep.ts";
 
 export interface ProxyOptions {
   /** Read anew for every request, so that a new routing is one assignment: `() => current`. */
@@ -9,8 +15,11 @@ export interface ProxyOptions {
   readonly observer: ProxyObserver;
   /** Every limit has a safe default. */
   readonly limits?: Partial<ProxyLimits>;
-  /** CIDR networks whose X-Forwarded-* are believed. Default: none. */
+  /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
   readonly trustedProxies?: readonly string[];
+  readonly headers?: Partial<HeaderPolicy>;
+  /** Opt-in: requests of one event-loop turn share an upstream connection. Default: false. */
+  readonly upstreamBatching?: boolean;
 }
 
 /** What a proxy counts besides its upstreams' own counters. */
@@ -18,12 +27,19 @@ export interface ProxyStats {
   /** Downstream connections open now, and since the start. */
   connections: number;
   connectionsTotal: number;
+  /** Connections turned away because of a connection limit. */
+  connectionsRefused: number;
+  /** Requests with a well-formed head. */
+  requests: number;
   /** Answers that the proxy made itself, by status code (400, 408, 413, 431, 502, 503, 504 …). */
   readonly ownAnswers: Map<number, number>;
 }
 
 export interface Proxy {
-  /** Takes over an accepted TCP connection (from net.Server's `connection` event). */
+  /**
+   * Takes over an accepted connection: net.Server's `connection` event, or tls.Server's `secureConnection`.
+   * Make the server with `{ noDelay: true, allowHalfOpen: true }`.
+   */
   accept(socket: Socket): void;
   readonly stats: ProxyStats;
   /**
@@ -32,3 +48,80 @@ export interface Proxy {
    */
   drain(deadlineMs: number): Promise<void>;
 }
+
+export function createProxy(options: ProxyOptions): Proxy {
+  const context = createContext(options);
+  const { limits, stats } = context;
+  const isTrusted = trustOf(options.trustedProxies ?? []);
+  const open: Downstream[] = [];
+  const byAddress = new Map<string, number>();
+  let drained: (() => void) | undefined;
+
+  const owner = {
+    onDownstreamClosed(downstream: Downstream): void {
+      const last = open.pop() as Downstream;
+      if (last !== downstream) {
+        open[downstream.index] = last;
+        last.index = downstream.index;
+      }
+      stats.connections = open.length;
+      const { address } = downstream.peer;
+      const left = (byAddress.get(address) ?? 1) - 1;
+      if (left === 0) byAddress.delete(address);
+      else byAddress.set(address, left);
+      if (open.length > 0) return;
+      stopSweep(sweep);
+      drained?.();
+    },
+  };
+
+  // Backwards: what closes is replaced by what was last, which has been looked at.
+  const sweep = (nowMs: number): void => {
+    for (let index = open.length - 1; index >= 0; index--) open[index]?.sweep(nowMs);
+  };
+
+  function accept(socket: Socket): void {
+    const address = peerAddress(socket);
+    const fromAddress = byAddress.get(address) ?? 0;
+    if (open.length >= limits.connectionsMax || fromAddress >= limits.connectionsPerAddressMax) {
+      turnAway(socket);
+      return;
+    }
+    byAddress.set(address, fromAddress + 1);
+    stats.connectionsTotal++;
+    const proto = "encrypted" in socket && socket.encrypted === true ? "https" : "http";
+    const peer = createPeer(address, isTrusted(address), proto);
+    const downstream = new Downstream(socket, peer, context, owner, performance.now());
+    if (open.length === 0) startSweep(sweep);
+    downstream.index = open.push(downstream) - 1;
+    stats.connections = open.length;
+  }
+
+  function turnAway(socket: Socket): void {
+    stats.connectionsRefused++;
+    countOwnAnswer(stats, 503);
+    socket.on("error", () => socket.destroy());
+    socket.end(tooManyConnections);
+    socket.destroySoon();
+  }
+
+  function drain(deadlineMs: number): Promise<void> {
+    context.draining = true;
+    for (const downstream of [...open]) downstream.drain();
+    if (open.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        for (const downstream of [...open]) downstream.destroy();
+      }, deadlineMs);
+      drained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  return { accept, stats, drain };
+}
+
+const tooManyConnections =
+  "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";

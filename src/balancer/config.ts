@@ -1,0 +1,196 @@
+// What can be configured: one schema for the config file and the command line.
+// Checking a value against it is config-check.ts; reading the file is config-file.ts.
+import { z } from "zod";
+
+/** What each value must be, in words; looked up when an error message is made. */
+export const acceptedValues = z.registry<{ accepts: string }>();
+
+function accepting<Schema extends z.ZodType>(schema: Schema, accepts: string): Schema {
+  acceptedValues.add(schema, { accepts });
+  return schema;
+}
+
+const wholeNumber = (min: number, max: number, unit = "") =>
+  accepting(z.int().min(min).max(max), `a whole number${unit && ` of ${unit}`} from ${min} to ${max}`);
+const milliseconds = (min: number, max: number) => wholeNumber(min, max, "milliseconds");
+const port = () => accepting(z.int().min(0).max(65_535), "a port from 0 to 65535 (0: any free one)");
+const text = (accepts: string) => accepting(z.string().min(1), accepts);
+const oneOf = <const Values extends readonly [string, ...string[]]>(...values: Values) =>
+  accepting(z.enum(values), `one of ${values.map((value) => `"${value}"`).join(", ")}`);
+const cidrs = (what: string) =>
+  accepting(z.array(text("an address or CIDR network")), `a list of ${what}, such as ["10.0.0.0/8"]`);
+const aFunction = <Signature>(signature: string) =>
+  accepting(
+    z.custom<Signature>((value) => typeof value === "function"),
+    `a function ${signature}`,
+  );
+
+/** The request as a key function sees it; valid only during the call. */
+export interface KeyRequest {
+  /** As received, for example `GET`. */
+  readonly method: string;
+  /** The raw target, never decoded: `/a%2Fb?x=1`. */
+  readonly target: string;
+  /** Value of the first header field of this lower-case name. */
+  header(name: string): string | undefined;
+  /** The socket's peer address. */
+  readonly peerAddress: string;
+}
+
+/** A routing key made by the user's own code; undefined means "no key", and the request is spread at random. */
+export type KeyFunction = (request: KeyRequest) => string | number | undefined;
+
+const heartbeatSchema = z.strictObject({
+  kind: oneOf("http", "tcp", "none").optional(),
+  path: accepting(
+    z.string().regex(/^\/[\x21-\x7e]*$/),
+    'a path that begins with "/" and has no spaces',
+  ).optional(),
+  intervalMs: milliseconds(10, 3_600_000).optional(),
+  timeoutMs: milliseconds(10, 3_600_000).optional(),
+  expect: oneOf("200", "below-500").optional(),
+  downAfter: wholeNumber(1, 100).optional(),
+  upAfter: wholeNumber(1, 100).optional(),
+});
+
+const bytes = (min: number, max: number) => wholeNumber(min, max, "bytes");
+
+/** See `proxy/limits.ts` for what each one bounds and its default. */
+const limitsSchema = z.strictObject({
+  headBytesMax: bytes(256, 1_048_576).optional(),
+  headerCountMax: wholeNumber(1, 10_000).optional(),
+  headDeadlineMs: milliseconds(10, 3_600_000).optional(),
+  keepAliveIdleMs: milliseconds(10, 86_400_000).optional(),
+  requestIdleMs: milliseconds(10, 86_400_000).optional(),
+  requestBytesMax: bytes(0, Number.MAX_SAFE_INTEGER).optional(),
+  responseDeadlineMs: milliseconds(10, 86_400_000).optional(),
+  responseIdleMs: milliseconds(10, 86_400_000).optional(),
+  sendIdleMs: milliseconds(10, 86_400_000).optional(),
+  tunnelIdleMs: milliseconds(10, 86_400_000 * 7).optional(),
+  connectDeadlineMs: milliseconds(10, 3_600_000).optional(),
+  answerHeadBytesMax: bytes(256, 1_048_576).optional(),
+  answerHeaderCountMax: wholeNumber(1, 10_000).optional(),
+  heldAnswerBytesMax: bytes(0, 16_777_216).optional(),
+  replayBytesMax: bytes(0, 16_777_216).optional(),
+  bufferedBytesMax: bytes(16_384, 16_777_216).optional(),
+  connectionsMax: wholeNumber(1, 1_000_000).optional(),
+  connectionsPerAddressMax: wholeNumber(1, 1_000_000).optional(),
+  requestsPerConnectionMax: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
+});
+
+const yesOrNo = () => accepting(z.boolean(), "true or false");
+
+/** See `HeaderPolicy` in `proxy/proxy.ts`. */
+const headersSchema = z.strictObject({
+  xForwarded: yesOrNo().optional(),
+  forwarded: yesOrNo().optional(),
+  via: yesOrNo().optional(),
+  requestId: yesOrNo().optional(),
+  underscoreNames: oneOf("drop", "refuse", "forward").optional(),
+});
+
+const adminSchema = z.strictObject({
+  host: text("an address to listen on").optional(),
+  port: accepting(
+    z.union([z.literal("off"), z.int().min(0).max(65_535)]),
+    'a port from 0 to 65535 (0: any free one), or "off"',
+  ).optional(),
+});
+
+const logSchema = z.strictObject({
+  level: oneOf("debug", "info", "warn", "error", "silent").optional(),
+  format: oneOf("auto", "json", "pretty").optional(),
+});
+
+const stickyCookieSchema = z.strictObject({
+  name: accepting(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), "a cookie name").optional(),
+  maxAgeS: wholeNumber(1, 400 * 86_400, "seconds").optional(),
+  secure: yesOrNo().optional(),
+});
+
+const boundedLoad = accepting(
+  z.union([z.literal("off"), z.number().gt(1).max(100)]),
+  'a number above 1 such as 1.25 (how far above the average a replica may be loaded), or "off"',
+);
+
+export const configSchema = z.strictObject({
+  /** Address the front door listens on. Default `127.0.0.1`. */
+  host: text("an address to listen on").optional(),
+  /** Port of the front door. Default 5000. */
+  port: port().optional(),
+  /** The listener for metrics and health. Default `{ host: "127.0.0.1", port: 5010 }`. */
+  admin: adminSchema.optional(),
+  /** How many replicas to keep alive. Default 3. */
+  replicas: wholeNumber(0, 10_000).optional(),
+  /** Upper bound for `/add`. Default 64. */
+  replicasMax: wholeNumber(1, 10_000).optional(),
+  /** Spare replicas, started and healthy, that take a dead one's seat at once. Default 0. */
+  warm: wholeNumber(0, 1_000).optional(),
+  /** Who starts the replicas: `process` (we do) or `static` (somebody else does; see `upstreams`). */
+  launcher: oneOf("process", "static").optional(),
+  /** The server to run, never through a shell; `{port}`, `{host}`, `{id}` are expanded. Default: the built-in one. */
+  command: accepting(z.array(z.string()).min(1), 'a list of words, such as ["node", "server.js"]').optional(),
+  /** For `static`: servers that somebody else runs, `host:port` or `host:port@weight`. */
+  upstreams: accepting(
+    z.array(z.string()).min(1),
+    'a list such as ["10.0.0.1:8080", "10.0.0.2:8080@2"]',
+  ).optional(),
+  /** How keys are placed on replicas. Default `rendezvous`. */
+  hash: oneOf("rendezvous", "assignment", "ketama", "maglev", "jump").optional(),
+  /** Size of the ring's table; constant for the ring's life. Default: the placement's own. */
+  slots: wholeNumber(1, 16_777_216).optional(),
+  /** For `assignment`: how a taken slot is resolved. Default `linear`. */
+  probing: oneOf("linear", "quadratic").optional(),
+  /** Replaces the hash of the key: must give a non-negative whole number. */
+  requestHash: aFunction<(key: string | number) => number>("(key) => whole number ≥ 0").optional(),
+  /** Replaces the hash of a virtual node: must give a non-negative whole number. */
+  virtualNodeHash: aFunction<(serverId: number, j: number) => number>(
+    "(serverId, j) => whole number ≥ 0",
+  ).optional(),
+  /**
+   * What a request is routed by: `random`, `path`, `query`, `ip`, `header:NAME`, `cookie:NAME`, `query:NAME`, several with
+   * commas (the first that is present counts), or a function. Default `random`.
+   */
+  key: accepting(
+    z.union([z.string().min(1), z.custom<KeyFunction>((value) => typeof value === "function")]),
+    '"random", "path", "query", "ip", "header:NAME", "cookie:NAME", "query:NAME", several of them with commas, or a function',
+  ).optional(),
+  /** Issues a cookie to clients that have none, and routes by it. Default: off. */
+  stickyCookie: stickyCookieSchema.optional(),
+  /** No replica gets more than this times the average of requests in flight. Default `off`. */
+  boundedLoad: boundedLoad.optional(),
+  /** How replicas are checked; see `fleet/heartbeat.ts`. */
+  heartbeat: heartbeatSchema.optional(),
+  /** A replica that is not healthy this long after its start has failed. Default 30,000. */
+  startDeadlineMs: milliseconds(100, 3_600_000).optional(),
+  /** How long a removed or stopping replica may finish what it has. Default 10,000. */
+  drainMs: milliseconds(0, 86_400_000).optional(),
+  /** A replica whose resident memory exceeds this is replaced. Default: no limit. */
+  maxRssBytes: wholeNumber(1_048_576, Number.MAX_SAFE_INTEGER, "bytes").optional(),
+  /** File with `NAME=value` lines for the replicas' environment. */
+  envFile: text("a file's path").optional(),
+  /** File to which the replicas' output is appended, besides the log. */
+  logFile: text("a file's path").optional(),
+  /** `off` removes `/rep`, `/add` and `/rm` from the front port. Default `on`. */
+  control: oneOf("on", "off").optional(),
+  /** Networks whose peers may change the fleet, besides loopback. Default: none. */
+  allow: cidrs("addresses and networks").optional(),
+  /** Bearer token that may change the fleet from anywhere. Default: none. */
+  token: text("a secret text, at least one character; 16 or more are wise").optional(),
+  /** Peers whose `X-Forwarded-*` are believed. Default: none. */
+  trustedProxies: cidrs("addresses and networks").optional(),
+  /** Several requests may share an upstream connection as pipelined writes. Default false. */
+  upstreamBatching: yesOrNo().optional(),
+  /** What is added to forwarded requests. */
+  headers: headersSchema.optional(),
+  limits: limitsSchema.optional(),
+  log: logSchema.optional(),
+});
+
+/** What a config file may hold; every field has a default. */
+export type Config = z.infer<typeof configSchema>;
+
+/** Types a config file's default export: `export default defineConfig({ replicas: 5 })`. */
+export function defineConfig(config: Config): Config {
+  return config;
+}

@@ -1,0 +1,55 @@
+// What starts and stops one server, whatever that is: a process, a container, or a server that somebody else runs.
+// A launcher knows nothing of seats' history, heartbeats or retries; the lifecycle decides those.
+
+/** Where a server listens. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What the lifecycle asks for. */
+export interface LaunchSpec {
+  /** The replica's name: 1–63 of letters, digits, `_`, `.`, `-`. */
+  readonly name: string;
+  /** Its seat, or 0 for a spare that has none yet. */
+  readonly seat: number;
+}
+
+/** What a launcher reports about one launch. Never called from inside {@link Launcher.start}. */
+export interface LaunchEvents {
+  /** It runs (not: it answers). Called again when the launcher had to move it to another port. */
+  launched(address: Address, pid: number | null): void;
+  /** It is gone, or could not be started: `exited with code 1`. Called once, the last event. */
+  exited(reason: string): void;
+}
+
+/** One launch. */
+export interface LaunchHandle {
+  /** Asks it to end: finish what you have, take no more. */
+  stop(): void;
+  /** Ends it now. */
+  kill(): void;
+  /**
+   * Asked once, when it answers for the first time: is it really this server that answers at its address?
+   * `false`: somebody else does; the launcher has moved it, and {@link LaunchEvents.launched} follows.
+   */
+  confirm(): Promise<boolean>;
+  /** Memory of the whole process tree, or null where that cannot be known. */
+  rssBytes(): Promise<number | null>;
+}
+
+export interface Launcher {
+  /** Starts a server. Does not throw: what fails is reported as {@link LaunchEvents.exited}. */
+  start(spec: LaunchSpec, events: LaunchEvents): LaunchHandle;
+  /**
+   * True when the servers are not ours (`static`): one that stops answering is out of the ring until it answers
+   * again, and is never killed or replaced.
+   */
+  readonly fixed: boolean;
+  /** Weight of the server on a seat; default 1. */
+  weightOf?(seat: number): number;
+  /** Most servers it can start; undefined: no limit of its own. */
+  readonly capacity?: number;
+  /** Frees what the launcher holds, once all its servers are gone. */
+  close(): Promise<void>;
+}

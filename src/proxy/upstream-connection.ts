@@ -1,0 +1,150 @@
+// One connection to an upstream: at most one exchange uses it at a time, and it goes back to its pool only when
+// nothing about it is in doubt. The bytes it reads are valid only during the call that hands them over.
+import { connect, type Socket } from "node:net";
+import type { UpstreamFailure } from "./routing.ts";
+import { atTurnEnd, type TurnWriter } from "./turn.ts";
+import type { UpstreamAddress } from "./upstream.ts";
+
+/** Who uses a connection: an exchange, or a tunnel. */
+export interface ConnectionUser {
+  /** What was written is on its way: the upstream may act on it from now on. */
+  onUpstreamSent(): void;
+  /** `bytes` beyond `length` mean nothing. False: read no more until {@link UpstreamConnection.resume}. */
+  onUpstreamBytes(bytes: Buffer, length: number): boolean;
+  /** What was written has gone out, after a write that asked to wait. */
+  onUpstreamDrain(): void;
+  /** The upstream will send no more (FIN). */
+  onUpstreamEnd(): void;
+  /** The connection is gone, for whatever reason but our own {@link UpstreamConnection.discard}. */
+  onUpstreamGone(failure: UpstreamFailure): void;
+}
+
+/** Told when a connection is closed. */
+export interface ConnectionOwner {
+  onConnectionClosed(connection: UpstreamConnection): void;
+}
+
+/**
+ * All connections read into one buffer: what is read is used or copied before the next read. Where reads are
+ * posted in advance (Windows) each connection has its own.
+ */
+const readBufferBytes = 64 * 1024;
+const sharedReadBuffer = process.platform === "win32" ? undefined : Buffer.allocUnsafeSlow(readBufferBytes);
+
+export class UpstreamConnection implements TurnWriter {
+  readonly socket: Socket;
+  user: ConnectionUser | null = null;
+  connected = false;
+  closed = false;
+  /** Exchanges that were completed on it. */
+  exchanges = 0;
+  /** performance.now() when it became idle, and when it is to be retired. */
+  idleSinceMs = 0;
+  idleUntilMs = 0;
+  private readonly owner: ConnectionOwner;
+  /** Something of its current user's was written: bytes that come back are an answer. */
+  private asked = false;
+  /** Gathered for the end of the turn. */
+  private unwritten = "";
+
+  constructor(address: UpstreamAddress, owner: ConnectionOwner) {
+    this.owner = owner;
+    const buffer = sharedReadBuffer ?? Buffer.allocUnsafeSlow(readBufferBytes);
+    this.socket = connect({
+      ...address,
+      noDelay: true,
+      onread: { buffer, callback: (length) => this.onRead(buffer, length) },
+    });
+    this.socket.on("connect", () => {
+      this.connected = true;
+      this.user?.onUpstreamSent();
+    });
+    this.socket.on("drain", () => this.user?.onUpstreamDrain());
+    this.socket.on("end", () => this.onEnd());
+    this.socket.on("error", () => this.onClosed());
+    this.socket.on("close", () => this.onClosed());
+  }
+
+  /** From now on `user` has it. */
+  assign(user: ConnectionUser): void {
+    this.user = user;
+    this.asked = false;
+  }
+
+  /** What it reads and what it writes from now on belong to `user`, in the midst of an exchange. */
+  handOver(user: ConnectionUser): void {
+    this.user = user;
+  }
+
+  /** Sends text (latin1) at the end of this turn. */
+  text(latin1: string): void {
+    if (this.unwritten === "") atTurnEnd(this);
+    this.unwritten += latin1;
+  }
+
+  /** Sends bytes, after what was gathered. */
+  bytes(bytes: Buffer): void {
+    this.socket.cork();
+    this.writeNow();
+    this.asked = true;
+    this.socket.write(bytes);
+    this.socket.uncork();
+  }
+
+  writeNow(): void {
+    const text = this.unwritten;
+    if (text === "") return;
+    this.unwritten = "";
+    if (this.closed) return;
+    this.asked = true;
+    this.socket.write(text, "latin1");
+    if (this.connected) this.user?.onUpstreamSent();
+  }
+
+  /** Bytes that the upstream has not taken yet. */
+  get unsentBytes(): number {
+    return this.socket.writableLength + this.unwritten.length;
+  }
+
+  /** Reads on after a user returned false. */
+  resume(): void {
+    this.socket.resume();
+  }
+
+  /** Closes it now, without telling its user. */
+  discard(): void {
+    this.user = null;
+    this.socket.destroy();
+    this.onClosed();
+  }
+
+  /** Closes it now; its user learns that it is gone. */
+  fail(): void {
+    this.socket.destroy();
+    this.onClosed();
+  }
+
+  private onRead(buffer: Buffer, length: number): boolean {
+    if (this.user === null) {
+      this.discard(); // nobody asked: whatever this is, it must not meet the next request
+      return false;
+    }
+    if (this.asked) return this.user.onUpstreamBytes(buffer, length);
+    this.fail(); // an answer to a request that has not been sent
+    return false;
+  }
+
+  private onEnd(): void {
+    if (this.user === null) this.discard();
+    else this.user.onUpstreamEnd();
+  }
+
+  private onClosed(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.owner.onConnectionClosed(this);
+    const { user } = this;
+    this.user = null;
+    user?.onUpstreamGone(this.connected ? "reset" : "refused");
+  }
+}
