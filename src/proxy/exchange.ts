@@ -6,15 +6,13 @@ import type { AnswerHead } from "../http/answer-head.ts";
 import { framing } from "../http/framing.ts";
 import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { AnswerBody } from "./answer-body.ts";
 import { AnswerIntake, intake } from "./answer-intake.ts";
+import { AnswerRelay, relay } from "./answer-relay.ts";
 import { Attempts } from "./attempts.ts";
+import { ClientRequest } from "./client-request.ts";
 import type { Downstream } from "./downstream.ts";
-import { finalFields, forwardedAnswerHead } from "./forwarded-answer.ts";
-import { forwardedRequestHead } from "./forwarded-request.ts";
 import { type BodyPiece, RequestBody } from "./request-body.ts";
-import { fieldIn, isIdempotent, rootedTarget } from "./request-view.ts";
-import type { RoutedRequest, UpstreamFailure } from "./routing.ts";
+import type { UpstreamFailure } from "./routing.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { ConnectionTaker, PooledUpstream } from "./upstream.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
@@ -32,20 +30,11 @@ const stage = {
 
 const silentAfterMs = 250;
 
-export class Exchange implements RoutedRequest, ConnectionTaker {
+export class Exchange implements ConnectionTaker {
   private readonly downstream: Downstream;
 
   // The request
-  method = "";
-  target = "";
-  setCookie: string | undefined;
-  /** Its head as received, and as it is forwarded. */
-  private text = "";
-  private forwarded = "";
-  private versionMinor = 1;
-  private keepAlive = true;
-  private expectsContinue = false;
-  private upgrades = false;
+  private readonly request: ClientRequest;
   private readonly body = new RequestBody();
   private readonly take = (piece: BodyPiece) => this.takePiece(piece);
 
@@ -57,15 +46,11 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
 
   // The answer
   private readonly intake = new AnswerIntake();
-  private code = 0;
-  private readonly answerBody = new AnswerBody();
-  private closeAfter = false;
+  private readonly answerRelay: AnswerRelay;
   /** The upstream connection can serve again, and for how long it may rest (−1: not said). */
   private reusable = false;
   private idleMs = -1;
   private upstreamPaused = false;
-  /** Bytes of it were written to the client. */
-  private begun = false;
 
   // Time, in performance.now()
   private startedMs = 0;
@@ -75,18 +60,8 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
 
   constructor(downstream: Downstream) {
     this.downstream = downstream;
-  }
-
-  get peerAddress(): string {
-    return this.downstream.peer.address;
-  }
-
-  get peerTrusted(): boolean {
-    return this.downstream.peer.trusted;
-  }
-
-  header(name: string): string | undefined {
-    return fieldIn(this.text, name);
+    this.request = new ClientRequest(downstream.peer);
+    this.answerRelay = new AnswerRelay(downstream.out);
   }
 
   get isOpen(): boolean {
@@ -101,38 +76,20 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
 
   /** Takes a parsed request: the offset after what belongs to it, or −1 when it was refused on the way. */
   begin(bytes: Buffer, head: RequestHead, nowMs: number): number {
-    this.takeHead(bytes, head, nowMs);
-    const upstream = this.downstream.context
-      .routing()
-      .pick(this, this.attempts.tried) as PooledUpstream | null;
+    const { request, attempts } = this;
+    const { context } = this.downstream;
+    this.startedMs = nowMs;
+    attempts.reset();
+    request.take(bytes, head);
+    const upstream = context.routing().pick(request, attempts.tried) as PooledUpstream | null;
     this.body.start(head.body);
-    if (upstream !== null) this.forwarded = this.forwardedHead(head, upstream);
+    if (upstream !== null) request.forwardTo(upstream, head, context);
     this.stage = stage.connecting;
     const upTo = this.body.done ? head.end : this.readBody(bytes, head.end);
     if (upTo < 0) return upTo;
     if (upstream === null) this.answerUnavailable();
     else this.dispatch(upstream, nowMs);
     return upTo;
-  }
-
-  private takeHead(bytes: Buffer, head: RequestHead, nowMs: number): void {
-    this.text = bytes.toString("latin1", head.start, head.end);
-    const target = this.text.slice(head.targetStart - head.start, head.targetEnd - head.start);
-    this.method = head.method;
-    this.target = head.targetLacksSlash ? rootedTarget(target, head.method) : target;
-    this.setCookie = undefined;
-    this.versionMinor = head.versionMinor;
-    this.keepAlive = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
-    this.expectsContinue = head.expectsContinue;
-    this.upgrades = head.upgradesToWebSocket && head.body.kind === framing.none;
-    head.upgradesToWebSocket = this.upgrades;
-    this.attempts.reset();
-    this.startedMs = nowMs;
-  }
-
-  private forwardedHead(head: RequestHead, upstream: PooledUpstream): string {
-    const { context, peer } = this.downstream;
-    return forwardedRequestHead(this.text, this.target, head, peer, upstream, context.policy, context.tables);
   }
 
   /** More of its body: the offset after what belongs to it, or −1 when it was refused. */
@@ -169,7 +126,7 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     this.reusable = false;
     const connection = this.attempts.repeating
       ? upstream.takeNew(this)
-      : upstream.take(this, !isIdempotent(this.method), nowMs);
+      : upstream.take(this, !this.request.isIdempotent, nowMs);
     if (connection !== null) this.send(connection);
   }
 
@@ -182,7 +139,7 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   private send(connection: UpstreamConnection): void {
     this.connection = connection;
     this.attempts.onReused = connection.exchanges > 0;
-    connection.text(this.forwarded);
+    connection.text(this.request.forwarded);
     for (const piece of this.body.pieces ?? []) writePiece(connection, piece);
   }
 
@@ -215,76 +172,37 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   /** Interim answers go on at once; a small final answer comes here when it is complete. */
   private readHeads(bytes: Buffer, length: number): void {
     const { answerHead, limits } = this.downstream.context;
-    let found = this.intake.take(bytes, length, this.method, limits, answerHead);
+    const { method } = this.request;
+    let found = this.intake.take(bytes, length, method, limits, answerHead);
     while (found === intake.interim) {
-      this.passInterim(this.intake.bytes, answerHead);
-      found = this.intake.next(this.method, limits, answerHead);
+      this.answerRelay.interim(this.intake.bytes, answerHead, this.request);
+      found = this.intake.next(method, limits, answerHead);
     }
-    if (found === intake.final) this.takeFinal(this.intake, answerHead);
-    else if (found === intake.switching) this.switchProtocols(this.intake, answerHead);
+    if (found === intake.final) this.takeFinal(answerHead);
+    else if (found === intake.switching) this.switchProtocols(answerHead);
     else if (found === intake.malformed) this.fail("protocol");
   }
 
-  /** Not to HTTP/1.0 clients, and 100 only to one that waits for it (RFC 9110 section 15.2). */
-  private passInterim(bytes: Buffer, head: AnswerHead): void {
-    if (this.versionMinor === 0) return;
-    if (head.code === 100 && !this.expectsContinue) return;
-    if (head.code === 100) this.expectsContinue = false;
-    const text = bytes.toString("latin1", head.start, head.end);
-    this.downstream.text(`${forwardedAnswerHead(text, head)}\r\n`);
-    this.downstream.flush();
-  }
-
-  private takeFinal(found: AnswerIntake, head: AnswerHead): void {
-    const early = !this.body.done || (this.connection?.unsentBytes ?? 0) > 0;
+  private takeFinal(head: AnswerHead): void {
+    const { bytes, headEnd, length } = this.intake;
+    const unread = !this.body.done;
+    const early = unread || (this.connection?.unsentBytes ?? 0) > 0;
     const persistent = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     this.reusable = persistent && !early && head.body.kind !== framing.untilClose;
     this.idleMs = head.keepAliveTimeoutS < 0 ? -1 : restMs(head.keepAliveTimeoutS);
-    this.code = head.code;
-    const { bytes, length } = found;
-    this.beginAnswer(bytes, found.from, head);
-    this.passBody(bytes, found.headEnd, length);
-  }
-
-  private beginAnswer(bytes: Buffer, from: number, head: AnswerHead): void {
-    const { kind, length } = head.body;
-    const { downstream } = this;
-    const unframed = kind === framing.chunked || kind === framing.untilClose;
-    const chunked = unframed && this.versionMinor === 1;
-    const unread = !this.body.done && kind === framing.none;
-    this.closeAfter = !this.keepAlive || !downstream.mayKeep || unread || (unframed && !chunked);
-    const text = bytes.toString("latin1", from, head.end);
-    const said = this.versionMinor === 0;
-    downstream.text(
-      forwardedAnswerHead(text, head) + finalFields(chunked, this.closeAfter, said, this.setCookie),
-    );
-    this.answerBody.start(kind, length, chunked);
+    this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
     this.stage = stage.answering;
-    this.begun = false;
+    this.passBody(bytes, headEnd, length);
   }
 
   private passBody(bytes: Buffer, from: number, length: number): void {
-    const { answerBody, downstream } = this;
-    const upTo = answerBody.done ? from : answerBody.read(bytes, from, length, downstream);
-    if (upTo < 0) {
-      this.failMalformed();
-      return;
+    const come = this.answerRelay.pass(bytes, from, length);
+    if (come === relay.done) this.finish();
+    else if (come === relay.more) this.upstreamPaused = this.downstream.out.isBlocked;
+    else {
+      if (this.answerRelay.retract()) this.stage = stage.awaiting; // it came with its head: the client saw nothing
+      this.fail("protocol");
     }
-    downstream.flush();
-    this.begun = true;
-    if (answerBody.done) {
-      if (upTo < length) this.reusable = false; // bytes that belong to no answer
-      this.finish();
-    } else this.upstreamPaused = downstream.isBlocked;
-  }
-
-  /** A body that breaks the rules: when it came with its head, the client has seen nothing of it yet. */
-  private failMalformed(): void {
-    if (!this.begun) {
-      this.downstream.dropText();
-      this.stage = stage.awaiting;
-    }
-    this.fail("protocol");
   }
 
   onClientDrain(): void {
@@ -298,11 +216,16 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     const nowMs = performance.now();
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as UpstreamConnection;
-    upstream.countAnswer(this.code, nowMs - this.startedMs);
+    upstream.countAnswer(this.answerRelay.code, nowMs - this.startedMs);
     upstream.inFlight--;
     const unread = !this.body.done;
-    const close = this.closeAfter || unread;
-    const reusable = this.reusable && !unread && !this.upstreamPaused && connection.unsentBytes === 0;
+    const close = this.answerRelay.closes || unread;
+    const reusable =
+      this.reusable &&
+      !this.answerRelay.overrun &&
+      !unread &&
+      !this.upstreamPaused &&
+      connection.unsentBytes === 0;
     const idleMs = this.idleMs;
     this.clear();
     if (reusable) upstream.release(connection, idleMs, nowMs);
@@ -315,9 +238,7 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     this.stage = stage.none;
     this.upstream = null;
     this.connection = null;
-    this.text = "";
-    this.forwarded = "";
-    this.target = "";
+    this.request.clear();
     this.intake.reset();
     this.upstreamPaused = false;
     this.body.forgetAll();
@@ -325,21 +246,15 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
 
   // — It becomes a tunnel
 
-  private switchProtocols(found: AnswerIntake, head: AnswerHead): void {
+  private switchProtocols(head: AnswerHead): void {
+    const { downstream, request } = this;
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as UpstreamConnection;
-    if (!this.upgrades || !head.switchesToWebSocket) {
+    if (!request.upgrades || !head.switchesToWebSocket) {
       this.fail("protocol");
       return;
     }
-    const { downstream } = this;
-    const { bytes, headEnd, length } = found;
-    const text = bytes.toString("latin1", head.start, headEnd);
-    downstream.text(`${forwardedAnswerHead(text, head)}Connection: Upgrade\r\nUpgrade: websocket\r\n`);
-    downstream.text(
-      finalFields(false, false, false, this.setCookie) + bytes.toString("latin1", headEnd, length),
-    );
-    downstream.flush();
+    this.answerRelay.switching(this.intake, head, request);
     upstream.countAnswer(101, performance.now() - this.startedMs);
     this.clear();
     const tunnel = new Tunnel(downstream, connection, upstream);
@@ -350,10 +265,8 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   // — What can go wrong: upstream
 
   onUpstreamEnd(): void {
-    if (this.stage === stage.answering && this.answerBody.end(this.downstream)) {
-      this.downstream.flush();
-      this.finish();
-    } else this.fail("reset");
+    if (this.stage === stage.answering && this.answerRelay.end()) this.finish();
+    else this.fail("reset");
   }
 
   onUpstreamGone(failure: UpstreamFailure): void {
@@ -371,14 +284,16 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
       this.truncate(upstream);
       return;
     }
-    const step = attempts.after(failure, upstream, isIdempotent(this.method), this.body.pieces !== null);
+    const step = attempts.after(failure, upstream, this.request.isIdempotent, this.body.pieces !== null);
     const next = step === "repeat" ? upstream : step === "next" ? this.nextCandidate(upstream) : null;
     if (next === null) this.answerFailed(upstream, failure);
     else this.dispatch(next, performance.now());
   }
 
   private nextCandidate(upstream: PooledUpstream): PooledUpstream | null {
-    const next = this.downstream.context.routing().pick(this, this.attempts.tried) as PooledUpstream | null;
+    const next = this.downstream.context
+      .routing()
+      .pick(this.request, this.attempts.tried) as PooledUpstream | null;
     if (next === null || next.kind !== upstream.kind) return null;
     upstream.stats.redispatched++;
     return next;
@@ -408,14 +323,14 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   }
 
   private answerUnavailable(): void {
-    const { body, retryAfterS } = this.downstream.context.routing().unavailable(this);
+    const { body, retryAfterS } = this.downstream.context.routing().unavailable(this.request);
     this.answer(503, body, `Retry-After: ${retryAfterS}\r\n`);
   }
 
   /** An answer of our own ends the exchange. */
   private answer(status: number, body: string, fields: string): void {
     const unread = !this.body.done;
-    const { method, keepAlive } = this;
+    const { method, keepAlive } = this.request;
     this.clear();
     const close = this.downstream.answer(status, body, fields, method, keepAlive && !unread);
     this.downstream.exchangeDone(close, unread, performance.now());
