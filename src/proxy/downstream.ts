@@ -149,12 +149,17 @@ export class Downstream {
     this.sinceMs = performance.now();
   }
 
-  /** What the parser leaves to policy. */
+  /** What the parser leaves to policy; a request whose Max-Forwards says so ends here. */
   private accepts(head: RequestHead): boolean {
     const { policy, limits } = this.context;
     if (policy.underscoreNames === "refuse" && hasUnderscoreName(head)) {
       head.status = 400;
       head.problem = "`_` in a field name";
+      return false;
+    }
+    if (head.maxForwards === 0) {
+      head.status = head.method === "OPTIONS" ? 204 : 405;
+      head.problem = "Max-Forwards is 0, and TRACE is not answered here";
       return false;
     }
     if (head.body.length <= limits.requestBytesMax) return true;
@@ -200,7 +205,8 @@ export class Downstream {
   }
 
   private refuse(status: number, problem: string, method: string): void {
-    const fields = status === 405 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
+    const fields =
+      status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
     this.answer(status, failureBody(problem), fields, status === 400 ? "" : method, false);
     this.lingerClose();
   }
@@ -287,10 +293,9 @@ export class Downstream {
   }
 
   private onClosed(): void {
-    const before = this.phase;
     this.phase = phase.closed;
     this.held = null;
-    if (before === phase.exchange || this.exchange.isOpen) this.exchange.abandon();
+    this.exchange.abandon();
     this.tunnel?.onClientClosed();
     this.owner.onDownstreamClosed(this);
   }

@@ -8,27 +8,15 @@ import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { AnswerIntake, intake } from "./answer-intake.ts";
 import { AnswerRelay, relay } from "./answer-relay.ts";
-import { Attempts } from "./attempts.ts";
+import { Attempts, failureText } from "./attempts.ts";
 import { ClientRequest } from "./client-request.ts";
 import type { Downstream } from "./downstream.ts";
+import { ExchangeClock, stage } from "./exchange-clock.ts";
 import { type BodyPiece, RequestBody } from "./request-body.ts";
 import type { UpstreamFailure } from "./routing.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { ConnectionTaker, PooledUpstream } from "./upstream.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
-
-/** Where an exchange is in its life. */
-const stage = {
-  none: 0,
-  /** Waiting for an upstream connection, or for it to be established. */
-  connecting: 1,
-  /** Sent, at least in part; no final answer head yet. */
-  awaiting: 2,
-  /** The answer's head has gone to the client: from here on nothing can be asked for again. */
-  answering: 3,
-} as const;
-
-const silentAfterMs = 250;
 
 export class Exchange implements ConnectionTaker {
   private readonly downstream: Downstream;
@@ -47,25 +35,17 @@ export class Exchange implements ConnectionTaker {
   // The answer
   private readonly intake = new AnswerIntake();
   private readonly answerRelay: AnswerRelay;
-  /** The upstream connection can serve again, and for how long it may rest (−1: not said). */
+  /** The upstream connection can serve again, and for how long it may rest, in seconds (−1: not said). */
   private reusable = false;
-  private idleMs = -1;
+  private keepAliveTimeoutS = -1;
   private upstreamPaused = false;
 
-  // Time, in performance.now()
-  private startedMs = 0;
-  private quietSinceMs = 0;
-  private progressed = false;
-  private silenceReported = false;
+  private readonly clock = new ExchangeClock();
 
   constructor(downstream: Downstream) {
     this.downstream = downstream;
     this.request = new ClientRequest(downstream.peer);
     this.answerRelay = new AnswerRelay(downstream.out);
-  }
-
-  get isOpen(): boolean {
-    return this.stage !== stage.none;
   }
 
   get bodyIsRead(): boolean {
@@ -78,7 +58,7 @@ export class Exchange implements ConnectionTaker {
   begin(bytes: Buffer, head: RequestHead, nowMs: number): number {
     const { request, attempts } = this;
     const { context } = this.downstream;
-    this.startedMs = nowMs;
+    this.clock.startedMs = nowMs;
     attempts.reset();
     request.take(bytes, head);
     const upstream = context.routing().pick(request, attempts.tried) as PooledUpstream | null;
@@ -94,7 +74,7 @@ export class Exchange implements ConnectionTaker {
 
   /** More of its body: the offset after what belongs to it, or −1 when it was refused. */
   readBody(bytes: Buffer, from: number): number {
-    this.progressed = true;
+    this.clock.progress();
     const upTo = this.body.read(bytes, from, bytes.length, this.downstream.context.limits, this.take);
     if (upTo < 0) this.refuseBody(this.body.status, this.body.problem);
     return upTo;
@@ -104,7 +84,7 @@ export class Exchange implements ConnectionTaker {
     const { body, connection, downstream } = this;
     const { limits } = downstream.context;
     body.keep(piece);
-    if (connection !== null) writePiece(connection, piece);
+    if (connection !== null) connection.piece(piece);
     if (body.pieceBytes > limits.replayBytesMax) {
       if (this.attempts.sent) body.forgetPieces();
       else downstream.pause(); // kept until it can be sent; the client waits
@@ -118,9 +98,7 @@ export class Exchange implements ConnectionTaker {
     this.upstream = upstream;
     upstream.inFlight++;
     this.stage = stage.connecting;
-    this.quietSinceMs = nowMs;
-    this.progressed = false;
-    this.silenceReported = false;
+    this.clock.attempt(nowMs);
     this.attempts.begin();
     this.intake.reset();
     this.reusable = false;
@@ -131,7 +109,7 @@ export class Exchange implements ConnectionTaker {
   }
 
   onUpstreamConnection(connection: UpstreamConnection): void {
-    this.progressed = true;
+    this.clock.progress();
     this.send(connection);
   }
 
@@ -140,12 +118,12 @@ export class Exchange implements ConnectionTaker {
     this.connection = connection;
     this.attempts.onReused = connection.exchanges > 0;
     connection.text(this.request.forwarded);
-    for (const piece of this.body.pieces ?? []) writePiece(connection, piece);
+    for (const piece of this.body.pieces ?? []) connection.piece(piece);
   }
 
   onUpstreamSent(): void {
     if (this.attempts.sent) return;
-    this.progressed = true;
+    this.clock.progress();
     this.attempts.markSent();
     if (this.stage === stage.connecting) this.stage = stage.awaiting;
     const { body, downstream } = this;
@@ -155,14 +133,14 @@ export class Exchange implements ConnectionTaker {
   }
 
   onUpstreamDrain(): void {
-    this.progressed = true;
+    this.clock.progress();
     if (!this.body.done) this.downstream.unpause();
   }
 
   // — The answer comes
 
   onUpstreamBytes(bytes: Buffer, length: number): boolean {
-    this.progressed = true;
+    this.clock.progress();
     this.attempts.heard = true;
     if (this.stage === stage.answering) this.passBody(bytes, 0, length);
     else this.readHeads(bytes, length);
@@ -189,7 +167,7 @@ export class Exchange implements ConnectionTaker {
     const early = unread || (this.connection?.unsentBytes ?? 0) > 0;
     const persistent = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     this.reusable = persistent && !early && head.body.kind !== framing.untilClose;
-    this.idleMs = head.keepAliveTimeoutS < 0 ? -1 : restMs(head.keepAliveTimeoutS);
+    this.keepAliveTimeoutS = head.keepAliveTimeoutS;
     this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
     this.stage = stage.answering;
     this.passBody(bytes, headEnd, length);
@@ -206,7 +184,7 @@ export class Exchange implements ConnectionTaker {
   }
 
   onClientDrain(): void {
-    this.progressed = true;
+    this.clock.progress();
     if (!this.upstreamPaused) return;
     this.upstreamPaused = false;
     this.connection?.resume();
@@ -216,7 +194,7 @@ export class Exchange implements ConnectionTaker {
     const nowMs = performance.now();
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as UpstreamConnection;
-    upstream.countAnswer(this.answerRelay.code, nowMs - this.startedMs);
+    upstream.countAnswer(this.answerRelay.code, nowMs - this.clock.startedMs);
     upstream.inFlight--;
     const unread = !this.body.done;
     const close = this.answerRelay.closes || unread;
@@ -226,9 +204,9 @@ export class Exchange implements ConnectionTaker {
       !unread &&
       !this.upstreamPaused &&
       connection.unsentBytes === 0;
-    const idleMs = this.idleMs;
+    const { keepAliveTimeoutS } = this;
     this.clear();
-    if (reusable) upstream.release(connection, idleMs, nowMs);
+    if (reusable) upstream.release(connection, keepAliveTimeoutS, nowMs);
     else connection.discard();
     this.downstream.exchangeDone(close, unread, nowMs);
   }
@@ -255,7 +233,7 @@ export class Exchange implements ConnectionTaker {
       return;
     }
     this.answerRelay.switching(this.intake, head, request);
-    upstream.countAnswer(101, performance.now() - this.startedMs);
+    upstream.countAnswer(101, performance.now() - this.clock.startedMs);
     this.clear();
     const tunnel = new Tunnel(downstream, connection, upstream);
     connection.handOver(tunnel);
@@ -281,7 +259,9 @@ export class Exchange implements ConnectionTaker {
     this.leaveUpstream();
     if (!attempts.isStale(failure)) this.downstream.context.observer.upstreamFailed(upstream, failure);
     if (this.stage === stage.answering) {
-      this.truncate(upstream);
+      upstream.stats.truncated++;
+      this.clear();
+      this.downstream.abort();
       return;
     }
     const step = attempts.after(failure, upstream, this.request.isIdempotent, this.body.pieces !== null);
@@ -299,27 +279,14 @@ export class Exchange implements ConnectionTaker {
     return next;
   }
 
-  private truncate(upstream: PooledUpstream): void {
-    upstream.stats.truncated++;
-    this.clear();
-    this.downstream.abort();
-  }
-
   private answerFailed(upstream: PooledUpstream, failure: UpstreamFailure): void {
     if (!this.attempts.everSent) {
       this.answerUnavailable();
       return;
     }
     upstream.stats.failed++;
-    if (failure === "response-timeout") {
-      this.answer(504, failureBody(`${upstream.name} did not answer in time`), "");
-    } else {
-      const what =
-        failure === "protocol"
-          ? "sent a malformed answer"
-          : "closed the connection before its answer was complete";
-      this.answer(502, failureBody(`${upstream.name} ${what}`), "");
-    }
+    const status = failure === "response-timeout" ? 504 : 502;
+    this.answer(status, failureBody(failureText(upstream.name, failure)), "");
   }
 
   private answerUnavailable(): void {
@@ -373,45 +340,12 @@ export class Exchange implements ConnectionTaker {
   // — Deadlines, ten times a second
 
   sweep(nowMs: number): void {
-    if (this.progressed) {
-      this.progressed = false;
-      this.quietSinceMs = nowMs;
-      return;
-    }
-    const { limits } = this.downstream.context;
-    const quietMs = nowMs - this.quietSinceMs;
-    if (this.stage === stage.connecting) {
-      if (quietMs > limits.connectDeadlineMs) this.fail("connect-timeout");
-    } else if (this.waitsForClient) {
-      if (quietMs > limits.requestIdleMs)
-        this.refuseBody(408, `no byte of the body for ${limits.requestIdleMs} ms`);
-    } else if (this.stage === stage.awaiting) this.sweepAwaiting(quietMs);
-    else if (!this.upstreamPaused && quietMs > limits.responseIdleMs) this.fail("response-timeout");
-  }
-
-  private sweepAwaiting(quietMs: number): void {
     const { limits, observer } = this.downstream.context;
-    if (quietMs > limits.responseDeadlineMs) {
-      this.fail("response-timeout");
-      return;
-    }
-    if (quietMs < silentAfterMs || this.silenceReported) return;
-    this.silenceReported = true;
-    if (this.upstream !== null) observer.upstreamSilent(this.upstream);
+    const owesBody = !this.body.done && this.connection?.unsentBytes === 0;
+    const overdue = this.clock.overdue(nowMs, this.stage, owesBody, this.upstreamPaused, limits);
+    if (overdue === "connect") this.fail("connect-timeout");
+    else if (overdue === "answer") this.fail("response-timeout");
+    else if (overdue === "body") this.refuseBody(408, `no byte of the body for ${limits.requestIdleMs} ms`);
+    else if (overdue === "silent" && this.upstream !== null) observer.upstreamSilent(this.upstream);
   }
-
-  /** The rest of the body is the client's to send, and the upstream would take it. */
-  private get waitsForClient(): boolean {
-    return !this.body.done && this.connection?.unsentBytes === 0;
-  }
-}
-
-function writePiece(connection: UpstreamConnection, piece: BodyPiece): void {
-  if (typeof piece === "string") connection.text(piece);
-  else connection.bytes(piece);
-}
-
-/** How long to keep a connection whose server closes it after `timeoutS`: a second less, or half. */
-function restMs(timeoutS: number): number {
-  return timeoutS > 2 ? (timeoutS - 1) * 1000 : timeoutS * 500;
 }
