@@ -4,7 +4,7 @@ import { randomInt } from "node:crypto";
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, FleetChange, FleetOptions } from "./fleet.ts";
 import { createHeartbeat, defaultHeartbeat } from "./heartbeat.ts";
-import type { LaunchHandle } from "./launcher.ts";
+import { createLaunches } from "./launches.ts";
 import { reduce } from "./lifecycle.ts";
 import { watchMemory } from "./memory.ts";
 import type { ProbeResult } from "./probe.ts";
@@ -20,7 +20,6 @@ import {
   servingOf,
   sparesOf,
 } from "./state.ts";
-import { createTurns } from "./turns.ts";
 
 /** How often a draining replica's requests in flight are counted, in ms. */
 const drainPollMs = 25;
@@ -54,9 +53,6 @@ export function createFleet(options: FleetOptions): Fleet {
     addDeadlineMs,
     weightOf: (seat) => launcher.weightOf?.(seat) ?? 1,
   });
-  const handles = new Map<number, LaunchHandle>();
-  /** Runs that have been asked whether it is really they who answer. */
-  const confirmed = new Set<number>();
   const listeners: ((change: FleetChange) => void)[] = [];
   const settled = new Map<number, (outcome: Settled) => void>();
   let batches = 0;
@@ -65,7 +61,10 @@ export function createFleet(options: FleetOptions): Fleet {
   let drainTimer: NodeJS.Timeout | undefined;
   let vanished: (() => void) | undefined;
 
-  const turns = createTurns();
+  const launches = createLaunches(launcher, {
+    launched: (run, address, pid) => dispatch({ type: "launched", run, address, pid }),
+    exited: (run, reason) => dispatch({ type: "exited", run, reason }),
+  });
   const heartbeat = createHeartbeat(heartbeatOptions, { heard });
   const memory = watchMemory(options.maxRssBytes, log, (run, reason) =>
     dispatch({ type: "outgrown", run, reason }),
@@ -99,19 +98,9 @@ export function createFleet(options: FleetOptions): Fleet {
     });
   }
 
-  function heard(run: number, result: ProbeResult, enough: boolean): void {
-    if (result.alive) void confirm(run);
-    else if (!result.ours) dispatch({ type: "missed", run, reason: result.reason, enough });
-  }
-
-  /** The first answer counts only if it comes from our replica, not from somebody else on its port. */
-  async function confirm(run: number): Promise<void> {
-    const handle = handles.get(run);
-    if (!confirmed.has(run) && handle !== undefined) {
-      if (!(await handle.confirm())) return;
-      confirmed.add(run);
-    }
-    if (handles.has(run)) dispatch({ type: "answered", run });
+  async function heard(run: number, result: ProbeResult, enough: boolean): Promise<void> {
+    if (!result.alive && !result.ours) dispatch({ type: "missed", run, reason: result.reason, enough });
+    if (result.alive && (await launches.confirm(run))) dispatch({ type: "answered", run });
   }
 
   // ── Effects out ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -128,23 +117,11 @@ export function createFleet(options: FleetOptions): Fleet {
         settled.get(effect.batch)?.(effect);
         break;
       case "launch":
-        turns.later(() => launch(effect.run, effect.spec));
+        launches.start(effect.run, effect.spec);
         break;
       default:
-        turns.later(() => handles.get(effect.run)?.[effect.type]());
+        launches.end(effect.run, effect.type);
     }
-  }
-
-  function launch(run: number, spec: { name: string; seat: number }): void {
-    const handle = launcher.start(spec, {
-      launched: (address, pid) => dispatch({ type: "launched", run, address, pid }),
-      exited(reason) {
-        handles.delete(run);
-        confirmed.delete(run);
-        dispatch({ type: "exited", run, reason });
-      },
-    });
-    handles.set(run, handle);
   }
 
   // ── What follows from the state ──────────────────────────────────────────────────────────────────────────────
@@ -171,7 +148,7 @@ export function createFleet(options: FleetOptions): Fleet {
       if (life.run === 0 || life.address === null || !isWanted(life)) continue;
       wanted.add(life.run);
       heartbeat.watch(life.run, life.address, life.state === "starting" ? "starting" : "steady");
-      const handle = handles.get(life.run);
+      const handle = launches.handleOf(life.run);
       if (handle !== undefined && life.state === "healthy" && life.seat > 0) memory.watch(life.run, handle);
     }
     for (const run of watched) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createTurns } from "./turns.ts";
 
 test("work is done in order, one piece in a turn, also what is added meanwhile", async () => {
-  const turns = createTurns();
+  const turns = createTurns({ burst: 10, gapMs: 1_000 });
   const done: string[] = [];
   let turn = 0;
   const count = (): void => {
@@ -26,4 +26,14 @@ test("work is done in order, one piece in a turn, also what is added meanwhile",
     ["a", "b", "c", "d"],
   );
   assert.equal(new Set(done.map((line) => line.slice(1))).size, 4, "no two in one turn");
+});
+
+test("after a burst, work is done at the pace", async () => {
+  const turns = createTurns({ burst: 3, gapMs: 40 });
+  const times: number[] = [];
+  const startMs = performance.now();
+  for (let index = 0; index < 6; index += 1) turns.later(() => times.push(performance.now() - startMs));
+  while (times.length < 6) await new Promise((resolve) => setTimeout(resolve, 5));
+  // Pieces 4, 5 and 6 wait for 1, 2 and 3 gaps; a timer may fire a millisecond early.
+  for (const piece of [3, 4, 5]) assert.ok((times[piece] as number) >= (piece - 2) * 40 - 2);
 });

@@ -155,9 +155,11 @@ function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): Lau
       signalAll("SIGKILL");
     },
     async confirm() {
-      if (pid === 0 || asked !== "nothing") return false;
-      confirmed = portsTried === portsTriedMax || whoHolds(address.port, pid) === "ours";
-      if (confirmed) return true;
+      const asking = pid;
+      const ours = portsTried === portsTriedMax || (await whoHolds(address.port, pid)) === "ours";
+      if (asking === 0 || asking !== pid || asked !== "nothing") return false;
+      confirmed = ours;
+      if (ours) return true;
       asked = "move";
       signalAll("SIGKILL");
       return false;
