@@ -1,13 +1,12 @@
 // `roundhouse up`: joins config file and flags, opens the front door, and stops it on a signal.
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseEnv } from "node:util";
 import type { Config } from "../balancer/config.ts";
 import { parseConfig } from "../balancer/config-check.ts";
 import { loadConfigFile } from "../balancer/config-file.ts";
 import { createFrontDoor } from "../balancer/front-door.ts";
 import { RoundhouseError } from "../errors.ts";
 import type { Launcher } from "../fleet/launcher.ts";
+import { readEnvFile } from "../fleet/launchers/env-file.ts";
 import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
 import { createLog, type OwnedLog } from "../telemetry/log.ts";
@@ -98,16 +97,6 @@ function staticLauncher({ upstreams, command }: Config): Launcher {
 
 function builtInReplica(): string[] {
   return [process.execPath, fileURLToPath(new URL("../replica/main.js", import.meta.url))];
-}
-
-function readEnvFile(file: string): Record<string, string | undefined> {
-  try {
-    return parseEnv(readFileSync(file, "utf8"));
-  } catch (cause) {
-    throw new RoundhouseError("BAD_CONFIG", `Cannot read the env file: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
 }
 
 function wrong(message: string): RoundhouseError {

@@ -1,6 +1,6 @@
 // Runs the built-in replica until a signal: what `roundhouse serve` does, from flags or environment.
 import { RoundhouseError } from "../errors.ts";
-import { serveReplica } from "./server.ts";
+import { serveUntilSignalled } from "./server.ts";
 
 export interface ServeFlags {
   readonly port?: string;
@@ -14,14 +14,12 @@ export async function serve(flags: ServeFlags = {}): Promise<void> {
   const id = flags.id ?? env.SERVER_ID ?? env.ID ?? "";
   const host = flags.host ?? env.HOST ?? "127.0.0.1";
   const port = portFrom(flags.port ?? env.PORT ?? "8080");
-  const server = await serveReplica({ host, port, id }).catch((cause: NodeJS.ErrnoException) => {
+  const server = await serveUntilSignalled({ host, port, id }).catch((cause: NodeJS.ErrnoException) => {
     const advice = cause.code === "EADDRINUSE" ? "; choose another with --port or PORT" : "";
     const message = `Cannot listen on ${host}:${port}: ${cause.message}${advice}`;
     throw new RoundhouseError("PORT_IN_USE", message, { cause });
   });
   process.stdout.write(`Replica ${JSON.stringify(id)} listens on http://${host}:${server.port}\n`);
-  const stop = () => void server.close().then(() => process.exit(0));
-  process.once("SIGTERM", stop).once("SIGINT", stop);
 }
 
 function portFrom(text: string): number {
