@@ -11,13 +11,19 @@ const placements: readonly PlacementName[] = ["rendezvous", "assignment", "ketam
 
 /** Measures the named placements (all by default), prints the table, and keeps it in bench/results when complete. */
 export async function run(args: string[]): Promise<void> {
-  const chosen = placements.filter((placement) => args.length === 0 || args.includes(placement));
-  if (chosen.length === 0)
-    throw new RangeError(`No placement among ${args.join(", ")}; choose ${placements.join(", ")}`);
+  if (args.includes("--help")) return console.log(`Usage: npm run bench -- ring [${placements.join("|")}]…`);
+  const chosen = args.length === 0 ? placements : args.map(placementNamed);
   const all = chosen.map(measured);
   const text = report(all);
   console.log(text);
-  if (chosen.length === placements.length) keep(text, all);
+  if (args.length === 0) keep(text, all);
+}
+
+function placementNamed(name: string): PlacementName {
+  const found = placements.find((placement) => placement === name);
+  if (found === undefined)
+    throw new RangeError(`No placement is named "${name}"; choose ${placements.join(", ")}`);
+  return found;
 }
 
 function measured(placement: PlacementName): Figures {
@@ -101,8 +107,8 @@ function report(all: readonly Figures[]): string {
     `Command: \`npm run bench -- ring\`. Machine: ${cpus()[0]?.model.trim()}, ${cpus().length} cores; ` +
       `Node ${process.version}; ${new Date().toISOString().slice(0, 10)}.`,
     "",
-    "One core; all times are CPU times of the measuring process, milliseconds are medians. Shares and moves are over 200 seeds; a seed gives other seats (random in",
-    "1…65,535) and, for ketama, other addresses; the hash functions are the same.",
+    "One core; all times are CPU times of the measuring process, milliseconds are medians. Shares and moves are over 200",
+    "seeds; a seed gives other seats (random in 1…65,535) and, for ketama, other addresses; the hash functions stay.",
     "",
     `| | ${all.map(({ placement }) => placement).join(" | ")} |`,
     `|---|${all.map(() => "---:|").join("")}`,
