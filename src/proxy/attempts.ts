@@ -69,3 +69,10 @@ export class Attempts {
     return this.tried.push(upstream) > unsentTriesMax ? "stop" : "next";
   }
 }
+
+/** For the client, when nothing more is to be tried. */
+export function failureText(upstreamName: string, failure: UpstreamFailure): string {
+  if (failure === "response-timeout") return `${upstreamName} did not answer in time`;
+  if (failure === "protocol") return `${upstreamName} sent a malformed answer`;
+  return `${upstreamName} closed the connection before its answer was complete`;
+}

@@ -6,46 +6,23 @@ import type { AnswerHead } from "../http/answer-head.ts";
 import { framing } from "../http/framing.ts";
 import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { AnswerBody } from "./answer-body.ts";
 import { AnswerIntake, intake } from "./answer-intake.ts";
-import { Attempts } from "./attempts.ts";
+import { AnswerRelay, relay } from "./answer-relay.ts";
+import { Attempts, failureText } from "./attempts.ts";
+import { ClientRequest } from "./client-request.ts";
 import type { Downstream } from "./downstream.ts";
-import { finalFields, forwardedAnswerHead } from "./forwarded-answer.ts";
-import { forwardedRequestHead } from "./forwarded-request.ts";
+import { ExchangeClock, stage } from "./exchange-clock.ts";
 import { type BodyPiece, RequestBody } from "./request-body.ts";
-import { fieldIn, isIdempotent, rootedTarget } from "./request-view.ts";
-import type { RoutedRequest, UpstreamFailure } from "./routing.ts";
+import type { UpstreamFailure } from "./routing.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { ConnectionTaker, PooledUpstream } from "./upstream.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
-/** Where an exchange is in its life. */
-const stage = {
-  none: 0,
-  /** Waiting for an upstream connection, or for it to be established. */
-  connecting: 1,
-  /** Sent, at least in part; no final answer head yet. */
-  awaiting: 2,
-  /** The answer's head has gone to the client: from here on nothing can be asked for again. */
-  answering: 3,
-} as const;
-
-const silentAfterMs = 250;
-
-export class Exchange implements RoutedRequest, ConnectionTaker {
+export class Exchange implements ConnectionTaker {
   private readonly downstream: Downstream;
 
   // The request
-  method = "";
-  target = "";
-  setCookie: string | undefined;
-  /** Its head as received, and as it is forwarded. */
-  private text = "";
-  private forwarded = "";
-  private versionMinor = 1;
-  private keepAlive = true;
-  private expectsContinue = false;
-  private upgrades = false;
+  private readonly request: ClientRequest;
   private readonly body = new RequestBody();
   private readonly take = (piece: BodyPiece) => this.takePiece(piece);
 
@@ -57,40 +34,18 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
 
   // The answer
   private readonly intake = new AnswerIntake();
-  private code = 0;
-  private readonly answerBody = new AnswerBody();
-  private closeAfter = false;
-  /** The upstream connection can serve again, and for how long it may rest (−1: not said). */
+  private readonly answerRelay: AnswerRelay;
+  /** The upstream connection can serve again, and for how long it may rest, in seconds (−1: not said). */
   private reusable = false;
-  private idleMs = -1;
+  private keepAliveTimeoutS = -1;
   private upstreamPaused = false;
-  /** Bytes of it were written to the client. */
-  private begun = false;
 
-  // Time, in performance.now()
-  private startedMs = 0;
-  private quietSinceMs = 0;
-  private progressed = false;
-  private silenceReported = false;
+  private readonly clock = new ExchangeClock();
 
   constructor(downstream: Downstream) {
     this.downstream = downstream;
-  }
-
-  get peerAddress(): string {
-    return this.downstream.peer.address;
-  }
-
-  get peerTrusted(): boolean {
-    return this.downstream.peer.trusted;
-  }
-
-  header(name: string): string | undefined {
-    return fieldIn(this.text, name);
-  }
-
-  get isOpen(): boolean {
-    return this.stage !== stage.none;
+    this.request = new ClientRequest(downstream.peer);
+    this.answerRelay = new AnswerRelay(downstream.out);
   }
 
   get bodyIsRead(): boolean {
@@ -101,12 +56,14 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
 
   /** Takes a parsed request: the offset after what belongs to it, or −1 when it was refused on the way. */
   begin(bytes: Buffer, head: RequestHead, nowMs: number): number {
-    this.takeHead(bytes, head, nowMs);
-    const upstream = this.downstream.context
-      .routing()
-      .pick(this, this.attempts.tried) as PooledUpstream | null;
+    const { request, attempts } = this;
+    const { context } = this.downstream;
+    this.clock.startedMs = nowMs;
+    attempts.reset();
+    request.take(bytes, head);
+    const upstream = context.routing().pick(request, attempts.tried) as PooledUpstream | null;
     this.body.start(head.body);
-    if (upstream !== null) this.forwarded = this.forwardedHead(head, upstream);
+    if (upstream !== null) request.forwardTo(upstream, head, context);
     this.stage = stage.connecting;
     const upTo = this.body.done ? head.end : this.readBody(bytes, head.end);
     if (upTo < 0) return upTo;
@@ -115,29 +72,9 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     return upTo;
   }
 
-  private takeHead(bytes: Buffer, head: RequestHead, nowMs: number): void {
-    this.text = bytes.toString("latin1", head.start, head.end);
-    const target = this.text.slice(head.targetStart - head.start, head.targetEnd - head.start);
-    this.method = head.method;
-    this.target = head.targetLacksSlash ? rootedTarget(target, head.method) : target;
-    this.setCookie = undefined;
-    this.versionMinor = head.versionMinor;
-    this.keepAlive = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
-    this.expectsContinue = head.expectsContinue;
-    this.upgrades = head.upgradesToWebSocket && head.body.kind === framing.none;
-    head.upgradesToWebSocket = this.upgrades;
-    this.attempts.reset();
-    this.startedMs = nowMs;
-  }
-
-  private forwardedHead(head: RequestHead, upstream: PooledUpstream): string {
-    const { context, peer } = this.downstream;
-    return forwardedRequestHead(this.text, this.target, head, peer, upstream, context.policy, context.tables);
-  }
-
   /** More of its body: the offset after what belongs to it, or −1 when it was refused. */
   readBody(bytes: Buffer, from: number): number {
-    this.progressed = true;
+    this.clock.progress();
     const upTo = this.body.read(bytes, from, bytes.length, this.downstream.context.limits, this.take);
     if (upTo < 0) this.refuseBody(this.body.status, this.body.problem);
     return upTo;
@@ -147,7 +84,7 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     const { body, connection, downstream } = this;
     const { limits } = downstream.context;
     body.keep(piece);
-    if (connection !== null) writePiece(connection, piece);
+    if (connection !== null) connection.piece(piece);
     if (body.pieceBytes > limits.replayBytesMax) {
       if (this.attempts.sent) body.forgetPieces();
       else downstream.pause(); // kept until it can be sent; the client waits
@@ -161,20 +98,18 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     this.upstream = upstream;
     upstream.inFlight++;
     this.stage = stage.connecting;
-    this.quietSinceMs = nowMs;
-    this.progressed = false;
-    this.silenceReported = false;
+    this.clock.attempt(nowMs);
     this.attempts.begin();
     this.intake.reset();
     this.reusable = false;
     const connection = this.attempts.repeating
       ? upstream.takeNew(this)
-      : upstream.take(this, !isIdempotent(this.method), nowMs);
+      : upstream.take(this, !this.request.isIdempotent, nowMs);
     if (connection !== null) this.send(connection);
   }
 
   onUpstreamConnection(connection: UpstreamConnection): void {
-    this.progressed = true;
+    this.clock.progress();
     this.send(connection);
   }
 
@@ -182,13 +117,13 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   private send(connection: UpstreamConnection): void {
     this.connection = connection;
     this.attempts.onReused = connection.exchanges > 0;
-    connection.text(this.forwarded);
-    for (const piece of this.body.pieces ?? []) writePiece(connection, piece);
+    connection.text(this.request.forwarded);
+    for (const piece of this.body.pieces ?? []) connection.piece(piece);
   }
 
   onUpstreamSent(): void {
     if (this.attempts.sent) return;
-    this.progressed = true;
+    this.clock.progress();
     this.attempts.markSent();
     if (this.stage === stage.connecting) this.stage = stage.awaiting;
     const { body, downstream } = this;
@@ -198,14 +133,14 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   }
 
   onUpstreamDrain(): void {
-    this.progressed = true;
+    this.clock.progress();
     if (!this.body.done) this.downstream.unpause();
   }
 
   // — The answer comes
 
   onUpstreamBytes(bytes: Buffer, length: number): boolean {
-    this.progressed = true;
+    this.clock.progress();
     this.attempts.heard = true;
     if (this.stage === stage.answering) this.passBody(bytes, 0, length);
     else this.readHeads(bytes, length);
@@ -215,80 +150,41 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   /** Interim answers go on at once; a small final answer comes here when it is complete. */
   private readHeads(bytes: Buffer, length: number): void {
     const { answerHead, limits } = this.downstream.context;
-    let found = this.intake.take(bytes, length, this.method, limits, answerHead);
+    const { method } = this.request;
+    let found = this.intake.take(bytes, length, method, limits, answerHead);
     while (found === intake.interim) {
-      this.passInterim(this.intake.bytes, answerHead);
-      found = this.intake.next(this.method, limits, answerHead);
+      this.answerRelay.interim(this.intake.bytes, answerHead, this.request);
+      found = this.intake.next(method, limits, answerHead);
     }
-    if (found === intake.final) this.takeFinal(this.intake, answerHead);
-    else if (found === intake.switching) this.switchProtocols(this.intake, answerHead);
+    if (found === intake.final) this.takeFinal(answerHead);
+    else if (found === intake.switching) this.switchProtocols(answerHead);
     else if (found === intake.malformed) this.fail("protocol");
   }
 
-  /** Not to HTTP/1.0 clients, and 100 only to one that waits for it (RFC 9110 section 15.2). */
-  private passInterim(bytes: Buffer, head: AnswerHead): void {
-    if (this.versionMinor === 0) return;
-    if (head.code === 100 && !this.expectsContinue) return;
-    if (head.code === 100) this.expectsContinue = false;
-    const text = bytes.toString("latin1", head.start, head.end);
-    this.downstream.text(`${forwardedAnswerHead(text, head)}\r\n`);
-    this.downstream.flush();
-  }
-
-  private takeFinal(found: AnswerIntake, head: AnswerHead): void {
-    const early = !this.body.done || (this.connection?.unsentBytes ?? 0) > 0;
+  private takeFinal(head: AnswerHead): void {
+    const { bytes, headEnd, length } = this.intake;
+    const unread = !this.body.done;
+    const early = unread || (this.connection?.unsentBytes ?? 0) > 0;
     const persistent = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     this.reusable = persistent && !early && head.body.kind !== framing.untilClose;
-    this.idleMs = head.keepAliveTimeoutS < 0 ? -1 : restMs(head.keepAliveTimeoutS);
-    this.code = head.code;
-    const { bytes, length } = found;
-    this.beginAnswer(bytes, found.from, head);
-    this.passBody(bytes, found.headEnd, length);
-  }
-
-  private beginAnswer(bytes: Buffer, from: number, head: AnswerHead): void {
-    const { kind, length } = head.body;
-    const { downstream } = this;
-    const unframed = kind === framing.chunked || kind === framing.untilClose;
-    const chunked = unframed && this.versionMinor === 1;
-    const unread = !this.body.done && kind === framing.none;
-    this.closeAfter = !this.keepAlive || !downstream.mayKeep || unread || (unframed && !chunked);
-    const text = bytes.toString("latin1", from, head.end);
-    const said = this.versionMinor === 0;
-    downstream.text(
-      forwardedAnswerHead(text, head) + finalFields(chunked, this.closeAfter, said, this.setCookie),
-    );
-    this.answerBody.start(kind, length, chunked);
+    this.keepAliveTimeoutS = head.keepAliveTimeoutS;
+    this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
     this.stage = stage.answering;
-    this.begun = false;
+    this.passBody(bytes, headEnd, length);
   }
 
   private passBody(bytes: Buffer, from: number, length: number): void {
-    const { answerBody, downstream } = this;
-    const upTo = answerBody.done ? from : answerBody.read(bytes, from, length, downstream);
-    if (upTo < 0) {
-      this.failMalformed();
-      return;
+    const come = this.answerRelay.pass(bytes, from, length);
+    if (come === relay.done) this.finish();
+    else if (come === relay.more) this.upstreamPaused = this.downstream.out.isBlocked;
+    else {
+      if (this.answerRelay.retract()) this.stage = stage.awaiting; // it came with its head: the client saw nothing
+      this.fail("protocol");
     }
-    downstream.flush();
-    this.begun = true;
-    if (answerBody.done) {
-      if (upTo < length) this.reusable = false; // bytes that belong to no answer
-      this.finish();
-    } else this.upstreamPaused = downstream.isBlocked;
-  }
-
-  /** A body that breaks the rules: when it came with its head, the client has seen nothing of it yet. */
-  private failMalformed(): void {
-    if (!this.begun) {
-      this.downstream.dropText();
-      this.stage = stage.awaiting;
-    }
-    this.fail("protocol");
   }
 
   onClientDrain(): void {
-    this.progressed = true;
+    this.clock.progress();
     if (!this.upstreamPaused) return;
     this.upstreamPaused = false;
     this.connection?.resume();
@@ -298,14 +194,19 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     const nowMs = performance.now();
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as UpstreamConnection;
-    upstream.countAnswer(this.code, nowMs - this.startedMs);
+    upstream.countAnswer(this.answerRelay.code, nowMs - this.clock.startedMs);
     upstream.inFlight--;
     const unread = !this.body.done;
-    const close = this.closeAfter || unread;
-    const reusable = this.reusable && !unread && !this.upstreamPaused && connection.unsentBytes === 0;
-    const idleMs = this.idleMs;
+    const close = this.answerRelay.closes || unread;
+    const reusable =
+      this.reusable &&
+      !this.answerRelay.overrun &&
+      !unread &&
+      !this.upstreamPaused &&
+      connection.unsentBytes === 0;
+    const { keepAliveTimeoutS } = this;
     this.clear();
-    if (reusable) upstream.release(connection, idleMs, nowMs);
+    if (reusable) upstream.release(connection, keepAliveTimeoutS, nowMs);
     else connection.discard();
     this.downstream.exchangeDone(close, unread, nowMs);
   }
@@ -315,9 +216,7 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     this.stage = stage.none;
     this.upstream = null;
     this.connection = null;
-    this.text = "";
-    this.forwarded = "";
-    this.target = "";
+    this.request.clear();
     this.intake.reset();
     this.upstreamPaused = false;
     this.body.forgetAll();
@@ -325,22 +224,16 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
 
   // — It becomes a tunnel
 
-  private switchProtocols(found: AnswerIntake, head: AnswerHead): void {
+  private switchProtocols(head: AnswerHead): void {
+    const { downstream, request } = this;
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as UpstreamConnection;
-    if (!this.upgrades || !head.switchesToWebSocket) {
+    if (!request.upgrades || !head.switchesToWebSocket) {
       this.fail("protocol");
       return;
     }
-    const { downstream } = this;
-    const { bytes, headEnd, length } = found;
-    const text = bytes.toString("latin1", head.start, headEnd);
-    downstream.text(`${forwardedAnswerHead(text, head)}Connection: Upgrade\r\nUpgrade: websocket\r\n`);
-    downstream.text(
-      finalFields(false, false, false, this.setCookie) + bytes.toString("latin1", headEnd, length),
-    );
-    downstream.flush();
-    upstream.countAnswer(101, performance.now() - this.startedMs);
+    this.answerRelay.switching(this.intake, head, request);
+    upstream.countAnswer(101, performance.now() - this.clock.startedMs);
     this.clear();
     const tunnel = new Tunnel(downstream, connection, upstream);
     connection.handOver(tunnel);
@@ -350,10 +243,8 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   // — What can go wrong: upstream
 
   onUpstreamEnd(): void {
-    if (this.stage === stage.answering && this.answerBody.end(this.downstream)) {
-      this.downstream.flush();
-      this.finish();
-    } else this.fail("reset");
+    if (this.stage === stage.answering && this.answerRelay.end()) this.finish();
+    else this.fail("reset");
   }
 
   onUpstreamGone(failure: UpstreamFailure): void {
@@ -368,26 +259,24 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
     this.leaveUpstream();
     if (!attempts.isStale(failure)) this.downstream.context.observer.upstreamFailed(upstream, failure);
     if (this.stage === stage.answering) {
-      this.truncate(upstream);
+      upstream.stats.truncated++;
+      this.clear();
+      this.downstream.abort();
       return;
     }
-    const step = attempts.after(failure, upstream, isIdempotent(this.method), this.body.pieces !== null);
+    const step = attempts.after(failure, upstream, this.request.isIdempotent, this.body.pieces !== null);
     const next = step === "repeat" ? upstream : step === "next" ? this.nextCandidate(upstream) : null;
     if (next === null) this.answerFailed(upstream, failure);
     else this.dispatch(next, performance.now());
   }
 
   private nextCandidate(upstream: PooledUpstream): PooledUpstream | null {
-    const next = this.downstream.context.routing().pick(this, this.attempts.tried) as PooledUpstream | null;
+    const next = this.downstream.context
+      .routing()
+      .pick(this.request, this.attempts.tried) as PooledUpstream | null;
     if (next === null || next.kind !== upstream.kind) return null;
     upstream.stats.redispatched++;
     return next;
-  }
-
-  private truncate(upstream: PooledUpstream): void {
-    upstream.stats.truncated++;
-    this.clear();
-    this.downstream.abort();
   }
 
   private answerFailed(upstream: PooledUpstream, failure: UpstreamFailure): void {
@@ -396,26 +285,19 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
       return;
     }
     upstream.stats.failed++;
-    if (failure === "response-timeout") {
-      this.answer(504, failureBody(`${upstream.name} did not answer in time`), "");
-    } else {
-      const what =
-        failure === "protocol"
-          ? "sent a malformed answer"
-          : "closed the connection before its answer was complete";
-      this.answer(502, failureBody(`${upstream.name} ${what}`), "");
-    }
+    const status = failure === "response-timeout" ? 504 : 502;
+    this.answer(status, failureBody(failureText(upstream.name, failure)), "");
   }
 
   private answerUnavailable(): void {
-    const { body, retryAfterS } = this.downstream.context.routing().unavailable(this);
+    const { body, retryAfterS } = this.downstream.context.routing().unavailable(this.request);
     this.answer(503, body, `Retry-After: ${retryAfterS}\r\n`);
   }
 
   /** An answer of our own ends the exchange. */
   private answer(status: number, body: string, fields: string): void {
     const unread = !this.body.done;
-    const { method, keepAlive } = this;
+    const { method, keepAlive } = this.request;
     this.clear();
     const close = this.downstream.answer(status, body, fields, method, keepAlive && !unread);
     this.downstream.exchangeDone(close, unread, performance.now());
@@ -458,45 +340,12 @@ export class Exchange implements RoutedRequest, ConnectionTaker {
   // — Deadlines, ten times a second
 
   sweep(nowMs: number): void {
-    if (this.progressed) {
-      this.progressed = false;
-      this.quietSinceMs = nowMs;
-      return;
-    }
-    const { limits } = this.downstream.context;
-    const quietMs = nowMs - this.quietSinceMs;
-    if (this.stage === stage.connecting) {
-      if (quietMs > limits.connectDeadlineMs) this.fail("connect-timeout");
-    } else if (this.waitsForClient) {
-      if (quietMs > limits.requestIdleMs)
-        this.refuseBody(408, `no byte of the body for ${limits.requestIdleMs} ms`);
-    } else if (this.stage === stage.awaiting) this.sweepAwaiting(quietMs);
-    else if (!this.upstreamPaused && quietMs > limits.responseIdleMs) this.fail("response-timeout");
-  }
-
-  private sweepAwaiting(quietMs: number): void {
     const { limits, observer } = this.downstream.context;
-    if (quietMs > limits.responseDeadlineMs) {
-      this.fail("response-timeout");
-      return;
-    }
-    if (quietMs < silentAfterMs || this.silenceReported) return;
-    this.silenceReported = true;
-    if (this.upstream !== null) observer.upstreamSilent(this.upstream);
+    const owesBody = !this.body.done && this.connection?.unsentBytes === 0;
+    const overdue = this.clock.overdue(nowMs, this.stage, owesBody, this.upstreamPaused, limits);
+    if (overdue === "connect") this.fail("connect-timeout");
+    else if (overdue === "answer") this.fail("response-timeout");
+    else if (overdue === "body") this.refuseBody(408, `no byte of the body for ${limits.requestIdleMs} ms`);
+    else if (overdue === "silent" && this.upstream !== null) observer.upstreamSilent(this.upstream);
   }
-
-  /** The rest of the body is the client's to send, and the upstream would take it. */
-  private get waitsForClient(): boolean {
-    return !this.body.done && this.connection?.unsentBytes === 0;
-  }
-}
-
-function writePiece(connection: UpstreamConnection, piece: BodyPiece): void {
-  if (typeof piece === "string") connection.text(piece);
-  else connection.bytes(piece);
-}
-
-/** How long to keep a connection whose server closes it after `timeoutS`: a second less, or half. */
-function restMs(timeoutS: number): number {
-  return timeoutS > 2 ? (timeoutS - 1) * 1000 : timeoutS * 500;
 }

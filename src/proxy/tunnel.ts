@@ -31,8 +31,8 @@ export class Tunnel implements ConnectionUser {
 
   onUpstreamBytes(bytes: Buffer, length: number): boolean {
     this.active = true;
-    this.downstream.socket.write(Buffer.from(bytes.subarray(0, length)));
-    this.upstreamPaused = this.downstream.isBlocked;
+    this.downstream.out.bytes(Buffer.from(bytes.subarray(0, length)));
+    this.upstreamPaused = this.downstream.out.isBlocked;
     return !this.upstreamPaused;
   }
 

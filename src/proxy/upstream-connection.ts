@@ -91,6 +91,11 @@ export class UpstreamConnection implements TurnWriter {
     this.socket.uncork();
   }
 
+  piece(piece: string | Buffer): void {
+    if (typeof piece === "string") this.text(piece);
+    else this.bytes(piece);
+  }
+
   writeNow(): void {
     const text = this.unwritten;
     if (text === "") return;

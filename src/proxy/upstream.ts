@@ -145,8 +145,8 @@ export class PooledUpstream implements Upstream {
     this.waiting.delete(taker);
   }
 
-  /** Back after a complete exchange that left nothing in doubt. `idleMsAsked`: by its Keep-Alive field, or −1. */
-  release(connection: UpstreamConnection, idleMsAsked: number, nowMs: number): void {
+  /** Back after a complete exchange that left nothing in doubt; `timeoutS` by its Keep-Alive field, or −1. */
+  release(connection: UpstreamConnection, timeoutS: number, nowMs: number): void {
     connection.user = null;
     if (connection.closed) return;
     connection.exchanges++;
@@ -156,7 +156,7 @@ export class PooledUpstream implements Upstream {
       next.onUpstreamConnection(connection);
       return;
     }
-    const idleMs = idleMsAsked >= 0 ? idleMsAsked : this.limits.idleMs;
+    const idleMs = timeoutS < 0 ? this.limits.idleMs : restMs(timeoutS);
     if (this.retired || idleMs <= 0) {
       connection.discard();
       return;
@@ -234,4 +234,9 @@ function createStats(): UpstreamStats {
 function hostText(address: UpstreamAddress): string {
   if ("path" in address) return "localhost";
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+/** How long to keep a connection whose server closes it after `timeoutS`: a second less, or half. */
+function restMs(timeoutS: number): number {
+  return timeoutS > 2 ? (timeoutS - 1) * 1000 : timeoutS * 500;
 }
