@@ -10,6 +10,8 @@ export interface Tally {
   readonly outcomes: Map<string, number>;
   /** Each outcome that is not allowed, with its plan. */
   readonly objections: string[];
+  /** Idempotent requests that failed twice. */
+  readonly unlucky: string[];
   /** Called when a request is over; tells how often an origin saw it. */
   readonly attemptsOf: (nonce: string) => number;
 }
@@ -137,7 +139,7 @@ function takeAnswers(line: Line, outcomes: Outcome[], count: number): void {
 function judge(
   plans: readonly Plan[],
   outcomes: readonly Outcome[],
-  { outcomes: counts, objections, attemptsOf }: Tally,
+  { outcomes: counts, objections, unlucky, attemptsOf }: Tally,
 ): void {
   // Behind an answer that closes, or one that was cut off, no further answer is owed on this connection.
   let owed = true;
@@ -146,7 +148,8 @@ function judge(
     const name = `${plan.method} ${outcome.kind === "ended" ? "ended" : outcome.status}`;
     counts.set(name, (counts.get(name) ?? 0) + 1);
     const why = outcome.kind === "ended" && !owed ? null : objection(plan, outcome);
-    if (why !== null) objections.push(`${plan.method} ${plan.nonce} (${plan.fault}): ${why}`);
+    if (why !== null)
+      (why === "unlucky" ? unlucky : objections).push(`${plan.method} ${plan.nonce} (${plan.fault}): ${why}`);
     if (plan.method === "POST" && attemptsOf(plan.nonce) > 1)
       objections.push(`POST ${plan.nonce} (${plan.fault}) ran ${attemptsOf(plan.nonce)} times`);
     if (outcome.kind === "ended" || plan.fault === "early") owed = false;

@@ -8,6 +8,8 @@ export interface FaultLog {
   readonly options: PlanOptions;
   /** Attempts by nonce, as complete requests at any origin. */
   readonly attempts: Map<string, number>;
+  /** How often garbage followed an answer. */
+  garbage: number;
   /** What the strict parser said against requests. */
   readonly faults: string[];
 }
@@ -16,16 +18,16 @@ export function startFaultOrigin(log: FaultLog): Promise<Origin> {
   return startRawOrigin((connection) => {
     // Once true the rest of the connection's bytes are read and thrown away.
     let deaf = false;
+    let answeredEarly = false;
     connection.socket.on("data", (chunk: Buffer) => {
       if (deaf) return;
       connection.pending += chunk.toString("latin1");
       while (!deaf && connection.pending !== "") {
-        const early = nonceOfEarly(connection.pending, log);
+        const early = answeredEarly ? null : nonceOfEarly(connection.pending, log);
         if (early !== null) {
-          deaf = true;
           log.attempts.set(early, (log.attempts.get(early) ?? 0) + 1);
           connection.socket.write(answer(early));
-          return;
+          answeredEarly = true;
         }
         const parsed = parseRequest(connection.pending);
         if (parsed.kind === "incomplete") return;
@@ -35,6 +37,10 @@ export function startFaultOrigin(log: FaultLog): Promise<Origin> {
           return;
         }
         connection.pending = connection.pending.slice(parsed.message.end);
+        if (answeredEarly) {
+          answeredEarly = false;
+          continue;
+        }
         deaf = serve(parsed.message, connection, log);
       }
     });
@@ -51,11 +57,14 @@ function nonceOfEarly(pending: string, { options, attempts }: FaultLog): string 
 }
 
 /** True when nothing more on this connection counts. */
-function serve({ start }: Message, connection: OriginConnection, { options, attempts }: FaultLog): boolean {
+function serve({ start }: Message, connection: OriginConnection, log: FaultLog): boolean {
+  const { options, attempts } = log;
   const nonce = target.exec(start)?.[1] ?? "";
   const attempt = (attempts.get(nonce) ?? 0) + 1;
   attempts.set(nonce, attempt);
-  return commit(attempt === 1 ? faultOf(nonce, options) : "plain", nonce, connection);
+  const fault = attempt === 1 ? faultOf(nonce, options) : "plain";
+  if (fault === "late-garbage") log.garbage++;
+  return commit(fault, nonce, connection);
 }
 
 const fields = (nonce: string): string => `X-Nonce: ${nonce}\r\n`;

@@ -12,7 +12,6 @@ const sound = [
   "close-after", // FIN right behind the answer, without a word
   "reset-later", // the idle connection is reset a moment later
   "close-said", // Connection: close
-  "late-garbage", // bytes that are no answer, a moment after it
 ] as const;
 
 /** A second, plausible answer behind the first. With upstream batching nobody can tell it from the next request's. */
@@ -37,6 +36,8 @@ export type Fault =
   | (typeof poisoned)[number]
   | (typeof unusable)[number]
   | (typeof cut)[number]
+  /** Sound, but bytes that are no answer follow a moment later, and may meet the connection's next request. */
+  | "late-garbage"
   | "stall" // never answers
   | "early"; // answers before it has read the request's body
 
@@ -63,7 +64,8 @@ export function faultOf(nonce: string, { seed, batching }: PlanOptions): Fault {
   if (kind < 0.75) return batching ? among(sound) : among(poisoned);
   if (kind < 0.93) return among(unusable);
   if (kind < 0.965) return among(cut);
-  return kind < 0.967 ? "stall" : "early";
+  if (kind < 0.967) return "stall";
+  return kind < 0.97 ? "late-garbage" : "early";
 }
 
 export type Outcome =
@@ -71,26 +73,23 @@ export type Outcome =
   /** The connection ended before this request's answer was complete. */
   | { readonly kind: "ended" };
 
-/** Null: the outcome is allowed. */
+/** Null: the outcome is allowed. `unlucky`: allowed as often as late garbage may have met a second attempt. */
 export function objection(
   { nonce, method, fault }: Pick<Plan, "nonce" | "method" | "fault">,
   outcome: Outcome,
-): string | null {
+): string | "unlucky" | null {
   const cuts = (cut as readonly string[]).includes(fault) || fault === "early";
   if (outcome.kind === "ended") return cuts ? null : "the connection ended without its answer";
-  if (outcome.status === 200)
-    return outcome.nonce === nonce && outcome.body === bodyOf(nonce, fault, outcome.body)
+  const { status, body } = outcome;
+  if (status === 200)
+    return outcome.nonce === nonce && body === bodyOf(nonce, fault, body)
       ? null
       : `it got the answer of ${outcome.nonce}`;
-  if (fault === "stall") return outcome.status === 504 ? null : `status ${outcome.status} after a stall`;
-  const mayFail = (unusable as readonly string[]).includes(fault) || cuts || fault === "late-garbage";
-  if (method === "POST" && (mayFail || isClosing(fault)))
-    return outcome.status === 502 ? null : `status ${outcome.status}`;
-  if (fault === "early" && outcome.status === 502) return null;
-  return `${method} failed with ${outcome.status}, though another replica lives`;
+  if (status === 504 && fault === "stall") return null;
+  // A request that may have run is not sent again, whatever its connection died of.
+  if (status === 502 && (method === "POST" || fault === "early")) return null;
+  return status === 502 ? "unlucky" : `it failed with ${status}`;
 }
-
-const isClosing = (fault: Fault): boolean => fault.startsWith("close-") || fault.startsWith("reset-");
 
 /** What a sound answer carries: the nonce, and with `large` 100 KB of it. A repeated attempt is answered plainly. */
 export function bodyOf(nonce: string, fault: Fault, seen: string): string {

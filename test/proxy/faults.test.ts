@@ -12,7 +12,7 @@ const seed = Number(process.env.ROUNDHOUSE_FAULT_SEED ?? 1);
 const clients = 48;
 
 async function faultRun(batching: boolean, report: (line: string) => void): Promise<void> {
-  const log: FaultLog = { options: { seed, batching }, attempts: new Map(), faults: [] };
+  const log: FaultLog = { options: { seed, batching }, attempts: new Map(), garbage: 0, faults: [] };
   const origins = await Promise.all([startFaultOrigin(log), startFaultOrigin(log), startFaultOrigin(log)]);
   let turn = 0;
   const stand = await startStand({
@@ -22,6 +22,7 @@ async function faultRun(batching: boolean, report: (line: string) => void): Prom
     pick: (_, left) => left[turn++ % left.length] ?? null,
   });
   const objections: string[] = [];
+  const unlucky: string[] = [];
   const outcomes = new Map<string, number>();
   const attemptsOf = (nonce: string): number => {
     const count = log.attempts.get(nonce) ?? 0;
@@ -30,7 +31,7 @@ async function faultRun(batching: boolean, report: (line: string) => void): Prom
   };
   const started = performance.now();
   const share = Math.ceil(requests / clients);
-  const tally = { objections, outcomes, attemptsOf };
+  const tally = { objections, unlucky, outcomes, attemptsOf };
   try {
     await Promise.all(
       Array.from({ length: clients }, (_, i) =>
@@ -48,6 +49,10 @@ async function faultRun(batching: boolean, report: (line: string) => void): Prom
   await stand.close();
   assert.deepEqual(log.faults, [], "what reached an origin");
   assert.deepEqual(objections.slice(0, 20), [], `${objections.length} outcomes that are not allowed`);
+  assert.ok(
+    unlucky.length <= log.garbage,
+    `${unlucky.length} idempotent requests failed: ${unlucky.slice(0, 20)}`,
+  );
   assert.equal(inFlight, 0, "exchanges still counted as in flight");
 }
 
