@@ -2,6 +2,7 @@
 // It decides nothing about replicas; lifecycle.ts does.
 import { randomInt } from "node:crypto";
 import { RoundhouseError } from "../errors.ts";
+import { createDrains } from "./drains.ts";
 import type { Fleet, FleetChange, FleetOptions } from "./fleet.ts";
 import { createHeartbeat, defaultHeartbeat } from "./heartbeat.ts";
 import { createLaunches } from "./launches.ts";
@@ -14,15 +15,12 @@ import {
   emptyFleet,
   type FleetEvent,
   holders,
-  isWanted,
-  type Life,
   nextDeadlineMs,
   servingOf,
   sparesOf,
 } from "./state.ts";
+import { createWatching } from "./watching.ts";
 
-/** How often a draining replica's requests in flight are counted, in ms. */
-const drainPollMs = 25;
 /** After SIGKILL at the latest, how long {@link Fleet.stop} waits for processes to vanish, in ms. */
 const vanishMs = 2_000;
 const timerMsMax = 2 ** 31 - 1;
@@ -58,7 +56,6 @@ export function createFleet(options: FleetOptions): Fleet {
   let batches = 0;
   let inFlightOf: (name: string) => number = () => 0;
   let deadlineTimer: NodeJS.Timeout | undefined;
-  let drainTimer: NodeJS.Timeout | undefined;
   let vanished: (() => void) | undefined;
 
   const launches = createLaunches(launcher, {
@@ -68,6 +65,12 @@ export function createFleet(options: FleetOptions): Fleet {
   const heartbeat = createHeartbeat(heartbeatOptions, { heard });
   const memory = watchMemory(options.maxRssBytes, log, (run, reason) =>
     dispatch({ type: "outgrown", run, reason }),
+  );
+  const watching = createWatching(heartbeat, memory, launches);
+  const drains = createDrains(
+    () => state.lives.values(),
+    (name) => inFlightOf(name) === 0,
+    (id) => dispatch({ type: "idle", id }),
   );
 
   // ── Events in ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -108,7 +111,7 @@ export function createFleet(options: FleetOptions): Fleet {
   function carryOut(effect: Effect, more: boolean): void {
     switch (effect.type) {
       case "change":
-        for (const listener of listeners) listener({ ...effect.change, more });
+        for (const listener of listeners) tell(listener, { ...effect.change, more });
         break;
       case "log":
         log[effect.level](effect.fields, effect.message);
@@ -124,6 +127,14 @@ export function createFleet(options: FleetOptions): Fleet {
     }
   }
 
+  function tell(listener: (change: FleetChange) => void, change: FleetChange): void {
+    try {
+      listener(change);
+    } catch (error) {
+      log.error({ err: error, replica: change.replica.name }, "A listener failed to take a change in");
+    }
+  }
+
   // ── What follows from the state ──────────────────────────────────────────────────────────────────────────────
 
   function followUp(): void {
@@ -135,43 +146,9 @@ export function createFleet(options: FleetOptions): Fleet {
         Math.min(timerMsMax, Math.max(0, Math.ceil(inMs))),
       );
     }
-    watchAll();
-    if (drainTimer === undefined) pollDrains();
+    watching.follow(state.lives.values());
+    drains.follow();
     if (state.lives.size === 0) vanished?.();
-  }
-
-  const watched = new Set<number>();
-
-  function watchAll(): void {
-    const wanted = new Set<number>();
-    for (const life of state.lives.values()) {
-      if (life.run === 0 || life.address === null || !isWanted(life)) continue;
-      wanted.add(life.run);
-      heartbeat.watch(life.run, life.address, life.state === "starting" ? "starting" : "steady");
-      const handle = launches.handleOf(life.run);
-      if (handle !== undefined && life.state === "healthy" && life.seat > 0) memory.watch(life.run, handle);
-    }
-    for (const run of watched) {
-      if (wanted.has(run)) continue;
-      heartbeat.unwatch(run);
-      memory.unwatch(run);
-    }
-    watched.clear();
-    for (const run of wanted) watched.add(run);
-  }
-
-  const drainsUnasked = (): Life[] =>
-    [...state.lives.values()].filter((life) => life.state === "draining" && life.asked === "nothing");
-
-  function pollDrains(): void {
-    if (drainsUnasked().length === 0) return;
-    drainTimer = setTimeout(() => {
-      for (const life of drainsUnasked()) {
-        if (inFlightOf(life.name) === 0) dispatch({ type: "idle", id: life.id });
-      }
-      drainTimer = undefined;
-      pollDrains();
-    }, drainPollMs);
   }
 
   // ── Callers ──────────────────────────────────────────────────────────────────────────────────────────────────
