@@ -18,7 +18,7 @@ export interface ProxyOptions {
   /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
   readonly trustedProxies?: readonly string[];
   readonly headers?: Partial<HeaderPolicy>;
-  /** Opt-in: requests of one event-loop turn share an upstream connection. Default: false. */
+  /** Opt-in, requests of one event-loop turn sharing an upstream connection: reserved, without effect so far. */
   readonly upstreamBatching?: boolean;
 }
 
