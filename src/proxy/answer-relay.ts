@@ -17,6 +17,8 @@ export class AnswerRelay {
   closes = false;
   /** Bytes came after the answer's end: the upstream's connection is not to be trusted again. */
   overrun = false;
+  /** It is a stream of server-sent events, which has no end of its own. */
+  isEventStream = false;
   private begun = false;
   private readonly body = new AnswerBody();
   private readonly out: ClientOutput;
@@ -61,6 +63,7 @@ export class AnswerRelay {
     this.closes =
       !request.keepAlive || !mayKeep || (unread && kind === framing.none) || (unframed && !chunked);
     const text = found.bytes.toString("latin1", found.from, found.headEnd);
+    this.isEventStream = unframed && /\r\ncontent-type:[ \t]*text\/event-stream/i.test(text);
     const last = finalFields(chunked, this.closes, request.versionMinor === 0, request.setCookie);
     this.out.text(forwardedAnswerHead(text, head) + last);
     this.body.start(kind, length, chunked);

@@ -27,6 +27,7 @@ export class Attempts {
 
   reset(): void {
     if (this.tried.length > 0) this.tried = [];
+    this.begin();
     this.everSent = false;
     this.resends = 0;
     this.repeating = false;

@@ -159,7 +159,7 @@ export class Downstream {
     }
     if (head.maxForwards === 0) {
       head.status = head.method === "OPTIONS" ? 204 : 405;
-      head.problem = "Max-Forwards is 0, and TRACE is not answered here";
+      head.problem = "TRACE is not answered here";
       return false;
     }
     if (head.body.length <= limits.requestBytesMax) return true;
@@ -207,7 +207,13 @@ export class Downstream {
   private refuse(status: number, problem: string, method: string): void {
     const fields =
       status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
-    this.answer(status, failureBody(problem), fields, status === 400 ? "" : method, false);
+    this.answer(
+      status,
+      status === 204 ? "" : failureBody(problem),
+      fields,
+      status === 400 ? "" : method,
+      false,
+    );
     this.lingerClose();
   }
 
@@ -232,6 +238,7 @@ export class Downstream {
     }
     this.phase = phase.ready;
     this.sinceMs = nowMs;
+    this.unpause();
     if (this.held !== null || this.ended) this.advance(null);
   }
 

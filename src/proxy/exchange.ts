@@ -1,6 +1,5 @@
 // One request's whole life, from top to bottom: its head is read, an upstream is picked, it is sent, the answer comes
 // back and goes to the client, and both connections are free again. Then what can go wrong, and what is done about it.
-//
 // A client connection has one of these and uses it for request after request.
 import type { AnswerHead } from "../http/answer-head.ts";
 import { framing } from "../http/framing.ts";
@@ -126,15 +125,13 @@ export class Exchange implements ConnectionTaker {
     this.clock.progress();
     this.attempts.markSent();
     if (this.stage === stage.connecting) this.stage = stage.awaiting;
-    const { body, downstream } = this;
-    if (body.done) return;
-    if (body.pieceBytes > downstream.context.limits.replayBytesMax) body.forgetPieces();
-    downstream.unpause();
+    if (this.body.pieceBytes > this.downstream.context.limits.replayBytesMax) this.body.forgetPieces();
+    this.downstream.unpause();
   }
 
   onUpstreamDrain(): void {
     this.clock.progress();
-    if (!this.body.done) this.downstream.unpause();
+    this.downstream.unpause();
   }
 
   // — The answer comes
@@ -326,8 +323,10 @@ export class Exchange implements ConnectionTaker {
     connection?.discard();
   }
 
+  /** A half-closed client still gets its answer; but nobody half-closes and then waits for events without end. */
   onClientEnd(): void {
-    if (!this.body.done) this.refuseBody(400, "the connection ended in the midst of a request's body");
+    if (this.stage === stage.answering && this.answerRelay.isEventStream) this.downstream.destroy();
+    else if (!this.body.done) this.refuseBody(400, "the connection ended in the midst of a request's body");
   }
 
   /** The client is gone: nobody waits for the answer. */
