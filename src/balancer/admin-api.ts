@@ -4,8 +4,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
-import type { Key, Ring, RingChange } from "../ring/ring.ts";
+import type { Key, Ring } from "../ring/ring.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import { type PreviewRequest, parsePreviewRequest } from "./preview-request.ts";
 import type { RoutingTable } from "./routing-table.ts";
 
 export interface AdminApiParts {
@@ -37,16 +38,16 @@ export interface ReplicaReport {
   readonly state: ReplicaState;
   readonly seat: number;
   readonly weight: number;
-  /** Of the key space, 0…1. */
-  readonly share: number;
+  /** Of the key space, 0…1; null while it is not in the ring. */
+  readonly share: number | null;
   /** Exchanges under way. */
   readonly inFlight: number;
   /** `host:port`, or null while unknown. */
   readonly address: string | null;
   readonly pid: number | null;
+  /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
   readonly reason: string;
-  /** ISO 8601. */
-  readonly since: string;
+  readonly sinceMs: number;
 }
 
 /** `GET /api/v1/ring/lookup?key=…` (a text) or `?id=…` (a request id). */
@@ -69,7 +70,7 @@ export interface SharesReport {
   }[];
 }
 
-/** `POST /api/v1/ring/preview`, with {@link PreviewRequest}. */
+/** `POST /api/v1/ring/preview`, with a {@link PreviewRequest}. */
 export interface PreviewReport {
   /** Fraction of the key space with another owner afterwards, 0…1. */
   readonly moved: number;
@@ -83,17 +84,8 @@ export interface PreviewReport {
   readonly after: Readonly<Record<string, number>>;
 }
 
-/** Members that would join, seats that would leave, new weights by seat. Nothing changes. */
-export interface PreviewRequest {
-  readonly add?: readonly { readonly seat: number; readonly weight?: number; readonly label?: string }[];
-  readonly remove?: readonly number[];
-  readonly weights?: Readonly<Record<string, number>>;
-}
-
 /** Candidates listed by a lookup. */
 const candidatesMax = 16;
-/** Members that one preview may add; each costs a pass over the table. */
-const previewMembersMax = 64;
 
 /** Hangs the routes onto the admin listener. */
 export function addAdminApi(app: FastifyInstance, parts: AdminApiParts): void {
@@ -107,7 +99,7 @@ export function addAdminApi(app: FastifyInstance, parts: AdminApiParts): void {
     lookupReport(parts.table, request.query as Record<string, unknown>),
   );
   app.post("/api/v1/ring/preview", { onRequest }, async (request) =>
-    previewReport(parts.table.current.ring, request.body),
+    previewReport(parts.table.current.ring, request.body as PreviewRequest | undefined),
   );
 }
 
@@ -119,12 +111,12 @@ export function statusReport({ fleet, table, key }: AdminApiParts): StatusReport
     state: replica.state,
     seat: replica.seat,
     weight: replica.weight,
-    share: replica.state === "healthy" ? (shares.get(replica.seat) ?? 0) : 0,
+    share: replica.state === "healthy" ? (shares.get(replica.seat) ?? null) : null,
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
     reason: replica.reason,
-    since: new Date(replica.sinceMs).toISOString(),
+    sinceMs: replica.sinceMs,
   });
   return {
     placement: ring.placement,
@@ -177,7 +169,7 @@ function lookupKey({ key, id }: Record<string, unknown>): Key {
 }
 
 function previewReport(ring: Ring, body: unknown): PreviewReport {
-  const change = ringChangeOf(body);
+  const change = parsePreviewRequest(body);
   try {
     const { moved, moves, after } = ring.preview(change);
     return { moved, moves, after: Object.fromEntries(after) };
@@ -186,38 +178,6 @@ function previewReport(ring: Ring, body: unknown): PreviewReport {
     if (cause instanceof RangeError) throw bad(cause.message);
     throw cause;
   }
-}
-
-function ringChangeOf(body: unknown): RingChange {
-  if (typeof body !== "object" || body === null) {
-    throw bad('A preview needs an object such as {"add":[{"seat":4}],"remove":[1],"weights":{"2":3}}');
-  }
-  const { add = [], remove = [], weights = {} } = body as PreviewRequest;
-  const listed =
-    Array.isArray(add) && Array.isArray(remove) && typeof weights === "object" && weights !== null;
-  if (!listed) throw bad("add and remove must be lists, and weights an object");
-  if (add.length > previewMembersMax) throw bad(`A preview can add ${previewMembersMax} members at most`);
-  return {
-    add: add.map(memberOf),
-    remove: remove.map((seat: unknown) => checkNumber("a seat in remove", seat)),
-    weights: new Map(
-      Object.entries(weights).map(([seat, weight]) => [Number(seat), checkNumber("a weight", weight)]),
-    ),
-  };
-}
-
-function memberOf(member: unknown): { seat: number; weight?: number; label?: string } {
-  const { seat, weight, label } = (member ?? {}) as { seat?: unknown; weight?: unknown; label?: unknown };
-  return {
-    seat: checkNumber("a seat in add", seat),
-    ...(weight === undefined ? {} : { weight: checkNumber("a weight in add", weight) }),
-    ...(typeof label === "string" ? { label } : {}),
-  };
-}
-
-function checkNumber(what: string, value: unknown): number {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw bad(`${what} is ${JSON.stringify(value) ?? "missing"}; a number is needed`);
 }
 
 function bad(message: string): RoundhouseError {

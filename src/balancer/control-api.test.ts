@@ -23,7 +23,13 @@ async function oneAtATime(change: () => void): Promise<void> {
   change();
 }
 
+let leaving: string[] = [];
+
 const fleet = {
+  replicas: () => [
+    ...names.map((name) => ({ name, state: "healthy" }) as Replica),
+    ...leaving.map((name) => ({ name, state: "draining" }) as Replica),
+  ],
   serving: () => names.map((name) => ({ name }) as Replica),
   add: (count: number, given: readonly string[]) =>
     oneAtATime(() => {
@@ -52,6 +58,7 @@ beforeEach(() => {
   names = ["S1", "S2", "S3"];
   failWith = null;
   closing = false;
+  leaving = [];
 });
 
 interface Answer {
@@ -237,6 +244,18 @@ test("changes are carried out one after another, and too many are refused", asyn
   const done = codes.filter((code) => code === 200).length;
   assert.equal(names.length, 3 + done);
   assert.ok(codes.every((code) => code === 200 || code === 503));
+});
+
+test("a name whose last bearer still drains is waited for", async () => {
+  leaving = ["S9"];
+  const answer = call("POST", "/add", '{"n":1,"hostnames":["S9"]}');
+  // Another name need not wait, but changes are carried out in order.
+  const behind = call("POST", "/add", '{"n":1,"hostnames":["S8"]}');
+  await call("GET", "/rep");
+  assert.deepEqual(names, ["S1", "S2", "S3"]);
+  leaving = [];
+  assert.match((await answer).body, /"S3","S9"\]/);
+  assert.match((await behind).body, /"S3","S9","S8"\]/);
 });
 
 test("nothing is changed any more while we shut down", async () => {

@@ -6,6 +6,7 @@
 // and bodies in a shape of our own are what a framework would have to be talked out of.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { peerHeader } from "../proxy/upstream.ts";
@@ -13,10 +14,12 @@ import { type AuthorizationPolicy, refusal } from "./authorization.ts";
 import { allowedMethods, answerUnknownMethod } from "./control-method.ts";
 import { parseReplicaRequest, type ReplicaVerb } from "./replica-request.ts";
 
+type ControlledFleet = Pick<Fleet, "replicas" | "serving" | "add" | "remove">;
+
 export interface ControlApiOptions {
   /** Where to listen; see control-socket.ts. */
   readonly path: string;
-  readonly fleet: Pick<Fleet, "serving" | "add" | "remove">;
+  readonly fleet: ControlledFleet;
   readonly policy: AuthorizationPolicy;
   /** True once we are shutting down: then replicas are not changed any more. */
   readonly closing: () => boolean;
@@ -30,6 +33,9 @@ export interface ControlApi {
 const bodyBytesMax = 64 * 1024;
 /** Changes that wait for the one under way, and it; more → 503. */
 const changesMax = 32;
+/** How long `/add` waits for the last bearer of a name to be gone, and how often it looks. */
+const nameWaitMs = 15_000;
+const namePollMs = 20;
 
 export async function createControlApi(options: ControlApiOptions): Promise<ControlApi> {
   const change = createQueue();
@@ -90,34 +96,53 @@ async function changeReplicas(
     request.headers["content-type"],
     await readBody(request),
   );
-  await change(() => {
+  await change(async () => {
+    if (verb === "add") await untilFree(fleet, names, closing);
     if (closing()) throw new RoundhouseError("SHUTTING_DOWN", "The front door is shutting down");
     return verb === "add" ? fleet.add(count, names) : fleet.remove(count, names);
   });
 }
 
-function membersOf(fleet: Pick<Fleet, "serving">): string {
+/** A name that `/rm` took from the list may be given again, once its last bearer has drained and stopped. */
+async function untilFree(
+  fleet: ControlledFleet,
+  names: readonly string[],
+  closing: () => boolean,
+): Promise<void> {
+  const deadlineMs = Date.now() + nameWaitMs;
+  const leaving = () =>
+    fleet
+      .replicas()
+      .some(({ name, state }) => (state === "draining" || state === "dead") && names.includes(name));
+  while (leaving() && !closing() && Date.now() < deadlineMs) await setTimeout(namePollMs);
+}
+
+function membersOf(fleet: ControlledFleet): string {
   const replicas = fleet.serving().map(({ name }) => name);
   return JSON.stringify({ message: { N: replicas.length, replicas }, status: "successful" });
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > bodyBytesMax) throw new BodyTooLarge(`The body is larger than ${bodyBytesMax} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
+/** Reads on after the limit and throws away: a close with unread bytes would reset the answer on its way. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= bodyBytesMax) chunks.push(chunk);
+      else reject(new BodyTooLarge(`The body is larger than ${bodyBytesMax} bytes`));
+    });
+    request.on("end", () => resolve(Buffer.concat(chunks)));
+    request.on("error", reject);
+  });
 }
 
 class BodyTooLarge extends Error {}
 
 /** JSON as it is, without a charset: RFC 8259 §11 knows none, and strict clients compare the whole field. */
 function send(request: IncomingMessage, response: ServerResponse, status: number, json: string): void {
-  // What is left of a body that nobody reads must not be taken for the next request.
-  if (!request.complete) response.setHeader("connection", "close");
+  // What is left of the body, see readBody.
+  request.resume();
   response.writeHead(status, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(json),

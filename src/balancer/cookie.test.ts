@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { routedRequest } from "../../test/balancer/routed-request.ts";
 import { cookieValue, stickyCookie } from "./cookie.ts";
-import { routedRequest } from "./requests.fixture.ts";
 
 test("a cookie is found by its whole name", () => {
   assert.equal(cookieValue("SID=1", "SID"), "1");

@@ -21,6 +21,8 @@ export interface FrontDoorSettings {
   /** Null: no admin listener. */
   readonly admin: { readonly host: string; readonly port: number } | null;
   readonly emptyRing: Ring;
+  /** See {@link Config.boundedLoad}; undefined: off. */
+  readonly loadFactor: number | undefined;
   readonly keyOf: (request: RoutedRequest) => Key;
   /** The routing key for people. */
   readonly keyText: string;
@@ -48,6 +50,7 @@ export function settleOptions(
     port: options.port ?? 5000,
     admin: adminAddress(options),
     emptyRing: emptyRing(options),
+    loadFactor: options.boundedLoad === "off" ? undefined : options.boundedLoad,
     keyOf: settleKey(options, onKeyError),
     keyText: keyText(options),
     labelOf: options.launcher === "static" ? labelOfAddress : () => undefined,
@@ -87,7 +90,7 @@ function emptyRing(options: FrontDoorOptions): Ring {
 }
 
 /** Without the fields that are undefined. */
-function present<Fields extends object>(
+export function present<Fields extends object>(
   fields: Fields,
 ): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined);

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fakeUpstream } from "../../test/balancer/fake-upstream.ts";
+import { routedRequest } from "../../test/balancer/routed-request.ts";
 import type { Upstream } from "../proxy/upstream.ts";
 import { createRing } from "../ring/ring.ts";
-import { routedRequest } from "./requests.fixture.ts";
 import { createRouting, isReserved } from "./route.ts";
 import type { RoutingSnapshot } from "./routing-table.ts";
-import { fakeUpstream } from "./upstreams.fixture.ts";
 
 function snapshotOf(seats: readonly number[], members = seats): RoutingSnapshot {
   const upstreamsBySeat: (Upstream | undefined)[] = [];
   for (const seat of seats) upstreamsBySeat[seat] = fakeUpstream(`S${seat}`);
   const ring = createRing({ slots: 1024, members: members.map((seat) => ({ seat })) });
-  return { ring, upstreamsBySeat, replicas: [] };
+  return { ring, upstreamsBySeat, bounded: null, replicas: [] };
 }
 
 function routingOver(snapshot: RoutingSnapshot, control: Upstream | null = null) {

@@ -2,6 +2,7 @@
 // request whose owner can serve it, nothing asynchronous, nothing that throws.
 import type { RoutedRequest, Routing } from "../proxy/routing.ts";
 import type { Upstream } from "../proxy/upstream.ts";
+import type { BoundedLoad } from "../ring/bounded-load.ts";
 import type { Key } from "../ring/ring.ts";
 import type { RoutingSnapshot } from "./routing-table.ts";
 
@@ -22,6 +23,7 @@ export function createRouting(parts: RouteParts): Routing {
       if (control !== null && isReserved(request.target)) return tried.length === 0 ? control : null;
       const now = snapshot();
       const key = keyOf(request);
+      if (now.bounded !== null) return leastBound(now, now.bounded, key, tried);
       const owner = now.upstreamsBySeat[now.ring.lookup(key)];
       if (owner !== undefined && tried.length === 0) return owner;
       return nextCandidate(now, key, tried);
@@ -45,6 +47,23 @@ function nextCandidate(
     if (upstream !== undefined && !tried.includes(upstream)) return upstream;
   }
   return null;
+}
+
+/** The owner, or another one while the owner has more than its part of the requests in flight. */
+function leastBound(
+  { upstreamsBySeat }: RoutingSnapshot,
+  bounded: BoundedLoad,
+  key: Key,
+  tried: readonly Upstream[],
+): Upstream | null {
+  let total = 0;
+  for (const upstream of upstreamsBySeat) total += upstream?.inFlight ?? 0;
+  const loadOf = (seat: number) => {
+    const upstream = upstreamsBySeat[seat];
+    return upstream === undefined || tried.includes(upstream) ? Number.POSITIVE_INFINITY : upstream.inFlight;
+  };
+  const upstream = upstreamsBySeat[bounded.choose(key, loadOf, total)];
+  return upstream === undefined || tried.includes(upstream) ? null : upstream;
 }
 
 function unavailableWords({ snapshot, desiredCount }: RouteParts): string {

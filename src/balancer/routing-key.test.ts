@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { type RequestFields, routedRequest } from "../../test/balancer/routed-request.ts";
 import { RoundhouseError } from "../errors.ts";
 import { parseNetworks } from "./networks.ts";
-import { type RequestFields, routedRequest } from "./requests.fixture.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
 const last = -1;

@@ -7,11 +7,14 @@
 //              dies            → out of the ring, then its upstream is destroyed (exchanges fail over at once)
 import type { FleetChange, Replica } from "../fleet/fleet.ts";
 import type { Upstream } from "../proxy/upstream.ts";
-import type { Member, Ring, RingChange } from "../ring/ring.ts";
+import { type BoundedLoad, boundedLoad } from "../ring/bounded-load.ts";
+import type { Member, PlacementName, Ring, RingChange } from "../ring/ring.ts";
 
 /** What one request sees. Never changed after it was made. */
 export interface RoutingSnapshot {
   readonly ring: Ring;
+  /** Chooses among the seats by load too; null when loads are not bounded. */
+  readonly bounded: BoundedLoad | null;
   /** The upstream on each seat; the index is the seat, undefined where nobody serves. */
   readonly upstreamsBySeat: readonly (Upstream | undefined)[];
   /** The replicas in the ring, in the order in which they joined. */
@@ -29,13 +32,15 @@ export interface RoutingTable {
   readonly changes: number;
   /** Seat → fraction of the key space. Counted once per ring, when first asked for. */
   shares(): ReadonlyMap<number, number>;
-  /** Slots that changed owner at the last change. Computed when first asked for, since it costs as much as a change. */
+  /** Slots that changed owner at the last change. Computed when first asked for. */
   slotsMoved(): number;
 }
 
 export interface RoutingTableParts {
   /** An empty ring of the chosen placement. */
   readonly ring: Ring;
+  /** How many times its fair part of the requests in flight a replica may have; undefined: loads are not bounded. */
+  readonly loadFactor?: number | undefined;
   /** What is in the ring; called when a change is complete. */
   readonly serving: () => readonly Replica[];
   readonly createUpstream: (name: string, address: NonNullable<Replica["address"]>) => Upstream;
@@ -49,8 +54,8 @@ export interface RoutingTableParts {
 }
 
 export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
-  let current: RoutingSnapshot = { ring: parts.ring, upstreamsBySeat: [], replicas: [] };
-  let last: { readonly before: Ring; readonly change: RingChange } | null = null;
+  let current: RoutingSnapshot = { ring: parts.ring, bounded: null, upstreamsBySeat: [], replicas: [] };
+  let last: LastChange | null = null;
   let moved = 0;
   let changes = 0;
   let shares: { readonly of: Ring; readonly bySeat: ReadonlyMap<number, number> } | null = null;
@@ -93,10 +98,15 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
     const ring = changedRing(replicas);
     const upstreamsBySeat: (Upstream | undefined)[] = [];
     for (const { name, seat } of replicas) upstreamsBySeat[seat] = live.get(name);
-    current = { ring, upstreamsBySeat, replicas };
+    current = { ring, bounded: boundedOver(ring), upstreamsBySeat, replicas };
     const calls = farewells;
     farewells = [];
     for (const call of calls) call();
+  }
+
+  function boundedOver(ring: Ring): BoundedLoad | null {
+    if (parts.loadFactor === undefined || ring.members.length === 0) return null;
+    return ring === current.ring ? current.bounded : boundedLoad(ring, { c: parts.loadFactor });
   }
 
   function changedRing(replicas: readonly Replica[]): Ring {
@@ -135,11 +145,28 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
       return shares.bySeat;
     },
     slotsMoved: () => {
-      if (last !== null) moved = Math.round(last.before.preview(last.change).moved * last.before.slots);
+      if (last !== null) moved = Math.round(movedFraction(last, current.ring) * current.ring.slots);
       last = null;
       return moved;
     },
   };
+}
+
+interface LastChange {
+  readonly before: Ring;
+  readonly change: RingChange;
+}
+
+/** These move nothing between those who stay, so what moved is what came or went; a preview costs three times more. */
+const strict: readonly PlacementName[] = ["rendezvous", "ketama"];
+
+function movedFraction({ before, change }: LastChange, after: Ring): number {
+  const { add = [], remove = [], weights } = change;
+  const oneWay = (add.length === 0) !== (remove.length === 0) && !weights?.size;
+  if (!oneWay || !strict.includes(before.placement)) return before.preview(change).moved;
+  const shares = add.length > 0 ? after.shares() : before.shares();
+  const seats = add.length > 0 ? add.map(({ seat }) => seat) : remove;
+  return seats.reduce((sum, seat) => sum + (shares.get(seat) ?? 0), 0);
 }
 
 /** What makes the ring's members equal to the replicas that serve; null when they are equal already. */

@@ -17,7 +17,7 @@ export interface Log {
 export interface OwnedLog extends Log {
   /** Lines lost because the reader was slower than {@link LogOptions.bufferBytesMax} allows. */
   readonly dropped: number;
-  /** Resolves when everything logged so far has been handed to the system. */
+  /** Resolves when everything logged so far has been handed to the system, or after a second without a reader. */
   flush(): Promise<void>;
 }
 
@@ -58,6 +58,8 @@ export function createLog(options: LogOptions = {}): OwnedLog {
   };
 }
 
+const flushMsMax = 1_000;
+
 interface Sink extends LineSink {
   dropped(): number;
   flush(): Promise<void>;
@@ -67,7 +69,14 @@ function openSink({ destination: to = 1, bufferBytesMax = 1024 * 1024 }: LogOpti
   if (typeof to === "object") {
     return { write: (line) => to.write(line), dropped: () => 0, flush: async () => {} };
   }
-  const stream = destination({ dest: to, sync: false, append: true, maxLength: bufferBytesMax });
+  // With a minLength of 0 its flush() would not wait.
+  const stream = destination({
+    dest: to,
+    sync: false,
+    append: true,
+    minLength: 1,
+    maxLength: bufferBytesMax,
+  });
   let dropped = 0;
   let failure: Error | null = null;
   stream.on("drop", () => {
@@ -80,7 +89,12 @@ function openSink({ destination: to = 1, bufferBytesMax = 1024 * 1024 }: LogOpti
   const flush = () =>
     new Promise<void>((resolve, reject) => {
       if (failure !== null) return reject(failure);
-      stream.flush((error) => (error ? reject(error) : resolve()));
+      const patience = setTimeout(resolve, flushMsMax);
+      stream.flush((error) => {
+        clearTimeout(patience);
+        if (error) reject(error);
+        else resolve();
+      });
     });
   return { write: (line) => stream.write(line), dropped: () => dropped, flush };
 }

@@ -1,5 +1,5 @@
 // An upstream without sockets, which remembers what was asked of it; for tests.
-import type { Upstream } from "../proxy/upstream.ts";
+import type { Upstream } from "../../src/proxy/upstream.ts";
 
 export interface FakeUpstream extends Upstream {
   readonly asked: ("retire" | "destroy")[];

@@ -1,5 +1,5 @@
 // A routed request made of plain data, for tests.
-import type { RoutedRequest } from "../proxy/routing.ts";
+import type { RoutedRequest } from "../../src/proxy/routing.ts";
 
 export interface RequestFields {
   readonly method?: string;
