@@ -13,7 +13,7 @@ import { createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
 import { createTrafficLedger, type TrafficLedger } from "../telemetry/traffic.ts";
-import { type AdminApiParts, addAdminApi, type StatusReport, statusReport } from "./admin-api.ts";
+import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
 import { fleetOptions } from "./fleet-options.ts";
@@ -197,8 +197,7 @@ async function openAdmin(
   if (settings.admin === null) return null;
   const parts = { ...house, stats: proxy.stats, logLinesDropped: () => log.dropped };
   const metrics = createMetricsPage(() => readMetrics(parts), latencyBucketsS);
-  const extend = (app: Parameters<typeof addAdminApi>[0]) => addAdminApi(app, report);
-  const admin = await createAdmin({ ...settings.admin, metrics, ready, extend });
+  const admin = await createAdmin({ ...settings.admin, metrics, ready, routes: adminApi(report) });
   open.push(admin.close);
   return { host: admin.host, port: admin.port };
 }
