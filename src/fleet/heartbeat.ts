@@ -33,8 +33,8 @@ export const defaultHeartbeat: HeartbeatOptions = {
   upAfter: 1,
 };
 
-/** Pause between the probes of a replica that starts, in ms. */
-const startingPauseMs = 25;
+/** Pause between the probes of a replica that starts, or is suspected again and again, in ms. */
+const soonMs = 25;
 
 export interface HeartbeatListener {
   /** One outcome. `enough`: the probe was made because a connection had been refused. */
@@ -45,7 +45,7 @@ export interface Heartbeat {
   /** Probes this run from now on; called again with what has changed, it changes rhythm or address. */
   watch(run: number, address: Address, rhythm: Rhythm): void;
   unwatch(run: number): void;
-  /** Probes it at once; a probe under way is not repeated, but answers for this one. */
+  /** Probes it at once, or, when a probe is under way, again right after it: that one may have been too early. */
   probeNow(run: number, enough: boolean): void;
 }
 
@@ -56,6 +56,9 @@ interface Watch {
   rhythm: Rhythm;
   /** The timer of the next probe; undefined while one is under way. */
   timer: NodeJS.Timeout | undefined;
+  /** One more probe has been asked for while one was under way. */
+  again: boolean;
+  /** A connection was refused: the next miss is enough. */
   enough: boolean;
 }
 
@@ -69,18 +72,19 @@ export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatLi
     const { address } = watch;
     const result = await probe(address, options);
     if (watches.get(run) !== watch) return;
+    const { enough, again } = watch;
     schedule(run, watch, startedMs);
     // An answer from an address that it has been moved from says nothing.
     if (watch.address !== address) return;
-    const { enough } = watch;
-    watch.enough = false;
+    watch.enough = enough && again && result.alive;
     listener.heard(run, result, enough);
   }
 
   function schedule(run: number, watch: Watch, startedMs: number): void {
     const elapsedMs = performance.now() - startedMs;
-    const pauseMs =
-      watch.rhythm === "starting" ? startingPauseMs : Math.max(0, options.intervalMs - elapsedMs);
+    const soon = watch.again || watch.rhythm === "starting";
+    const pauseMs = soon ? soonMs : Math.max(0, options.intervalMs - elapsedMs);
+    watch.again = false;
     watch.timer = setTimeout(look, pauseMs, run, watch);
   }
 
@@ -91,7 +95,7 @@ export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatLi
         Object.assign(known, { address, rhythm });
         return;
       }
-      const watch: Watch = { address, rhythm, timer: undefined, enough: false };
+      const watch: Watch = { address, rhythm, timer: undefined, again: false, enough: false };
       watches.set(run, watch);
       void look(run, watch);
     },
@@ -103,7 +107,8 @@ export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatLi
       const watch = watches.get(run);
       if (watch === undefined) return;
       watch.enough ||= enough;
-      if (watch.timer !== undefined) void look(run, watch);
+      if (watch.timer === undefined) watch.again = true;
+      else void look(run, watch);
     },
   };
 }
