@@ -31,8 +31,10 @@ export interface ControlApi {
 const bodyBytesMax = 64 * 1024;
 /** Changes that wait for the one under way, and it; more → 503. */
 const changesMax = 32;
+/** How long a change may wait for its turn. */
+const turnMsMax = 20_000;
 /** How long `/add` waits for the last bearer of a name to be gone, and how often it looks. */
-const nameWaitMs = 15_000;
+const nameWaitMs = 10_000;
 const namePollMs = 20;
 
 export async function createControlApi(options: ControlApiOptions): Promise<ControlApi> {
@@ -143,21 +145,33 @@ function statusOf(error: Error): number {
   }
 }
 
-/** Runs tasks one after another; refuses when too many wait already. */
+/**
+ * Runs tasks one after another. Refuses one when too many wait already, or when its turn does not come in time: the
+ * data plane would answer for it with 504 before it was done.
+ */
 function createQueue(): Change {
   let last: Promise<unknown> = Promise.resolve();
   let changes = 0;
   return async (task) => {
-    if (changes >= changesMax) {
-      throw new RoundhouseError("UNREACHABLE", `${changes} changes wait already; try again later`, {
-        retryable: true,
-      });
-    }
+    if (changes >= changesMax) throw busy(`${changes} changes wait already`);
     changes += 1;
-    const turn = last.then(task).finally(() => {
-      changes -= 1;
+    const asked = Date.now();
+    const turn = last.then(() => {
+      const waitedMs = Date.now() - asked;
+      if (waitedMs > turnMsMax) throw busy(`Earlier changes took ${waitedMs} ms`);
+      return task();
     });
-    last = turn.catch(() => {});
+    last = turn
+      .catch(() => {})
+      .finally(() => {
+        changes -= 1;
+      });
     return turn;
   };
+}
+
+function busy(why: string): RoundhouseError {
+  return new RoundhouseError("UNREACHABLE", `${why}, and nothing was changed; try again later`, {
+    retryable: true,
+  });
 }

@@ -102,7 +102,7 @@ interface House {
 type Opened = (() => Promise<void> | void)[];
 
 async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
-  const { settings, fleet, table, log } = house;
+  const { settings, fleet, table, log, keyErrors } = house;
   let closing = false;
   const control = await openControl(house, () => closing, open);
   const routing = createRouting({
@@ -110,6 +110,7 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     keyOf: settings.keyOf,
     control,
     desiredCount: () => fleet.desiredCount,
+    onHashError: keyErrors.note,
   });
   const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet) });
   const listener = await openListener(settings.host, settings.port, proxy.accept, log);

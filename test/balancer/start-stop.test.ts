@@ -95,6 +95,15 @@ test("what cannot be configured is told in words before anything is opened", asy
     [{ allow: ["10.0.0.0/40"] }, /allow has "10\.0\.0\.0\/40"/],
     [{ trustedProxies: ["x"] }, /trustedProxies has "x"/],
     [{ hash: "maglev", slots: 100 }, /100/],
+    [{ requestHash: () => Number.NaN }, /requestHash.*NaN/],
+    [
+      {
+        virtualNodeHash: () => {
+          throw new Error("cannot hash");
+        },
+      },
+      /cannot hash/,
+    ],
     [{ key: "path", stickyCookie: {} }, /sticky cookie would never be issued/],
   ];
   for (const [options, words] of cases) {
