@@ -5,24 +5,7 @@
 import { Agent, get, request } from "node:http";
 import { parseArgs } from "node:util";
 import { up } from "../../test/cli/roundhouse-process.ts";
-import { row, saveResults } from "./report.ts";
-
-export interface KillResult {
-  /** From the signal to the first `/rep` without the dead one, in ms. */
-  readonly outMs: number;
-  /** From the signal to the first `/rep` with N replicas again, in ms. */
-  readonly healedMs: number;
-}
-
-export interface RecoveryResult {
-  readonly warm: number;
-  readonly kills: readonly KillResult[];
-  readonly requests: number;
-  /** Requests that did not end in the answer of a replica with status 200. */
-  readonly failed: number;
-  /** Keys of surviving seats that had another seat after a kill. */
-  readonly movedKeys: number;
-}
+import { type KillResult, type RecoveryResult, row, saveResults } from "./report.ts";
 
 interface Load {
   requests: number;

@@ -2,7 +2,23 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
-import type { RecoveryResult } from "./recovery.ts";
+
+export interface KillResult {
+  /** From the signal to the first `/rep` without the dead one, in ms. */
+  readonly outMs: number;
+  /** From the signal to the first `/rep` with N replicas again, in ms. */
+  readonly healedMs: number;
+}
+
+export interface RecoveryResult {
+  readonly warm: number;
+  readonly kills: readonly KillResult[];
+  readonly requests: number;
+  /** Requests that did not end in the answer of a replica with status 200. */
+  readonly failed: number;
+  /** Keys of surviving seats that had another seat after a kill. */
+  readonly movedKeys: number;
+}
 
 const heads =
   "| warm spares | kills | out of `/rep`, ms: median / max | N again, ms: median / max | requests | failed | keys moved between survivors |\n|---|---|---|---|---|---|---|";

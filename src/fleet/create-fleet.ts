@@ -9,7 +9,7 @@ import { createLaunches } from "./launches.ts";
 import { reduce } from "./lifecycle.ts";
 import { watchMemory } from "./memory.ts";
 import type { ProbeResult } from "./probe.ts";
-import { checkAdd, checkRemove, type FleetBounds } from "./requests.ts";
+import { checkAdd, checkRemove, checkStart, type FleetBounds } from "./requests.ts";
 import {
   type Effect,
   emptyFleet,
@@ -32,6 +32,7 @@ type BareEvent = FleetEvent extends infer Each
     : never
   : never;
 
+/** Throws BAD_CONFIG when `replicaCount` is more than can be had. Starts nothing yet. */
 export function createFleet(options: FleetOptions): Fleet {
   const { launcher, log } = options;
   const heartbeatOptions = { ...defaultHeartbeat, ...options.heartbeat };
@@ -41,6 +42,8 @@ export function createFleet(options: FleetOptions): Fleet {
     capacity: options.capacity ?? Number.POSITIVE_INFINITY,
     launchable: launcher.capacity ?? Number.POSITIVE_INFINITY,
   };
+  const replicaCount = options.replicaCount ?? (launcher.fixed ? bounds.launchable : 3);
+  checkStart(replicaCount, bounds);
   let state = emptyFleet({
     warm: options.warm ?? 0,
     fixed: launcher.fixed,
@@ -232,7 +235,7 @@ export function createFleet(options: FleetOptions): Fleet {
       },
     },
     start() {
-      const names = Array.from({ length: options.replicaCount ?? 3 }, (_, index) => `S${index + 1}`);
+      const names = Array.from({ length: replicaCount }, (_, index) => `S${index + 1}`);
       return inOrder(() => settle((batch) => ({ type: "start", batch, names }))).then(() => {});
     },
     add: (count, names) => inOrder(() => add(count, names)),

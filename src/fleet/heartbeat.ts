@@ -1,22 +1,11 @@
 // When replicas are checked: each watched run has its own rhythm, quick while it starts and steady afterwards.
 // What one check does is in probe.ts; what its outcome means is decided by the lifecycle.
 import type { Address } from "./launcher.ts";
-import { type ProbeResult, probe } from "./probe.ts";
+import { type ProbeOptions, type ProbeResult, probe } from "./probe.ts";
 
-export interface HeartbeatOptions {
-  /**
-   * `http`: GET `path`; `tcp`: a connection is accepted (a stopped process passes: its kernel accepts);
-   * `none`: a server that runs is healthy. Default `http`.
-   */
-  readonly kind: "http" | "tcp" | "none";
-  /** Origin-form path of the probe; default `/heartbeat`. */
-  readonly path: string;
-  /** Which HTTP answers mean alive: exactly 200 (the built-in server), or any complete one below 500. Default the latter. */
-  readonly expect: "200" | "below-500";
+export interface HeartbeatOptions extends ProbeOptions {
   /** From the start of one probe to the start of the next; default 1000. */
   readonly intervalMs: number;
-  /** A probe without a complete answer by then has failed; default 1000. */
-  readonly timeoutMs: number;
   /** Failed probes in a row that take a healthy replica out of the ring; default 2. */
   readonly downAfter: number;
   /** Good probes in a row that bring a replica into the ring; default 1. */

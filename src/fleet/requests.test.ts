@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { RoundhouseError } from "../errors.ts";
 import { reduce } from "./lifecycle.ts";
 import { checkName, randomName } from "./names.ts";
-import { checkAdd, checkRemove, type FleetBounds } from "./requests.ts";
+import { checkAdd, checkRemove, checkStart, type FleetBounds } from "./requests.ts";
 import { emptyFleet, type FleetState } from "./state.ts";
 
 const bounds: FleetBounds = {
@@ -126,6 +126,17 @@ test("the smallest of the bounds is named", () => {
     refusal(() => checkAdd(state, 10, [], { ...bounds, ...changes }));
   assert.match(of({ capacity: 5 }), /the placement's table holds 5; n may be up to 2/);
   assert.match(of({ launchable: 3 }), /only 3 servers were given to balance; n may be up to 0/);
+});
+
+test("a fleet cannot start larger than its bounds", () => {
+  assert.doesNotThrow(() => checkStart(0, bounds));
+  assert.doesNotThrow(() => checkStart(64, bounds));
+  for (const count of [65, -1, 1.5, Number.NaN]) {
+    assert.throws(() => checkStart(count, bounds), {
+      code: "BAD_CONFIG",
+      message: `Cannot start ${count} replicas: at most 64 are allowed (replicasMax); choose a whole number from 0 to 64`,
+    });
+  }
 });
 
 test("names: 1 to 63 letters, digits, _ . - beginning with a letter or digit", () => {

@@ -2,9 +2,10 @@
 // clockwise to the nearest taken slot. Kept bit for bit, weaknesses included: with these H and Φ the servers'
 // shares are far from equal (docs/ring.md says why). The table is placed anew at each change, in ascending order
 // of seats, so that it depends on the members alone.
+
+import type { Key, Ring, RingOptions } from "./definitions.ts";
 import { checkedNodeHash, checkedRequestHash, safeInteger, stringHash } from "./hash.ts";
 import { changedMembers, type FullMember } from "./members.ts";
-import type { Key, Ring, RingOptions } from "./ring.ts";
 import { clockwise, compareTables, tableShares } from "./slot-table.ts";
 import { inOneStep } from "./steps.ts";
 

@@ -1,6 +1,6 @@
 // Hashing for the ring: keys to 32 bits, (slot, seat) pairs to 53-bit scores, bytes to CRC-32, and the check
 // on what a user's own function returns. Pure arithmetic; none of it is meant to resist an adversary.
-import type { Key } from "./ring.ts";
+import type { Key } from "./definitions.ts";
 
 // Any constants would do; they are part of the mapping, so changing one moves nearly every key.
 const numberSeed = 0x9e3779b9;

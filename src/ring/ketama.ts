@@ -1,10 +1,11 @@
 // Ketama as nginx does it in `hash … consistent` (ngx_http_upstream_hash_module.c, itself compatible with
 // Cache::Memcached::Fast): each server has 160 points per unit of weight on a circle of 2^32; a key belongs to the
 // first point at or after its CRC-32. Agrees with nginx key for key, see golden/.
+
+import type { Key, Preview, Ring, RingOptions } from "./definitions.ts";
 import { checkedNodeHash, checkedRequestHash, crc32Byte, crc32End, crc32Start } from "./hash.ts";
 import { changedMembers, type FullMember } from "./members.ts";
 import { addMove, type Moves, previewOf } from "./preview.ts";
-import type { Key, Preview, Ring, RingOptions } from "./ring.ts";
 import { inOneStep } from "./steps.ts";
 
 /** Points of a server of weight 1; nginx's figure. */

@@ -1,9 +1,10 @@
 // Maglev hashing: Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, §3.4.
 // Each server goes through the slots in an order of its own, and the servers take turns at taking their next free
 // slot, so shares are as even as they can be; in exchange a change moves some keys between servers that stay.
+
+import type { Ring, RingOptions } from "./definitions.ts";
 import { checkedNodeHash, numberHash, pairHash } from "./hash.ts";
 import { changedMembers, type FullMember } from "./members.ts";
-import type { Ring, RingOptions } from "./ring.ts";
 import { clockwise, compareTables, slotter, tableShares } from "./slot-table.ts";
 import { inOneStep } from "./steps.ts";
 

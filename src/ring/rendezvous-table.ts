@@ -1,10 +1,11 @@
 // The rendezvous table. The winning scores are kept beside the owners: a join compares one new score with one kept
 // score per slot, and a leave scores again only the leaver's own slots. Both touch no slot of anyone else, and both
 // give the very table that a build from nothing gives. This file knows no keys and does not check members.
+
+import type { RingOptions } from "./definitions.ts";
 import { checkedNodeHash, numberHash, pairHash, seatLane } from "./hash.ts";
 import { minusLog } from "./logarithm.ts";
 import { equalWeights, type FullMember } from "./members.ts";
-import type { RingOptions } from "./ring.ts";
 
 /** Never changed once it is made. */
 export interface Table {

@@ -1,6 +1,8 @@
 // Rendezvous (highest random weight) hashing, made into a table: for each slot every seat has a score, and the
 // best score owns the slot. Thaler & Ravishankar 1998; weights as −ln(u)/w after Schindelhauer & Schomaker 2005.
 // A lookup reads one cell. How the table is made and changed is in rendezvous-table.ts.
+
+import type { Ring, RingChange, RingOptions } from "./definitions.ts";
 import { changedMembers, type FullMember } from "./members.ts";
 import {
   type Contest,
@@ -10,7 +12,6 @@ import {
   retabling,
   type Table,
 } from "./rendezvous-table.ts";
-import type { Ring, RingChange, RingOptions } from "./ring.ts";
 import { compareTables, slotter, tableShares } from "./slot-table.ts";
 import { finished } from "./steps.ts";
 

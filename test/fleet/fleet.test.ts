@@ -313,7 +313,7 @@ test("servers of somebody else are checked, balanced and never replaced", async 
     parseUpstream("127.0.0.1:1"),
   ]);
   const heartbeat = { intervalMs: 50 };
-  const fleet = createFleet({ launcher, log, replicaCount: 2, heartbeat });
+  const fleet = createFleet({ launcher, log, heartbeat });
   fleets.push(fleet);
   await fleet.start();
   assert.deepEqual(

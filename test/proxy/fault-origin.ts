@@ -32,7 +32,7 @@ export function startFaultOrigin(log: FaultLog): Promise<Origin> {
         const parsed = parseRequest(connection.pending);
         if (parsed.kind === "incomplete") return;
         if (parsed.kind === "fault") {
-          log.faults.push(parsed.why);
+          log.faults.push(`${parsed.why} in ${JSON.stringify(connection.pending.slice(0, 600))}`);
           connection.socket.destroy();
           return;
         }
