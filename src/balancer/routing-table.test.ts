@@ -52,15 +52,18 @@ test("a replica is in the ring while it is healthy", () => {
 });
 
 test("only the dead one's keys move, and its replacement on the same seat takes exactly them back", () => {
-  const { put, owners } = world();
+  const { table, put, owners } = world();
   for (const seat of [1, 2, 3]) put(`S${seat}`, seat, "healthy");
   const before = owners();
+  const { ring } = table.current;
   put("S2", 2, "dead");
   for (const [key, owner] of owners().entries()) {
     if (before[key] !== "S2") assert.equal(owner, before[key]);
     else assert.notEqual(owner, "S2");
   }
   put("X", 2, "healthy");
+  assert.equal(table.current.ring, ring);
+  assert.equal(table.slotsMoved(), slotsOwnedBy(ring, 2));
   assert.deepEqual(
     owners(),
     before.map((owner) => (owner === "S2" ? "X" : owner)),

@@ -8,7 +8,8 @@
 import type { FleetChange, Replica } from "../fleet/fleet.ts";
 import type { Upstream } from "../proxy/upstream.ts";
 import { type BoundedLoad, boundedLoad } from "../ring/bounded-load.ts";
-import type { Member, PlacementName, Ring, RingChange } from "../ring/ring.ts";
+import type { Ring } from "../ring/ring.ts";
+import { type LastChange, movedFraction, ringChange } from "./ring-change.ts";
 
 /** What one request sees. Never changed after it was made. */
 export interface RoutingSnapshot {
@@ -56,6 +57,8 @@ export interface RoutingTableParts {
 export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   let current: RoutingSnapshot = { ring: parts.ring, bounded: null, upstreamsBySeat: [], replicas: [] };
   let last: LastChange | null = null;
+  /** The ring before the last change. */
+  let previous: Ring | null = null;
   let moved = 0;
   let changes = 0;
   let shares: { readonly of: Ring; readonly bySeat: ReadonlyMap<number, number> } | null = null;
@@ -114,7 +117,10 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
     const change = ringChange(before, replicas, parts.labelOf);
     if (change === null) return before;
     try {
-      const ring = before.with(change);
+      // A replacement on the dead one's seat brings back the very ring from before: nothing to compute or to store.
+      const back = previous !== null && ringChange(previous, replicas, parts.labelOf) === null;
+      const ring = (back ? previous : null) ?? before.with(change);
+      previous = before;
       last = { before, change };
       changes += 1;
       return ring;
@@ -150,42 +156,4 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
       return moved;
     },
   };
-}
-
-interface LastChange {
-  readonly before: Ring;
-  readonly change: RingChange;
-}
-
-/** These move nothing between those who stay, so what moved is what came or went; a preview costs three times more. */
-const strict: readonly PlacementName[] = ["rendezvous", "ketama"];
-
-function movedFraction({ before, change }: LastChange, after: Ring): number {
-  const { add = [], remove = [], weights } = change;
-  const oneWay = (add.length === 0) !== (remove.length === 0) && !weights?.size;
-  if (!oneWay || !strict.includes(before.placement)) return before.preview(change).moved;
-  const shares = add.length > 0 ? after.shares() : before.shares();
-  const seats = add.length > 0 ? add.map(({ seat }) => seat) : remove;
-  return seats.reduce((sum, seat) => sum + (shares.get(seat) ?? 0), 0);
-}
-
-/** What makes the ring's members equal to the replicas that serve; null when they are equal already. */
-export function ringChange(
-  ring: Ring,
-  replicas: readonly Replica[],
-  labelOf: (replica: Replica) => string | undefined = () => undefined,
-): RingChange | null {
-  const known = new Map(ring.members.map((member) => [member.seat, member]));
-  const add: Member[] = [];
-  const weights = new Map<number, number>();
-  for (const replica of replicas) {
-    const { seat, weight } = replica;
-    const member = known.get(seat);
-    known.delete(seat);
-    const label = labelOf(replica);
-    if (member === undefined) add.push(label === undefined ? { seat, weight } : { seat, weight, label });
-    else if (member.weight !== weight) weights.set(seat, weight);
-  }
-  const remove = [...known.keys()];
-  return add.length + remove.length + weights.size === 0 ? null : { add, remove, weights };
 }

@@ -8,7 +8,7 @@ import { openDoor, type TestDoor } from "./door.ts";
 
 const rounds = 20;
 const connections = 64;
-const keys = Array.from({ length: 300 }, (_, key) => `key-${key}`);
+const keys = Array.from({ length: 120 }, (_, key) => `key-${key}`);
 
 /** Which replica serves each key, as the replicas themselves tell. */
 async function ownersOf(door: TestDoor, agent: Agent): Promise<string[]> {
