@@ -6,6 +6,7 @@ const benches: Record<string, { readonly about: string; readonly module: string 
     module: "./recovery/recovery.ts",
   },
   proxy: { about: "the data plane beside nginx, HAProxy and http-proxy", module: "./proxy/proxy.ts" },
+  recovery: { about: "how fast the fleet heals when replicas are killed", module: "./recovery/recovery.ts" },
 };
 
 function usage(): string {
