@@ -92,7 +92,7 @@ export function objection(
 }
 
 /** What a sound answer carries: the nonce, and with `large` 100 KB of it. A repeated attempt is answered plainly. */
-export function bodyOf(nonce: string, fault: Fault, seen: string): string {
+function bodyOf(nonce: string, fault: Fault, seen: string): string {
   const plain = `<${nonce}>`;
   return fault === "large" && seen.length > plain.length ? largeBody(nonce) : plain;
 }
