@@ -6,7 +6,7 @@ const benches: Record<string, { readonly about: string; readonly module: string 
 };
 
 function usage(): string {
-  const lines = Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(8)}${about}`);
+  const lines = Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(10)}${about}`);
   return [
     "Usage: npm run bench -- <name> [options]",
     "",
