@@ -1,15 +1,12 @@
 // The benchmarks' front door: picks one by name and hands it the remaining arguments. It measures nothing itself.
 const benches: Record<string, { readonly about: string; readonly module: string }> = {
   ring: { about: "the placements side by side: lookups, changes, balance", module: "./ring/ring.ts" },
-  recovery: {
-    about: "kill -9 of replicas under load: time to leave, time to heal, failed requests",
-    module: "./recovery/recovery.ts",
-  },
   proxy: { about: "the data plane beside nginx, HAProxy and http-proxy", module: "./proxy/proxy.ts" },
+  recovery: { about: "how fast the fleet heals when replicas are killed", module: "./recovery/recovery.ts" },
 };
 
 function usage(): string {
-  const lines = Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(8)}${about}`);
+  const lines = Object.entries(benches).map(([name, { about }]) => `  ${name.padEnd(10)}${about}`);
   return [
     "Usage: npm run bench -- <name> [options]",
     "",

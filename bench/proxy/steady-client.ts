@@ -27,6 +27,8 @@ export interface SteadyResult {
   readonly maxMs: number;
   /** Requests that found every connection busy when they fell due. */
   readonly waited: number;
+  /** How late the generator itself was, at the 99th percentile of its ticks: part of every peer's p99. */
+  readonly generatorLateP99Ms: number;
 }
 
 /** Requests fall due in small groups, one group per tick. */
@@ -52,6 +54,8 @@ const latenciesMs = new Float64Array(Math.ceil(settings.ratePerS * settings.seco
 const idle: Client[] = [];
 const overdueMs: number[] = [];
 let overdueHead = 0;
+const ticks = Math.round((settings.seconds * 1000) / tickMs);
+const latenessMs = new Float64Array(ticks);
 let measured = 0;
 let sent = 0;
 let waited = 0;
@@ -119,6 +123,7 @@ function openClient(): Promise<void> {
 /** Everything that fell due since the last tick goes out now, on the connection that was idle longest. */
 function onTick(tick: number, startMs: number): void {
   const dueMs = startMs + tick * tickMs;
+  latenessMs[tick - 1] = performance.now() - dueMs;
   const perTick = (settings.ratePerS * tickMs) / 1000;
   const due = Math.floor(tick * perTick) - Math.floor((tick - 1) * perTick);
   for (let i = 0; i < due; i++) {
@@ -143,11 +148,11 @@ function result(): SteadyResult {
     p999Ms: at(0.999),
     maxMs: at(1),
     waited,
+    generatorLateP99Ms: latenessMs.sort()[Math.floor(ticks * 0.99)] ?? Number.NaN,
   };
 }
 
 for (let i = 0; i < settings.connections; i++) await openClient();
-const ticks = Math.round((settings.seconds * 1000) / tickMs);
 const ticker = new Worker(new URL("./steady-ticker.mjs", import.meta.url), {
   workerData: { tickMs, ticks },
   execArgv: [],

@@ -1,5 +1,5 @@
-// Latency at rates that every peer can keep up with: 50 and 80 % of the slowest peer's closed-loop rate, and as a
-// harder one 80 % of the slower of nginx and HAProxy. The generator itself is steady-client.ts.
+// Latency at rates that every peer can keep up with: 50 and 80 % of the slowest peer's closed-loop rate. The generator
+// itself is steady-client.ts.
 import { fileURLToPath } from "node:url";
 import type { TrafficCase } from "./cases.ts";
 import type { RunningPeer } from "./peers/peer.ts";

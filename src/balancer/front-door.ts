@@ -9,6 +9,7 @@ import type { Launcher } from "../fleet/launcher.ts";
 import { createProxy, type Proxy as DataPlane } from "../proxy/proxy.ts";
 import type { ProxyObserver } from "../proxy/routing.ts";
 import { createUpstream, latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
+import { warmUp } from "../ring/ring.ts";
 import { createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
@@ -77,6 +78,8 @@ export async function openFrontDoor(
 ): Promise<FrontDoor> {
   const keyErrors = createKeyErrors(log);
   const settings = settleOptions(options, keyErrors.note);
+  // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
+  warmUp({ placement: settings.emptyRing.placement });
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
   const table = joinFleet(fleet, settings, ledger, log);
   const house = { settings, fleet, table, ledger, log, keyErrors };

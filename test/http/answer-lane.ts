@@ -7,7 +7,7 @@ import { type Stand, type StandOptions, startStand } from "./stand.ts";
 import { holds } from "./until.ts";
 import type { AnswerVector } from "./vectors/answer-vector.ts";
 
-export type Given = Pick<AnswerVector, "answer" | "finish" | "request">;
+type Given = Pick<AnswerVector, "answer" | "finish" | "request">;
 
 export interface AnswerLane {
   readonly stand: Stand;

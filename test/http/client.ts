@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type Answers, parseAnswers } from "./strict.ts";
-import { holds, until } from "./until.ts";
+import { until } from "./until.ts";
 
 export interface Client {
   readonly socket: Socket;
@@ -74,7 +74,3 @@ export async function connectClient(port: number, localAddress?: string): Promis
     destroy: () => void socket.destroy(),
   };
 }
-
-/** Whether the connection ends within `withinMs`. */
-export const endsWithin = (client: Client, withinMs: number): Promise<boolean> =>
-  holds(client.ended, withinMs);

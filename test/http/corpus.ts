@@ -1,6 +1,7 @@
 // All vectors, each id once.
 
 import { answerFraming } from "./vectors/answer-framing.ts";
+import { answerSurroundings } from "./vectors/answer-surroundings.ts";
 import type { AnswerVector } from "./vectors/answer-vector.ts";
 import { answers } from "./vectors/answers.ts";
 import { chunks } from "./vectors/chunks.ts";
@@ -28,7 +29,11 @@ export const requestVectors: readonly RequestVector[] = unique([
 ]);
 
 /** What upstreams answer. */
-export const answerVectors: readonly AnswerVector[] = unique([...answers, ...answerFraming]);
+export const answerVectors: readonly AnswerVector[] = unique([
+  ...answers,
+  ...answerFraming,
+  ...answerSurroundings,
+]);
 
 function unique<T extends { readonly id: string }>(vectors: readonly T[]): readonly T[] {
   const ids = new Set<string>();

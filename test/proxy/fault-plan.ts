@@ -59,13 +59,13 @@ export function faultOf(nonce: string, { seed, batching }: PlanOptions): Fault {
   const random = seededRandom(seed ^ Math.imul(Number.parseInt(nonce, 36), 0x9e3779b1));
   const kind = random();
   const among = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
-  if (kind < 0.45) return "plain";
-  if (kind < 0.7) return among(sound);
-  if (kind < 0.75) return batching ? among(sound) : among(poisoned);
-  if (kind < 0.93) return among(unusable);
-  if (kind < 0.965) return among(cut);
-  if (kind < 0.967) return "stall";
-  return kind < 0.97 ? "late-garbage" : "early";
+  if (kind < 0.68) return "plain";
+  if (kind < 0.82) return among(sound);
+  if (kind < 0.85) return batching ? among(sound) : among(poisoned);
+  if (kind < 0.95) return among(unusable);
+  if (kind < 0.975) return among(cut);
+  if (kind < 0.976) return "stall";
+  return kind < 0.98 ? "late-garbage" : "early";
 }
 
 export type Outcome =
@@ -92,7 +92,7 @@ export function objection(
 }
 
 /** What a sound answer carries: the nonce, and with `large` 100 KB of it. A repeated attempt is answered plainly. */
-export function bodyOf(nonce: string, fault: Fault, seen: string): string {
+function bodyOf(nonce: string, fault: Fault, seen: string): string {
   const plain = `<${nonce}>`;
   return fault === "large" && seen.length > plain.length ? largeBody(nonce) : plain;
 }

@@ -61,6 +61,31 @@ describe("an upstream's connection", () => {
     });
   });
 
+  it("is not used again after an answer that only began before the request's end", async () => {
+    const origin = await startRawOrigin((connection) => {
+      connection.socket.on("data", (chunk: Buffer) => {
+        const begun = connection.pending !== "";
+        connection.pending += chunk.toString("latin1");
+        if (connection.index > 0) connection.socket.write(ok);
+        else if (!begun)
+          connection.socket.write(
+            head("HTTP/1.1 200 OK", "Content-Length: 40000").concat("x".repeat(39_999)),
+          );
+        else if (connection.pending.endsWith("end")) connection.socket.write("x");
+      });
+    });
+    await withStand({ origins: [origin] }, async (stand) => {
+      const client = await stand.connect();
+      client.send(post("Content-Length: 8").concat("begin"));
+      await until("the answer's beginning", () => client.received().length > 30_000);
+      client.send("end");
+      const { finals } = await client.take(1);
+      assert.equal(finals[0]?.body.length, 40_000);
+      assert.equal(await status(stand, get()), 200);
+      assert.equal(origin.connections.length, 2);
+    });
+  });
+
   it("is given up when the client goes before the answer", async () => {
     const origin = await startOrigin(({ start }, connection, nth) => {
       if (!start.includes("/slow")) answerOk({ start } as never, connection, nth);

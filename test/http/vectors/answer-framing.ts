@@ -308,58 +308,10 @@ const right: readonly AnswerVector[] = [
   ),
 ];
 
-const extra: readonly AnswerVector[] = [
-  answerVector(
-    "answer-extra-answer",
-    "9112 §9.3 MUST",
-    "a second answer behind the first belongs to nobody",
-    ok("ok", "Content-Length: 2") + second,
-    passed("ok", { reused: false }),
-  ),
-  answerVector(
-    "answer-extra-byte",
-    "9112 §9.3 MUST",
-    "one byte too many",
-    ok("ok!", "Content-Length: 2"),
-    passed("ok", { reused: false }),
-  ),
-  answerVector(
-    "answer-extra-crlf",
-    "9112 §9.3 MUST",
-    "even an empty line",
-    ok("ok\r\n", "Content-Length: 2"),
-    passed("ok", { reused: false }),
-  ),
-  answerVector(
-    "answer-extra-chunked",
-    "9112 §9.3 MUST",
-    "a second answer behind a chunked one",
-    chunked(hello) + second,
-    passed("hello", { reused: false }),
-  ),
-  answerVector(
-    "answer-extra-304",
-    "9112 §9.3 MUST",
-    "a second answer behind a 304",
-    none("304 Not Modified") + second,
-    passed("", { status: 304, reused: false }),
-  ),
-  answerVector(
-    "answer-extra-head",
-    "9112 §9.3 MUST",
-    "a second answer behind one to HEAD",
-    ok("", "Content-Length: 5") + second,
-    passed("", { reused: false }),
-    "open",
-    "HEAD",
-  ),
-];
-
 export const answerFraming: readonly AnswerVector[] = [
   ...ambiguous,
   ...badChunkVectors,
   ...short,
   ...bodiless,
   ...right,
-  ...extra,
 ];
