@@ -22,6 +22,7 @@ import { createKeyErrors, type KeyErrors } from "./key-errors.ts";
 import { openListener } from "./listener.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
+import { createRingKeeper } from "./ring-keeper.ts";
 import { createRouting } from "./route.ts";
 import { createRoutingTable, type RoutingTable } from "./routing-table.ts";
 
@@ -162,15 +163,15 @@ function joinFleet(
   ledger: TrafficLedger,
   log: OwnedLog,
 ): RoutingTable {
+  const refused = (error: unknown) =>
+    log.error({ event: "ring" }, `The ring was not changed: ${(error as Error).message}`);
   const table = createRoutingTable({
-    ring: settings.emptyRing,
+    ring: createRingKeeper({ ring: settings.emptyRing, refused, labelOf: settings.labelOf }),
     loadFactor: settings.loadFactor,
     serving: () => fleet.serving(),
     createUpstream: (name, address) => createUpstream({ name, address }),
     joined: ({ name, stats }) => ledger.join(name, stats),
     left: ({ stats }) => ledger.leave(stats),
-    refused: (error) => log.error({ event: "ring" }, `The ring was not changed: ${(error as Error).message}`),
-    labelOf: settings.labelOf,
   });
   fleet.onChange(table.apply);
   fleet.setInFlightOf(table.inFlightOf);
