@@ -14,7 +14,7 @@ import { framing } from "../http/framing.ts";
 import { forwardedTrailer } from "../http/trailer.ts";
 import type { ClientOutput } from "./client-output.ts";
 
-const textPieceBytesMax = 8 * 1024;
+const textPieceBytesMax = 15 * 1024;
 const trailerBytesMax = 16 * 1024;
 
 export class AnswerBody {

