@@ -53,7 +53,7 @@ export function settleOptions(
     loadFactor: options.boundedLoad === "off" ? undefined : options.boundedLoad,
     keyOf: settleKey(options, onKeyError),
     keyText: keyText(options),
-    labelOf: options.launcher === "static" ? labelOfAddress : () => undefined,
+    labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,
     control: options.control !== "off",
     policy: {
       allow: options.allow === undefined ? null : parseNetworks("allow", options.allow),
