@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { RoundhouseError } from "../errors.ts";
-import { type Config, parseConfig } from "./config.ts";
+import type { Config } from "./config.ts";
+import { parseConfig } from "./config-check.ts";
 
 /** Looked for in the working directory, in this order, when no file is named. */
 const defaultNames = ["roundhouse.config.ts", "roundhouse.config.js", "roundhouse.config.json"];

@@ -1,10 +1,9 @@
-// The configuration: one schema for the config file and the command line, so that both give the same errors.
-// Reading the file is config-file.ts; turning the result into a running front door is front-door.ts.
+// What can be configured: one schema for the config file and the command line.
+// Checking a value against it is config-check.ts; reading the file is config-file.ts.
 import { z } from "zod";
-import { RoundhouseError } from "../errors.ts";
 
 /** What each value must be, in words; looked up when an error message is made. */
-const acceptedValues = z.registry<{ accepts: string }>();
+export const acceptedValues = z.registry<{ accepts: string }>();
 
 function accepting<Schema extends z.ZodType>(schema: Schema, accepts: string): Schema {
   acceptedValues.add(schema, { accepts });
@@ -49,14 +48,45 @@ const heartbeatSchema = z.strictObject({
   ).optional(),
   intervalMs: milliseconds(10, 3_600_000).optional(),
   timeoutMs: milliseconds(10, 3_600_000).optional(),
+  expect: oneOf("200", "below-500").optional(),
   downAfter: wholeNumber(1, 100).optional(),
   upAfter: wholeNumber(1, 100).optional(),
 });
 
+const bytes = (min: number, max: number) => wholeNumber(min, max, "bytes");
+
+/** See `proxy/limits.ts` for what each one bounds and its default. */
 const limitsSchema = z.strictObject({
-  headBytesMax: wholeNumber(256, 1_048_576, "bytes").optional(),
+  headBytesMax: bytes(256, 1_048_576).optional(),
   headerCountMax: wholeNumber(1, 10_000).optional(),
   headDeadlineMs: milliseconds(10, 3_600_000).optional(),
+  keepAliveIdleMs: milliseconds(10, 86_400_000).optional(),
+  requestIdleMs: milliseconds(10, 86_400_000).optional(),
+  requestBytesMax: bytes(0, Number.MAX_SAFE_INTEGER).optional(),
+  responseDeadlineMs: milliseconds(10, 86_400_000).optional(),
+  responseIdleMs: milliseconds(10, 86_400_000).optional(),
+  sendIdleMs: milliseconds(10, 86_400_000).optional(),
+  tunnelIdleMs: milliseconds(10, 86_400_000 * 7).optional(),
+  connectDeadlineMs: milliseconds(10, 3_600_000).optional(),
+  answerHeadBytesMax: bytes(256, 1_048_576).optional(),
+  answerHeaderCountMax: wholeNumber(1, 10_000).optional(),
+  heldAnswerBytesMax: bytes(0, 16_777_216).optional(),
+  replayBytesMax: bytes(0, 16_777_216).optional(),
+  bufferedBytesMax: bytes(16_384, 16_777_216).optional(),
+  connectionsMax: wholeNumber(1, 1_000_000).optional(),
+  connectionsPerAddressMax: wholeNumber(1, 1_000_000).optional(),
+  requestsPerConnectionMax: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
+});
+
+const yesOrNo = () => accepting(z.boolean(), "true or false");
+
+/** See `HeaderPolicy` in `proxy/proxy.ts`. */
+const headersSchema = z.strictObject({
+  xForwarded: yesOrNo().optional(),
+  forwarded: yesOrNo().optional(),
+  via: yesOrNo().optional(),
+  requestId: yesOrNo().optional(),
+  underscoreNames: oneOf("drop", "refuse", "forward").optional(),
 });
 
 const adminSchema = z.strictObject({
@@ -75,7 +105,7 @@ const logSchema = z.strictObject({
 const stickyCookieSchema = z.strictObject({
   name: accepting(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), "a cookie name").optional(),
   maxAgeS: wholeNumber(1, 400 * 86_400, "seconds").optional(),
-  secure: accepting(z.boolean(), "true or false").optional(),
+  secure: yesOrNo().optional(),
 });
 
 const boundedLoad = accepting(
@@ -83,7 +113,7 @@ const boundedLoad = accepting(
   'a number above 1 such as 1.25 (how far above the average a replica may be loaded), or "off"',
 );
 
-const configSchema = z.strictObject({
+export const configSchema = z.strictObject({
   /** Address the front door listens on. Default `127.0.0.1`. */
   host: text("an address to listen on").optional(),
   /** Port of the front door. Default 5000. */
@@ -129,6 +159,7 @@ const configSchema = z.strictObject({
   stickyCookie: stickyCookieSchema.optional(),
   /** No replica gets more than this times the average of requests in flight. Default `off`. */
   boundedLoad: boundedLoad.optional(),
+  /** How replicas are checked; see `fleet/heartbeat.ts`. */
   heartbeat: heartbeatSchema.optional(),
   /** A replica that is not healthy this long after its start has failed. Default 30,000. */
   startDeadlineMs: milliseconds(100, 3_600_000).optional(),
@@ -149,7 +180,9 @@ const configSchema = z.strictObject({
   /** Peers whose `X-Forwarded-*` are believed. Default: none. */
   trustedProxies: cidrs("addresses and networks").optional(),
   /** Several requests may share an upstream connection as pipelined writes. Default false. */
-  upstreamBatching: accepting(z.boolean(), "true or false").optional(),
+  upstreamBatching: yesOrNo().optional(),
+  /** What is added to forwarded requests. */
+  headers: headersSchema.optional(),
   limits: limitsSchema.optional(),
   log: logSchema.optional(),
 });
@@ -160,117 +193,4 @@ export type Config = z.infer<typeof configSchema>;
 /** Types a config file's default export: `export default defineConfig({ replicas: 5 })`. */
 export function defineConfig(config: Config): Config {
   return config;
-}
-
-/**
- * Checks a configuration. Throws RoundhouseError BAD_CONFIG that names each wrong option's path, the value seen and
- * what is accepted.
- *
- * @param where names the source in the message: `roundhouse.config.ts`, `the command line`
- * @param nameOf turns a path (`heartbeat.intervalMs`) into what the user wrote (`--heartbeat-interval-ms`)
- */
-export function parseConfig(
-  value: unknown,
-  where: string,
-  nameOf: (path: string) => string = (path) => `"${path}"`,
-): Config {
-  const parsed = configSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map((issue) => describeIssue(issue, value, nameOf));
-  throw new RoundhouseError(
-    "BAD_CONFIG",
-    lines.length === 1
-      ? `Wrong option in ${where}: ${lines[0]}`
-      : `Wrong options in ${where}:\n${lines.map((line) => `  ${line}`).join("\n")}`,
-    { source: "downstream" },
-  );
-}
-
-function describeIssue(issue: z.core.$ZodIssue, root: unknown, nameOf: (path: string) => string): string {
-  const path = issue.path.map(String);
-  if (issue.code === "unrecognized_keys") return describeUnknown(issue.keys, path, nameOf);
-  const seen = path[0] === "token" ? "(not shown)" : valueAt(root, path);
-  if (path.length === 0)
-    return `expected an object with options, got ${shown(seen)}; export an object, for example { replicas: 3 }`;
-  return `${nameOf(path.join("."))} is ${shown(seen)}; accepted: ${acceptedAt(path)}`;
-}
-
-function describeUnknown(
-  keys: readonly string[],
-  path: readonly string[],
-  nameOf: (path: string) => string,
-): string {
-  const known = Object.keys(shapeAt(path) ?? {});
-  return keys
-    .map((key) => {
-      const name = nameOf([...path, key].join("."));
-      const near = nearest(key, known);
-      const hint = near === undefined ? "" : `did you mean "${near}"? `;
-      return `${name} is not an option; ${hint}accepted: ${known.join(", ")}`;
-    })
-    .join("\n  ");
-}
-
-/** A value as an error message shows it: short, and never a secret's length of text. */
-function shown(value: unknown): string {
-  if (typeof value === "function") return "a function";
-  if (value === undefined) return "undefined";
-  const json = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
-  return json.length > 80 ? `${json.slice(0, 77)}…` : json;
-}
-
-function valueAt(root: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === "object" && value !== null ? (value as Record<string, unknown>)[key] : undefined,
-    root,
-  );
-}
-
-function unwrapped(schema: unknown): unknown {
-  return schema instanceof z.ZodOptional ? unwrapped(schema.unwrap()) : schema;
-}
-
-function shapeAt(path: readonly string[]): Record<string, unknown> | undefined {
-  let schema: unknown = configSchema;
-  for (const key of path) {
-    const inner = unwrapped(schema);
-    if (!(inner instanceof z.ZodObject)) return undefined;
-    schema = inner.shape[key];
-  }
-  const inner = unwrapped(schema);
-  return inner instanceof z.ZodObject ? inner.shape : undefined;
-}
-
-/** The words for the deepest schema on the path that has some (an array's element has its array's). */
-function acceptedAt(path: readonly string[]): string {
-  for (let depth = path.length; depth > 0; depth--) {
-    const field = unwrapped(shapeAt(path.slice(0, depth - 1))?.[path[depth - 1] as string]);
-    if (field instanceof z.ZodType) {
-      const words = acceptedValues.get(field)?.accepts;
-      if (words !== undefined) return words;
-      if (field instanceof z.ZodObject) return `an object with ${Object.keys(field.shape).join(", ")}`;
-    }
-  }
-  return "another value";
-}
-
-/** The known name within two edits of the one seen, if any. */
-function nearest(seen: string, known: readonly string[]): string | undefined {
-  return known.find((name) => editDistance(seen.toLowerCase(), name.toLowerCase()) <= 2);
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column++) {
-      const substitution = (previous[column - 1] as number) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(
-        Math.min(substitution, (previous[column] as number) + 1, (current[column - 1] as number) + 1),
-      );
-    }
-    previous = current;
-  }
-  return previous[b.length] as number;
 }

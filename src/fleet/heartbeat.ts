@@ -1,11 +1,17 @@
-// How replicas are checked.
+// When replicas are checked: each watched run has its own rhythm, quick while it starts and steady afterwards.
+// What one check does is in probe.ts; what its outcome means is decided by the lifecycle.
+import type { Address } from "./launcher.ts";
+import { type ProbeResult, probe } from "./probe.ts";
 
 export interface HeartbeatOptions {
-  /** `http`: GET `path`; `tcp`: a connection is accepted; `none`: a server that runs is healthy. */
+  /**
+   * `http`: GET `path`; `tcp`: a connection is accepted (a stopped process passes: its kernel accepts);
+   * `none`: a server that runs is healthy. Default `http`.
+   */
   readonly kind: "http" | "tcp" | "none";
   /** Origin-form path of the probe; default `/heartbeat`. */
   readonly path: string;
-  /** Which HTTP answers mean alive: exactly 200 (the built-in server), or any complete one below 500. */
+  /** Which HTTP answers mean alive: exactly 200 (the built-in server), or any complete one below 500. Default the latter. */
   readonly expect: "200" | "below-500";
   /** From the start of one probe to the start of the next; default 1000. */
   readonly intervalMs: number;
@@ -15,4 +21,89 @@ export interface HeartbeatOptions {
   readonly downAfter: number;
   /** Good probes in a row that bring a replica into the ring; default 1. */
   readonly upAfter: number;
+}
+
+export const defaultHeartbeat: HeartbeatOptions = {
+  kind: "http",
+  path: "/heartbeat",
+  expect: "below-500",
+  intervalMs: 1_000,
+  timeoutMs: 1_000,
+  downAfter: 2,
+  upAfter: 1,
+};
+
+/** Pause between the probes of a replica that starts, in ms. */
+const startingPauseMs = 25;
+
+export interface HeartbeatListener {
+  /** One outcome. `enough`: the probe was made because a connection had been refused. */
+  heard(run: number, result: ProbeResult, enough: boolean): void;
+}
+
+export interface Heartbeat {
+  /** Probes this run from now on; called again with what has changed, it changes rhythm or address. */
+  watch(run: number, address: Address, rhythm: Rhythm): void;
+  unwatch(run: number): void;
+  /** Probes it at once; a probe under way is not repeated, but answers for this one. */
+  probeNow(run: number, enough: boolean): void;
+}
+
+export type Rhythm = "starting" | "steady";
+
+interface Watch {
+  address: Address;
+  rhythm: Rhythm;
+  /** The timer of the next probe; undefined while one is under way. */
+  timer: NodeJS.Timeout | undefined;
+  enough: boolean;
+}
+
+export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatListener): Heartbeat {
+  const watches = new Map<number, Watch>();
+
+  async function look(run: number, watch: Watch): Promise<void> {
+    clearTimeout(watch.timer);
+    watch.timer = undefined;
+    const startedMs = performance.now();
+    const { address } = watch;
+    const result = await probe(address, options);
+    if (watches.get(run) !== watch) return;
+    schedule(run, watch, startedMs);
+    // An answer from an address that it has been moved from says nothing.
+    if (watch.address !== address) return;
+    const { enough } = watch;
+    watch.enough = false;
+    listener.heard(run, result, enough);
+  }
+
+  function schedule(run: number, watch: Watch, startedMs: number): void {
+    const elapsedMs = performance.now() - startedMs;
+    const pauseMs =
+      watch.rhythm === "starting" ? startingPauseMs : Math.max(0, options.intervalMs - elapsedMs);
+    watch.timer = setTimeout(look, pauseMs, run, watch);
+  }
+
+  return {
+    watch(run, address, rhythm) {
+      const known = watches.get(run);
+      if (known !== undefined) {
+        Object.assign(known, { address, rhythm });
+        return;
+      }
+      const watch: Watch = { address, rhythm, timer: undefined, enough: false };
+      watches.set(run, watch);
+      void look(run, watch);
+    },
+    unwatch(run) {
+      clearTimeout(watches.get(run)?.timer);
+      watches.delete(run);
+    },
+    probeNow(run, enough) {
+      const watch = watches.get(run);
+      if (watch === undefined) return;
+      watch.enough ||= enough;
+      if (watch.timer !== undefined) void look(run, watch);
+    },
+  };
 }

@@ -1,24 +1,13 @@
 // The data plane's front: sockets in, exchanges through. What one exchange does is in exchange.ts.
 import type { Socket } from "node:net";
+import { countOwnAnswer, createContext } from "./context.ts";
+import { Downstream } from "./downstream.ts";
+import { createPeer } from "./forwarded-request.ts";
+import type { HeaderPolicy } from "./header-policy.ts";
 import type { ProxyLimits } from "./limits.ts";
+import { peerAddress, trustOf } from "./peer-trust.ts";
 import type { ProxyObserver, Routing } from "./routing.ts";
-
-/** What is added to a forwarded request. Hop-by-hop fields are always removed, and those that Connection names. */
-export interface HeaderPolicy {
-  /** X-Forwarded-For, -Proto and -Host, rebuilt from the socket unless the peer is trusted. Default: true. */
-  readonly xForwarded: boolean;
-  /** Forwarded (RFC 7239). Default: false; a client's own is removed unless the peer is trusted. */
-  readonly forwarded: boolean;
-  /** Via in requests, which RFC 9110 section 7.6.3 demands of a gateway. Default: true. */
-  readonly via: boolean;
-  /** X-Request-Id: a sane one is kept, else one is made. Default: true. */
-  readonly requestId: boolean;
-  /**
-   * Names with `_`, which CGI-like servers cannot tell from `-` (so that `X_Forwarded_For` would pass for our own
-   * field): left out (default), refused with 400, or forwarded.
-   */
-  readonly underscoreNames: "drop" | "refuse" | "forward";
-}
+import { startSweep, stopSweep } from "./sweep.ts";
 
 export interface ProxyOptions {
   /** Read anew for every request, so that a new routing is one assignment: `() => current`. */
@@ -59,3 +48,80 @@ export interface Proxy {
    */
   drain(deadlineMs: number): Promise<void>;
 }
+
+export function createProxy(options: ProxyOptions): Proxy {
+  const context = createContext(options);
+  const { limits, stats } = context;
+  const isTrusted = trustOf(options.trustedProxies ?? []);
+  const open: Downstream[] = [];
+  const byAddress = new Map<string, number>();
+  let drained: (() => void) | undefined;
+
+  const owner = {
+    onDownstreamClosed(downstream: Downstream): void {
+      const last = open.pop() as Downstream;
+      if (last !== downstream) {
+        open[downstream.index] = last;
+        last.index = downstream.index;
+      }
+      stats.connections = open.length;
+      const { address } = downstream.peer;
+      const left = (byAddress.get(address) ?? 1) - 1;
+      if (left === 0) byAddress.delete(address);
+      else byAddress.set(address, left);
+      if (open.length > 0) return;
+      stopSweep(sweep);
+      drained?.();
+    },
+  };
+
+  // Backwards: what closes is replaced by what was last, which has been looked at.
+  const sweep = (nowMs: number): void => {
+    for (let index = open.length - 1; index >= 0; index--) open[index]?.sweep(nowMs);
+  };
+
+  function accept(socket: Socket): void {
+    const address = peerAddress(socket);
+    const fromAddress = byAddress.get(address) ?? 0;
+    if (open.length >= limits.connectionsMax || fromAddress >= limits.connectionsPerAddressMax) {
+      turnAway(socket);
+      return;
+    }
+    byAddress.set(address, fromAddress + 1);
+    stats.connectionsTotal++;
+    const proto = "encrypted" in socket && socket.encrypted === true ? "https" : "http";
+    const peer = createPeer(address, isTrusted(address), proto);
+    const downstream = new Downstream(socket, peer, context, owner, performance.now());
+    if (open.length === 0) startSweep(sweep);
+    downstream.index = open.push(downstream) - 1;
+    stats.connections = open.length;
+  }
+
+  function turnAway(socket: Socket): void {
+    stats.connectionsRefused++;
+    countOwnAnswer(stats, 503);
+    socket.on("error", () => socket.destroy());
+    socket.end(tooManyConnections);
+    socket.destroySoon();
+  }
+
+  function drain(deadlineMs: number): Promise<void> {
+    context.draining = true;
+    for (const downstream of [...open]) downstream.drain();
+    if (open.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        for (const downstream of [...open]) downstream.destroy();
+      }, deadlineMs);
+      drained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  return { accept, stats, drain };
+}
+
+const tooManyConnections =
+  "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n";

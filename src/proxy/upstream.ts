@@ -1,5 +1,7 @@
 // One server the data plane can forward to: its address, its idle connections, its counters.
-import type { UpstreamLimits } from "./limits.ts";
+import { defaultUpstreamLimits, type UpstreamLimits } from "./limits.ts";
+import { startSweep, stopSweep } from "./sweep.ts";
+import { type ConnectionUser, UpstreamConnection } from "./upstream-connection.ts";
 
 /** Where an upstream listens. */
 export type UpstreamAddress = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -59,3 +61,166 @@ export interface UpstreamStats {
 export const latencyBucketsS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ] as const;
+
+export function createUpstream(options: UpstreamOptions): Upstream {
+  return new PooledUpstream(options);
+}
+
+/** Who asks for a connection. */
+export interface ConnectionTaker extends ConnectionUser {
+  /** The connection it waited for. */
+  onUpstreamConnection(connection: UpstreamConnection): void;
+}
+
+/** What {@link createUpstream} makes: the pool behind the interface, for the data plane's own use. */
+export class PooledUpstream implements Upstream {
+  readonly name: string;
+  readonly kind: "replica" | "control";
+  readonly address: UpstreamAddress;
+  /** Host field for requests that came without one (HTTP/1.0). */
+  readonly hostText: string;
+  inFlight = 0;
+  readonly stats: UpstreamStats = createStats();
+  private readonly limits: UpstreamLimits;
+  /** Last in, first out: the busiest stay warm, the others grow old and are retired. */
+  private readonly idle: UpstreamConnection[] = [];
+  private readonly open = new Set<UpstreamConnection>();
+  /** Exchanges that wait because `connectionsMax` are open; in order of arrival. */
+  private readonly waiting = new Set<ConnectionTaker>();
+  private retired = false;
+  private readonly sweep = (nowMs: number) => this.closeExpired(nowMs);
+
+  constructor(options: UpstreamOptions) {
+    this.name = options.name;
+    this.kind = options.kind ?? "replica";
+    this.address = options.address;
+    this.limits = { ...defaultUpstreamLimits, ...options.limits };
+    this.hostText = hostText(options.address);
+  }
+
+  get isRetired(): boolean {
+    return this.retired;
+  }
+
+  get connections(): number {
+    return this.open.size;
+  }
+
+  /**
+   * An idle connection, or a new one; null when `connectionsMax` are in use: the taker is called when its turn
+   * comes. `fresh`: only one that is new or was used a moment ago.
+   */
+  take(taker: ConnectionTaker, fresh: boolean, nowMs: number): UpstreamConnection | null {
+    for (;;) {
+      const connection = this.idle.pop();
+      if (connection === undefined) break;
+      if (nowMs >= connection.idleUntilMs) {
+        connection.discard();
+      } else if (fresh && nowMs - connection.idleSinceMs > this.limits.freshMs) {
+        this.idle.push(connection);
+        break;
+      } else {
+        connection.user = taker;
+        return connection;
+      }
+    }
+    return this.takeNew(taker);
+  }
+
+  /** A new connection, whatever is idle: for a request that an idle one has just failed. */
+  takeNew(taker: ConnectionTaker): UpstreamConnection | null {
+    if (this.open.size >= this.limits.connectionsMax && !this.closeOldestIdle()) {
+      this.waiting.add(taker);
+      return null;
+    }
+    const connection = new UpstreamConnection(this.address, this);
+    if (this.open.size === 0) startSweep(this.sweep);
+    this.open.add(connection);
+    connection.user = taker;
+    return connection;
+  }
+
+  /** The taker waits no longer. */
+  forget(taker: ConnectionTaker): void {
+    this.waiting.delete(taker);
+  }
+
+  /** Back after a complete exchange that left nothing in doubt. `idleMsAsked`: by its Keep-Alive field, or −1. */
+  release(connection: UpstreamConnection, idleMsAsked: number, nowMs: number): void {
+    connection.user = null;
+    if (connection.closed) return;
+    connection.exchanges++;
+    const next = this.waiting.size === 0 ? undefined : this.nextWaiting();
+    if (next !== undefined) {
+      connection.user = next;
+      next.onUpstreamConnection(connection);
+      return;
+    }
+    const idleMs = idleMsAsked >= 0 ? idleMsAsked : this.limits.idleMs;
+    if (this.retired || idleMs <= 0) {
+      connection.discard();
+      return;
+    }
+    connection.idleSinceMs = nowMs;
+    connection.idleUntilMs = nowMs + idleMs;
+    this.idle.push(connection);
+  }
+
+  onConnectionClosed(connection: UpstreamConnection): void {
+    this.open.delete(connection);
+    if (this.open.size === 0) stopSweep(this.sweep);
+    if (connection.user === null) {
+      const index = this.idle.indexOf(connection);
+      if (index >= 0) this.idle.splice(index, 1);
+    }
+    const next = this.waiting.size === 0 ? undefined : this.nextWaiting();
+    if (next === undefined) return;
+    const fresh = this.takeNew(next);
+    if (fresh !== null) next.onUpstreamConnection(fresh);
+  }
+
+  retire(): void {
+    this.retired = true;
+    for (const connection of this.idle.splice(0)) connection.discard();
+  }
+
+  destroy(): void {
+    this.retire();
+    for (const connection of [...this.open]) connection.fail();
+  }
+
+  private nextWaiting(): ConnectionTaker | undefined {
+    for (const taker of this.waiting) {
+      this.waiting.delete(taker);
+      return taker;
+    }
+    return undefined;
+  }
+
+  private closeOldestIdle(): boolean {
+    const oldest = this.idle.shift();
+    oldest?.discard();
+    return oldest !== undefined;
+  }
+
+  private closeExpired(nowMs: number): void {
+    const expired = this.idle.filter((connection) => nowMs >= connection.idleUntilMs);
+    for (const connection of expired) connection.discard();
+  }
+}
+
+function createStats(): UpstreamStats {
+  return {
+    answersByCode: new Float64Array(900),
+    redispatched: 0,
+    failed: 0,
+    truncated: 0,
+    latencyCounts: new Float64Array(latencyBucketsS.length + 1),
+    latencySumS: 0,
+  };
+}
+
+function hostText(address: UpstreamAddress): string {
+  if ("path" in address) return "localhost";
+  return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}

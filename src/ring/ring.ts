@@ -1,5 +1,14 @@
 // The consistent-hash map, and the public entry of the package's `./ring` export.
 // Pure and immutable: no I/O, no clock, no randomness that is not passed in. A change makes a new ring.
+import { assignmentCapacity, assignmentRing } from "./assignment.ts";
+import { jumpRing } from "./jump.ts";
+import { ketamaRing } from "./ketama.ts";
+import { maglevRing, maglevSeatMax, maglevSlots } from "./maglev.ts";
+import { membersMax, settledMembers } from "./members.ts";
+import { checkOptions, seatMax } from "./options.ts";
+import { rendezvousRing } from "./rendezvous.ts";
+
+export { type BoundedLoad, type BoundedLoadOptions, boundedLoad } from "./bounded-load.ts";
 
 /** The names of the placements that {@link createRing} accepts. */
 export type PlacementName = "rendezvous" | "assignment" | "ketama" | "maglev" | "jump";
@@ -51,12 +60,85 @@ export interface Ring {
   lookup(key: Key): number;
   /** The slot that the key falls into, 0…slots−1. */
   slotOf(key: Key): number;
+  /** The seat that owns a point of the 32-bit hash space (an unsigned integer), whatever the request hash; or 0. */
+  ownerOf(hash: number): number;
   /** Distinct seats in order of preference, the owner first; lazy. */
   candidates(key: Key): IterableIterator<number>;
   /** Seat → fraction of the key space. */
   shares(): ReadonlyMap<number, number>;
   /** A new ring with the change made; throws RangeError on a seat that exists, is missing, or does not fit. */
   with(change: RingChange): Ring;
+  /**
+   * {@link Ring.with} in steps of well under a millisecond (a few before the code is compiled): lets an event loop
+   * turn between them, and returns the new ring at the end. Placements that are quick anyway take one step.
+   */
+  withInSteps(change: RingChange): Generator<undefined, Ring>;
+  /** What moves if `after`, a ring of the same placement and size, takes this one's place. */
+  compare(after: Ring): Preview;
   /** What {@link Ring.with} would move, without changing anything. */
   preview(change: RingChange): Preview;
+}
+
+/** What {@link createRing} makes a ring of. An option that the placement has no use for is refused. */
+export interface RingOptions {
+  /** Default `rendezvous`. */
+  readonly placement?: PlacementName;
+  /** Default: none; an empty ring answers every lookup with 0. */
+  readonly members?: readonly Member[];
+  /**
+   * Table size M, constant for a ring's life: another M moves nearly every key. Defaults: `rendezvous` 262,144;
+   * `assignment` 512; `maglev` 65,537 (must be prime). `ketama` and `jump` have no table.
+   */
+  readonly slots?: number;
+  /** `assignment` only: where a virtual node goes whose slot is taken. Default `linear`. */
+  readonly probing?: "linear" | "quadratic";
+  /** Virtual nodes of a server of weight 1. `assignment`: default 9; `ketama`: default 160. */
+  readonly virtualNodes?: number;
+  /**
+   * `ketama` only: how text becomes bytes. Default `utf8`; `latin1` where each character stands for one byte as
+   * received, which is how proxies read header values.
+   */
+  readonly keyEncoding?: "utf8" | "latin1";
+  /** Replaces the hash of keys, in every placement; any integer from 0 to 2^53 − 1, taken modulo what is needed. */
+  readonly requestHash?: (key: Key) => number;
+  /**
+   * Replaces the hash that places servers; results as for `requestHash`. `assignment` and `ketama`: virtual node j
+   * of a server; `rendezvous`: j is the slot and the higher (spread) value wins; `maglev`: j = 0 gives the offset,
+   * j = 1 the skip; `jump` has none.
+   */
+  readonly virtualNodeHash?: (serverId: number, j: number) => number;
+}
+
+/** An immutable ring. Throws RangeError on an option or a member that does not fit, saying what would. */
+export function createRing(options: RingOptions = {}): Ring {
+  const placement = checkOptions(options);
+  const members = settledMembers(options.members ?? [], seatMax[placement]);
+  switch (placement) {
+    case "rendezvous":
+      return rendezvousRing(options, members);
+    case "assignment":
+      return assignmentRing(options, members);
+    case "ketama":
+      return ketamaRing(options, members);
+    case "maglev":
+      return maglevRing(options, members);
+    case "jump":
+      return jumpRing(options, members);
+  }
+}
+
+/**
+ * {@link createRing} in steps, for a process that serves meanwhile: a rendezvous ring of 100 members takes a tenth
+ * of a second. `for (;;) { const { done, value } = steps.next(); if (done) return value; await turnOfTheLoop(); }`
+ */
+export function createRingInSteps({ members = [], ...options }: RingOptions): Generator<undefined, Ring> {
+  return createRing(options).withInSteps({ add: members });
+}
+
+/** How many members of weight 1 a ring made with these options holds. */
+export function ringCapacity(options: RingOptions = {}): number {
+  const placement = checkOptions(options);
+  if (placement === "assignment") return assignmentCapacity(options);
+  if (placement === "maglev") return Math.min(options.slots ?? maglevSlots, maglevSeatMax);
+  return membersMax;
 }

@@ -1,0 +1,185 @@
+// The native admin API on the admin listener, under /api/v1: what `roundhouse status` and `roundhouse ring` show.
+// It reads; replicas are changed through the front port. For programs of our own, so its errors are thrown and get
+// their shape from the listener.
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { RoundhouseError } from "../errors.ts";
+import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
+import type { Key, Ring } from "../ring/ring.ts";
+import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import { type PreviewRequest, parsePreviewRequest } from "./preview-request.ts";
+import type { RoutingTable } from "./routing-table.ts";
+
+export interface AdminApiParts {
+  readonly fleet: Fleet;
+  readonly table: RoutingTable;
+  /** As configured, for people: `cookie:SID,ip`. */
+  readonly key: string;
+  readonly policy: AuthorizationPolicy;
+}
+
+/** `GET /api/v1/status`. */
+export interface StatusReport {
+  readonly placement: string;
+  readonly slots: number;
+  readonly key: string;
+  /** How many replicas there should be, and how many are in the ring. */
+  readonly desired: number;
+  readonly serving: number;
+  readonly respawns: number;
+  readonly heartbeatFailures: number;
+  readonly ringChanges: number;
+  readonly replicas: readonly ReplicaReport[];
+  /** Warm spares, which have no seat yet. */
+  readonly spares: readonly ReplicaReport[];
+}
+
+export interface ReplicaReport {
+  readonly name: string;
+  readonly state: ReplicaState;
+  readonly seat: number;
+  readonly weight: number;
+  /** Of the key space, 0…1; null while it is not in the ring. */
+  readonly share: number | null;
+  /** Exchanges under way. */
+  readonly inFlight: number;
+  /** `host:port`, or null while unknown. */
+  readonly address: string | null;
+  readonly pid: number | null;
+  /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
+  readonly reason: string;
+  readonly sinceMs: number;
+}
+
+/** `GET /api/v1/ring/lookup?key=…` (a text) or `?id=…` (a request id). */
+export interface LookupReport {
+  readonly key: Key;
+  readonly slot: number;
+  /** Replicas in order of preference, the owner first. */
+  readonly candidates: readonly { readonly seat: number; readonly replica: string | null }[];
+}
+
+/** `GET /api/v1/ring/shares`. */
+export interface SharesReport {
+  readonly placement: string;
+  readonly slots: number;
+  readonly shares: readonly {
+    readonly seat: number;
+    readonly replica: string | null;
+    readonly weight: number;
+    readonly share: number;
+  }[];
+}
+
+/** `POST /api/v1/ring/preview`, with a {@link PreviewRequest}. */
+export interface PreviewReport {
+  /** Fraction of the key space with another owner afterwards, 0…1. */
+  readonly moved: number;
+  /** Seats; null stands for nobody. */
+  readonly moves: readonly {
+    readonly from: number | null;
+    readonly to: number | null;
+    readonly fraction: number;
+  }[];
+  /** Shares by seat afterwards. */
+  readonly after: Readonly<Record<string, number>>;
+}
+
+/** Candidates listed by a lookup. */
+const candidatesMax = 16;
+
+/** Hangs the routes onto the admin listener. */
+export function addAdminApi(app: FastifyInstance, parts: AdminApiParts): void {
+  const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
+    const reason = refusal(request.ip, request.headers, parts.policy);
+    if (reason !== null) return reply.code(403).send({ message: `<Error> ${reason}`, status: "failure" });
+  };
+  app.get("/api/v1/status", { onRequest }, async () => statusReport(parts));
+  app.get("/api/v1/ring/shares", { onRequest }, async () => sharesReport(parts.table));
+  app.get("/api/v1/ring/lookup", { onRequest }, async (request) =>
+    lookupReport(parts.table, request.query as Record<string, unknown>),
+  );
+  app.post("/api/v1/ring/preview", { onRequest }, async (request) =>
+    previewReport(parts.table.current.ring, request.body as PreviewRequest | undefined),
+  );
+}
+
+export function statusReport({ fleet, table, key }: AdminApiParts): StatusReport {
+  const { ring } = table.current;
+  const shares = table.shares();
+  const report = (replica: Replica): ReplicaReport => ({
+    name: replica.name,
+    state: replica.state,
+    seat: replica.seat,
+    weight: replica.weight,
+    share: replica.state === "healthy" ? (shares.get(replica.seat) ?? null) : null,
+    inFlight: table.inFlightOf(replica.name),
+    address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
+    pid: replica.pid,
+    reason: replica.reason,
+    sinceMs: replica.sinceMs,
+  });
+  return {
+    placement: ring.placement,
+    slots: ring.slots,
+    key,
+    desired: fleet.desiredCount,
+    serving: fleet.serving().length,
+    respawns: fleet.counters.respawns,
+    heartbeatFailures: fleet.counters.heartbeatFailures,
+    ringChanges: table.changes,
+    replicas: fleet.replicas().map(report),
+    spares: fleet.spares().map(report),
+  };
+}
+
+function sharesReport(table: RoutingTable): SharesReport {
+  const { ring } = table.current;
+  const shares = table.shares();
+  return {
+    placement: ring.placement,
+    slots: ring.slots,
+    shares: ring.members.map(({ seat, weight }) => ({
+      seat,
+      replica: nameOn(table, seat),
+      weight,
+      share: shares.get(seat) ?? 0,
+    })),
+  };
+}
+
+function nameOn(table: RoutingTable, seat: number): string | null {
+  return table.current.replicas.find((replica) => replica.seat === seat)?.name ?? null;
+}
+
+function lookupReport(table: RoutingTable, query: Record<string, unknown>): LookupReport {
+  const key = lookupKey(query);
+  const { ring } = table.current;
+  const candidates = [];
+  for (const seat of ring.candidates(key)) {
+    candidates.push({ seat, replica: nameOn(table, seat) });
+    if (candidates.length === candidatesMax) break;
+  }
+  return { key, slot: ring.slotOf(key), candidates };
+}
+
+function lookupKey({ key, id }: Record<string, unknown>): Key {
+  if (typeof key === "string" && id === undefined) return key;
+  if (typeof id === "string" && key === undefined && /^\d{1,15}$/.test(id)) return Number(id);
+  throw bad("A lookup needs either key=TEXT or id=NUMBER, a whole number of at most 15 digits");
+}
+
+function previewReport(ring: Ring, body: unknown): PreviewReport {
+  const change = parsePreviewRequest(body);
+  try {
+    const { moved, moves, after } = ring.preview(change);
+    return { moved, moves, after: Object.fromEntries(after) };
+  } catch (cause) {
+    // The ring refuses with a RangeError that says what would fit.
+    if (cause instanceof RangeError) throw bad(cause.message);
+    throw cause;
+  }
+}
+
+function bad(message: string): RoundhouseError {
+  return new RoundhouseError("BAD_REQUEST", message, { source: "downstream" });
+}

@@ -1,0 +1,196 @@
+// `/rep`, `/add` and `/rm` of the front port: an internal listener on a Unix socket that the data plane forwards to
+// like to any upstream. The data plane tells the client's address in `roundhouse-peer` and passes the client's own
+// Forwarded, X-Forwarded-* and Via as they came.
+//
+// On node:http and not on the web framework of the admin listener: three exact paths, any method, any content type,
+// and bodies in a shape of our own are what a framework would have to be talked out of.
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { setTimeout } from "node:timers/promises";
+import { RoundhouseError } from "../errors.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { peerHeader } from "../proxy/upstream.ts";
+import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import { allowedMethods, answerUnknownMethod } from "./control-method.ts";
+import { parseReplicaRequest, type ReplicaVerb } from "./replica-request.ts";
+
+type ControlledFleet = Pick<Fleet, "replicas" | "serving" | "add" | "remove">;
+
+export interface ControlApiOptions {
+  /** Where to listen; see control-socket.ts. */
+  readonly path: string;
+  readonly fleet: ControlledFleet;
+  readonly policy: AuthorizationPolicy;
+  /** True once we are shutting down: then replicas are not changed any more. */
+  readonly closing: () => boolean;
+}
+
+export interface ControlApi {
+  close(): Promise<void>;
+}
+
+/** A body holds at most 64 names of 63 characters. */
+const bodyBytesMax = 64 * 1024;
+/** Changes that wait for the one under way, and it; more → 503. */
+const changesMax = 32;
+/** How long `/add` waits for the last bearer of a name to be gone, and how often it looks. */
+const nameWaitMs = 15_000;
+const namePollMs = 20;
+
+export async function createControlApi(options: ControlApiOptions): Promise<ControlApi> {
+  const change = createQueue();
+  const server = createServer((request, response) => {
+    answer(request, response, options, change).catch((error: Error) => fail(request, response, error));
+  });
+  // The data plane keeps its connections until they are idle too long for it; it must be the one that closes them.
+  server.keepAliveTimeout = 60_000;
+  server.on("clientError", answerUnknownMethod);
+  server.listen({ path: options.path });
+  await once(server, "listening");
+  return {
+    close: async () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+type Change = (task: () => Promise<void>) => Promise<void>;
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: ControlApiOptions,
+  change: Change,
+): Promise<void> {
+  const path = request.url?.split("?", 1)[0] ?? "";
+  const method = request.method ?? "";
+  const allow = allowedMethods[path];
+  if (allow === undefined) return refuse(request, response, 404, `'${path}' is not part of the control API`);
+  if (method === "OPTIONS") return void response.writeHead(204, { allow }).end();
+  if (!allow.split(", ").includes(method)) {
+    response.setHeader("allow", allow);
+    return refuse(request, response, 405, `${method} is not a method of ${path}; use ${allow}`);
+  }
+  if (path !== "/rep") {
+    const reason = refusal(peerOf(request), request.headers, options.policy);
+    if (reason !== null) return refuse(request, response, 403, reason);
+    await changeReplicas(path === "/add" ? "add" : "remove", request, options, change);
+  }
+  send(request, response, 200, membersOf(options.fleet));
+}
+
+function peerOf(request: IncomingMessage): string {
+  const peer = request.headers[peerHeader];
+  return typeof peer === "string" ? peer : "";
+}
+
+async function changeReplicas(
+  verb: ReplicaVerb,
+  request: IncomingMessage,
+  { fleet, closing }: ControlApiOptions,
+  change: Change,
+): Promise<void> {
+  const { count, names } = parseReplicaRequest(
+    verb,
+    request.headers["content-type"],
+    await readBody(request),
+  );
+  await change(async () => {
+    if (verb === "add") await untilFree(fleet, names, closing);
+    if (closing()) throw new RoundhouseError("SHUTTING_DOWN", "The front door is shutting down");
+    return verb === "add" ? fleet.add(count, names) : fleet.remove(count, names);
+  });
+}
+
+/** A name that `/rm` took from the list may be given again, once its last bearer has drained and stopped. */
+async function untilFree(
+  fleet: ControlledFleet,
+  names: readonly string[],
+  closing: () => boolean,
+): Promise<void> {
+  const deadlineMs = Date.now() + nameWaitMs;
+  const leaving = () =>
+    fleet
+      .replicas()
+      .some(({ name, state }) => (state === "draining" || state === "dead") && names.includes(name));
+  while (leaving() && !closing() && Date.now() < deadlineMs) await setTimeout(namePollMs);
+}
+
+function membersOf(fleet: ControlledFleet): string {
+  const replicas = fleet.serving().map(({ name }) => name);
+  return JSON.stringify({ message: { N: replicas.length, replicas }, status: "successful" });
+}
+
+/** Reads on after the limit and throws away: a close with unread bytes would reset the answer on its way. */
+function readBody(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= bodyBytesMax) chunks.push(chunk);
+      else reject(new BodyTooLarge(`The body is larger than ${bodyBytesMax} bytes`));
+    });
+    request.on("end", () => resolve(Buffer.concat(chunks)));
+    request.on("error", reject);
+  });
+}
+
+class BodyTooLarge extends Error {}
+
+/** JSON as it is, without a charset: RFC 8259 §11 knows none, and strict clients compare the whole field. */
+function send(request: IncomingMessage, response: ServerResponse, status: number, json: string): void {
+  // What is left of the body, see readBody.
+  request.resume();
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(json),
+  });
+  response.end(request.method === "HEAD" ? undefined : json);
+}
+
+function refuse(request: IncomingMessage, response: ServerResponse, status: number, message: string): void {
+  send(request, response, status, JSON.stringify({ message: `<Error> ${message}`, status: "failure" }));
+}
+
+function fail(request: IncomingMessage, response: ServerResponse, error: Error): void {
+  if (response.headersSent || response.destroyed) return;
+  const status = statusOf(error);
+  if (status === 503) response.setHeader("retry-after", "1");
+  refuse(request, response, status, error.message);
+}
+
+function statusOf(error: Error): number {
+  if (error instanceof BodyTooLarge) return 413;
+  if (!(error instanceof RoundhouseError)) return 500;
+  switch (error.code) {
+    case "TIMEOUT":
+    case "START_FAILED":
+      return 504;
+    case "SHUTTING_DOWN":
+    case "UNREACHABLE":
+      return 503;
+    default:
+      return 400;
+  }
+}
+
+/** Runs tasks one after another; refuses when too many wait already. */
+function createQueue(): Change {
+  let last: Promise<unknown> = Promise.resolve();
+  let changes = 0;
+  return async (task) => {
+    if (changes >= changesMax) {
+      throw new RoundhouseError("UNREACHABLE", `${changes} changes wait already; try again later`, {
+        retryable: true,
+      });
+    }
+    changes += 1;
+    const turn = last.then(task).finally(() => {
+      changes -= 1;
+    });
+    last = turn.catch(() => {});
+    return turn;
+  };
+}

@@ -1,0 +1,63 @@
+// The front port. Listens from the first moment, so that a port in use is known at once and clients can connect;
+// hands connections on when there is somebody to answer them.
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
+import { listenError } from "../telemetry/admin.ts";
+import type { Log } from "../telemetry/log.ts";
+
+export interface Listener {
+  readonly port: number;
+  /** Hands over the sockets that wait, and from now on each new one at once. */
+  release(): void;
+  /** Takes no new connections; those that exist live on. */
+  stopAccepting(): void;
+}
+
+/** Sockets that wait for the first replicas; a later one is handed on at once and gets a 503. */
+const heldMax = 1024;
+
+/** Rejects with PORT_IN_USE or BAD_CONFIG, in words. */
+export async function openListener(
+  host: string,
+  port: number,
+  accept: (socket: Socket) => void,
+  log: Pick<Log, "error">,
+): Promise<Listener> {
+  let held: Set<Socket> | null = new Set();
+  // Half-open: a client may send FIN after its request and still read the answer.
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    if (held === null || held.size >= heldMax) accept(socket);
+    else hold(held, socket);
+  });
+  try {
+    server.listen({ host, port, backlog: 4096 });
+    await once(server, "listening");
+  } catch (cause) {
+    throw listenError(cause, "front door", "--port", host, port);
+  }
+  server.on("error", (error) =>
+    log.error({ event: "listener" }, `Accepting a connection failed: ${error.message}`),
+  );
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : port,
+    release: () => {
+      const waiting = held ?? [];
+      held = null;
+      for (const socket of waiting) {
+        socket.removeAllListeners("error");
+        accept(socket);
+      }
+    },
+    stopAccepting: () => {
+      server.close();
+    },
+  };
+}
+
+/** Nobody reads a held socket: at most one chunk is buffered, the rest waits in the kernel. */
+function hold(held: Set<Socket>, socket: Socket): void {
+  held.add(socket);
+  socket.on("error", () => held.delete(socket));
+  socket.once("close", () => held.delete(socket));
+}

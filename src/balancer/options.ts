@@ -1,0 +1,128 @@
+// From what the user configured to what the parts need: parsed, checked, with its defaults. What can be configured,
+// with units and defaults, is config.ts.
+import { RoundhouseError } from "../errors.ts";
+import type { Replica } from "../fleet/fleet.ts";
+import type { ProxyOptions } from "../proxy/proxy.ts";
+import type { RoutedRequest } from "../proxy/routing.ts";
+import { createRing, type Key, type Ring, type RingOptions } from "../ring/ring.ts";
+import type { AuthorizationPolicy } from "./authorization.ts";
+import type { Config } from "./config.ts";
+import { stickyCookie } from "./cookie.ts";
+import { parseNetworks } from "./networks.ts";
+import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
+
+/** The configuration, as the config file and the command line give it; every field has a default. */
+export type FrontDoorOptions = Config;
+
+/** What the front door runs by. */
+export interface FrontDoorSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Null: no admin listener. */
+  readonly admin: { readonly host: string; readonly port: number } | null;
+  readonly emptyRing: Ring;
+  /** See {@link Config.boundedLoad}; undefined: off. */
+  readonly loadFactor: number | undefined;
+  readonly keyOf: (request: RoutedRequest) => Key;
+  /** The routing key for people. */
+  readonly keyText: string;
+  readonly labelOf: (replica: Replica) => string | undefined;
+  /** Are `/rep`, `/add` and `/rm` served on the front port? */
+  readonly control: boolean;
+  readonly policy: AuthorizationPolicy;
+  readonly proxy: Pick<ProxyOptions, "limits" | "trustedProxies" | "upstreamBatching">;
+  readonly drainMs: number;
+}
+
+/**
+ * Throws BAD_CONFIG, in words, before anything has been opened or started.
+ *
+ * @param onKeyError the user's key function failed; see {@link parseKey}
+ */
+export function settleOptions(
+  options: FrontDoorOptions,
+  onKeyError: (error: unknown) => void,
+): FrontDoorSettings {
+  const host = options.host ?? "127.0.0.1";
+  const trustedProxies = options.trustedProxies ?? [];
+  return {
+    host,
+    port: options.port ?? 5000,
+    admin: adminAddress(options),
+    emptyRing: emptyRing(options),
+    loadFactor: options.boundedLoad === "off" ? undefined : options.boundedLoad,
+    keyOf: settleKey(options, onKeyError),
+    keyText: keyText(options),
+    labelOf: options.launcher === "static" ? labelOfAddress : () => undefined,
+    control: options.control !== "off",
+    policy: {
+      allow: options.allow === undefined ? null : parseNetworks("allow", options.allow),
+      token: options.token,
+      names: [host],
+    },
+    proxy: {
+      limits: present(options.limits ?? {}),
+      trustedProxies,
+      upstreamBatching: options.upstreamBatching ?? false,
+    },
+    drainMs: options.drainMs ?? 10_000,
+  };
+}
+
+function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {
+  if (admin.port === "off") return null;
+  return { host: admin.host ?? "127.0.0.1", port: admin.port ?? 5010 };
+}
+
+/** Servers that somebody else runs are hashed by `host:port`, so that `ketama` agrees with an nginx before them. */
+function labelOfAddress({ address }: Replica): string | undefined {
+  return address === null ? undefined : `${address.host}:${address.port}`;
+}
+
+function emptyRing(options: FrontDoorOptions): Ring {
+  const { hash, slots, probing, requestHash, virtualNodeHash } = options;
+  const chosen = present({ placement: hash, slots, probing, requestHash, virtualNodeHash });
+  try {
+    return createRing(chosen as RingOptions);
+  } catch (cause) {
+    throw new RoundhouseError("BAD_CONFIG", (cause as Error).message, { source: "downstream", cause });
+  }
+}
+
+/** Without the fields that are undefined. */
+export function present<Fields extends object>(
+  fields: Fields,
+): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Name in keyof Fields]?: NonNullable<Fields[Name]> };
+}
+
+function settleKey(
+  options: FrontDoorOptions,
+  onError: (error: unknown) => void,
+): (request: RoutedRequest) => Key {
+  const key: KeyOption = options.key ?? "random";
+  const sticky = options.stickyCookie;
+  if (sticky !== undefined) checkStickyCanBeIssued(key);
+  return parseKey(key, {
+    trusted: parseNetworks("trustedProxies", options.trustedProxies ?? []),
+    otherwise: sticky === undefined ? randomId : stickyCookie(present(sticky)),
+    onError,
+  });
+}
+
+/** The cookie stands in for `random`; a key that every request has leaves no request to issue it to. */
+function checkStickyCanBeIssued(key: KeyOption): void {
+  const always = /(?:^|,)\s*(path|uri|ip)\s*(?:,|$)/.exec(typeof key === "string" ? key : "")?.[1];
+  if (always === undefined) return;
+  throw new RoundhouseError(
+    "BAD_CONFIG",
+    `With the routing key ${JSON.stringify(key)} the sticky cookie would never be issued, since every request has ${always}; leave out ${always}, or the cookie`,
+    { source: "downstream" },
+  );
+}
+
+function keyText({ key = "random", stickyCookie: sticky }: FrontDoorOptions): string {
+  const text = typeof key === "string" ? key : "a function";
+  return sticky === undefined ? text : `${text}, issued cookie ${sticky.name ?? "roundhouse"}`;
+}

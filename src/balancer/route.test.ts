@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fakeUpstream } from "../../test/balancer/fake-upstream.ts";
+import { routedRequest } from "../../test/balancer/routed-request.ts";
+import type { Upstream } from "../proxy/upstream.ts";
+import { createRing } from "../ring/ring.ts";
+import { createRouting, isReserved } from "./route.ts";
+import type { RoutingSnapshot } from "./routing-table.ts";
+
+function snapshotOf(seats: readonly number[], members = seats): RoutingSnapshot {
+  const upstreamsBySeat: (Upstream | undefined)[] = [];
+  for (const seat of seats) upstreamsBySeat[seat] = fakeUpstream(`S${seat}`);
+  const ring = createRing({ slots: 1024, members: members.map((seat) => ({ seat })) });
+  return { ring, upstreamsBySeat, bounded: null, replicas: [] };
+}
+
+function routingOver(snapshot: RoutingSnapshot, control: Upstream | null = null) {
+  return createRouting({
+    snapshot: () => snapshot,
+    keyOf: ({ target }) => target,
+    control,
+    desiredCount: () => 3,
+  });
+}
+
+test("a request goes to the owner of its key", () => {
+  const snapshot = snapshotOf([1, 2, 3]);
+  const routing = routingOver(snapshot);
+  for (let key = 0; key < 100; key += 1) {
+    const target = `/${key}`;
+    const owner = snapshot.upstreamsBySeat[snapshot.ring.lookup(target)];
+    assert.equal(routing.pick(routedRequest({ target }), []), owner);
+  }
+});
+
+test("the next candidates follow in the ring's order, each once, then nobody", () => {
+  const snapshot = snapshotOf([1, 2, 3]);
+  const routing = routingOver(snapshot);
+  const request = routedRequest({ target: "/k" });
+  const tried: Upstream[] = [];
+  for (const seat of snapshot.ring.candidates("/k")) {
+    const picked = routing.pick(request, tried);
+    assert.equal(picked, snapshot.upstreamsBySeat[seat]);
+    tried.push(picked as Upstream);
+  }
+  assert.equal(tried.length, 3);
+  assert.equal(routing.pick(request, tried), null);
+});
+
+test("a seat that nobody serves is passed over", () => {
+  const snapshot = snapshotOf([1, 3], [1, 2, 3]);
+  const routing = routingOver(snapshot);
+  for (let key = 0; key < 100; key += 1) {
+    const target = `/${key}`;
+    const first = [...snapshot.ring.candidates(target)].find((seat) => seat !== 2) as number;
+    assert.equal(routing.pick(routedRequest({ target }), []), snapshot.upstreamsBySeat[first]);
+  }
+});
+
+test("an empty ring serves nobody, and the answer says so", () => {
+  const routing = routingOver(snapshotOf([]));
+  const request = routedRequest({ target: "/k" });
+  assert.equal(routing.pick(request, []), null);
+  assert.deepEqual(routing.unavailable(request), {
+    body: '{"message":"<Error> None of the 3 replicas is healthy now; try again in a moment","status":"failure"}',
+    retryAfterS: 1,
+  });
+});
+
+test("reserved paths are matched on the raw path", () => {
+  for (const target of ["/rep", "/add", "/rm", "/rep?x", "/rm?", "/add?n=1"])
+    assert.ok(isReserved(target), target);
+  for (const target of [
+    "/",
+    "*",
+    "/re",
+    "/reply",
+    "/rep/",
+    "/%72ep",
+    "//rep",
+    "/REP",
+    "/home",
+    "/address",
+    "/rmx",
+    "",
+  ]) {
+    assert.ok(!isReserved(target), target);
+  }
+});
+
+test("reserved paths go to the control API once, and are plain paths when it is off", () => {
+  const snapshot = snapshotOf([1, 2]);
+  const control = fakeUpstream("control", "control");
+  const request = routedRequest({ target: "/rep" });
+  assert.equal(routingOver(snapshot, control).pick(request, []), control);
+  assert.equal(routingOver(snapshot, control).pick(request, [control]), null);
+  assert.match(routingOver(snapshot, control).unavailable(request).body, /control API/);
+  assert.equal(routingOver(snapshot).pick(request, [])?.kind, "replica");
+});

@@ -1,0 +1,144 @@
+// The flags of `roundhouse up`: each one names the option of the configuration that it sets.
+import type { Command } from "commander";
+
+interface Flag {
+  readonly flags: string;
+  readonly help: string;
+  /** Path in the configuration. */
+  readonly path: string;
+  /** `list`: may be repeated; `json`: number or word, as the schema has it. */
+  readonly kind: "text" | "number" | "numberOrWord" | "list" | "yes";
+}
+
+const upFlags: readonly Flag[] = [
+  flag("--host <address>", "host", "text", "address of the front door (default 127.0.0.1)"),
+  flag("-p, --port <port>", "port", "number", "port of the front door (default 5000; 0: any free one)"),
+  flag("-n, --replicas <count>", "replicas", "number", "how many replicas to keep alive (default 3)"),
+  flag("--replicas-max <count>", "replicasMax", "number", "most replicas that /add may lead to (default 64)"),
+  flag("--warm <count>", "warm", "number", "spare replicas that take a dead one's place at once (default 0)"),
+  flag("--launcher <name>", "launcher", "text", "process (default), or static with --upstream"),
+  flag(
+    "--upstream <host:port[@weight]>",
+    "upstreams",
+    "list",
+    "a server that runs already; balanced and checked, not started (repeatable)",
+  ),
+  flag(
+    "--hash <placement>",
+    "hash",
+    "text",
+    "rendezvous (default), assignment (the course scheme), ketama, maglev, jump",
+  ),
+  flag("--slots <count>", "slots", "number", "size of the ring's table (default: the placement's own)"),
+  flag("--probing <kind>", "probing", "text", "for assignment: linear (default) or quadratic"),
+  flag(
+    "--key <expression>",
+    "key",
+    "text",
+    "random (default), path, query, ip, header:NAME, cookie:NAME, query:NAME; with commas, the first present counts",
+  ),
+  flag("--sticky-cookie <name>", "stickyCookie.name", "text", "issue this cookie and route by it"),
+  flag(
+    "--bounded-load <factor>",
+    "boundedLoad",
+    "numberOrWord",
+    "no replica gets more than this times the average load, such as 1.25 (default off)",
+  ),
+  flag("--heartbeat-kind <kind>", "heartbeat.kind", "text", "http (default), tcp or none"),
+  flag("--heartbeat-path <path>", "heartbeat.path", "text", "what is asked for (default /heartbeat)"),
+  flag("--heartbeat-interval-ms <ms>", "heartbeat.intervalMs", "number", "between two checks (default 1000)"),
+  flag("--heartbeat-timeout-ms <ms>", "heartbeat.timeoutMs", "number", "for one check (default 1000)"),
+  flag(
+    "--start-deadline-ms <ms>",
+    "startDeadlineMs",
+    "number",
+    "for a replica to become healthy (default 30000)",
+  ),
+  flag("--drain-ms <ms>", "drainMs", "number", "for a stopping replica to finish (default 10000)"),
+  flag("--max-rss-bytes <bytes>", "maxRssBytes", "number", "replace a replica that uses more memory"),
+  flag("--env-file <file>", "envFile", "text", "NAME=value lines for the replicas' environment"),
+  flag("--log-file <file>", "logFile", "text", "append the replicas' output to this file too"),
+  flag("--admin-host <address>", "admin.host", "text", "address of the admin listener (default 127.0.0.1)"),
+  flag(
+    "--admin-port <port>",
+    "admin.port",
+    "numberOrWord",
+    "port of the admin listener (default 5010), or off",
+  ),
+  flag("--control <on|off>", "control", "text", "off removes /rep, /add and /rm from the front port"),
+  flag("--allow <cidr>", "allow", "list", "network that may change the fleet, besides loopback (repeatable)"),
+  flag("--token <secret>", "token", "text", "bearer token that may change the fleet (or ROUNDHOUSE_TOKEN)"),
+  flag(
+    "--trust-proxy <cidr>",
+    "trustedProxies",
+    "list",
+    "peer whose X-Forwarded-* are believed (repeatable)",
+  ),
+  flag(
+    "--upstream-batching",
+    "upstreamBatching",
+    "yes",
+    "let requests share upstream connections as pipelined writes",
+  ),
+  flag("--log-level <level>", "log.level", "text", "trace, debug, info (default), warn, error or silent"),
+  flag("--log-format <format>", "log.format", "text", "auto (default), json or pretty"),
+];
+
+function flag(flags: string, path: string, kind: Flag["kind"], help: string): Flag {
+  return { flags, path, kind, help };
+}
+
+/** Adds the flags to the command. */
+export function addUpFlags(command: Command): Command {
+  for (const { flags, help, kind } of upFlags) {
+    if (kind === "list")
+      command.option(flags, help, (value: string, seen: string[] = []) => [...seen, value]);
+    else command.option(flags, help);
+  }
+  return command;
+}
+
+/** The part of a configuration that the flags set; values that are no numbers stay text, for the schema to refuse. */
+export function configFromFlags(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const config: Record<string, unknown> = {};
+  for (const { flags, path, kind } of upFlags) {
+    const value = values[attributeName(flags)];
+    if (value === undefined) continue;
+    const numeric = kind === "number" || kind === "numberOrWord";
+    setAt(config, path.split("."), numeric ? numberOrText(String(value)) : value);
+  }
+  return config;
+}
+
+/** What the user typed for a path of the configuration: `heartbeat.intervalMs` → `--heartbeat-interval-ms`. */
+export function flagNameOf(path: string): string {
+  const found = upFlags.find((candidate) => path === candidate.path || path.startsWith(`${candidate.path}.`));
+  return found === undefined ? `"${path}"` : longName(found.flags);
+}
+
+function longName(flags: string): string {
+  return /--[a-z-]+/.exec(flags)?.[0] ?? flags;
+}
+
+/** commander's own camel-casing of a long flag. */
+function attributeName(flags: string): string {
+  return longName(flags)
+    .slice(2)
+    .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function numberOrText(value: string): number | string {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : value;
+}
+
+function setAt(target: Record<string, unknown>, path: readonly string[], value: unknown): void {
+  const [key, ...rest] = path;
+  if (key === undefined) return;
+  if (rest.length === 0) {
+    target[key] = value;
+    return;
+  }
+  const inner = (target[key] ?? {}) as Record<string, unknown>;
+  target[key] = inner;
+  setAt(inner, rest, value);
+}

@@ -1,0 +1,46 @@
+// A file to which the replicas' output is appended. Bounded: a disk that cannot keep up costs lines, not memory.
+import { createWriteStream, type WriteStream } from "node:fs";
+import type { FleetLog } from "../fleet.ts";
+
+/** More than that waiting for the disk: lines are dropped until it has caught up. In bytes. */
+const waitingBytesMax = 4 * 1024 * 1024;
+
+export interface LogFile {
+  write(replica: string, line: string): void;
+  /** Opens the file anew, after a log rotation has moved it away. */
+  reopen(): void;
+  close(): Promise<void>;
+}
+
+export function openLogFile(path: string, log: FleetLog): LogFile {
+  let stream = open();
+  let dropped = 0;
+  let broken = false;
+
+  function open(): WriteStream {
+    const opened = createWriteStream(path, { flags: "a", mode: 0o640 });
+    opened.on("error", (error) => {
+      if (!broken) log.error({ path }, `Cannot write the replicas' output to ${path}: ${error.message}`);
+      broken = true;
+    });
+    return opened;
+  }
+
+  return {
+    write(replica, line) {
+      if (broken || stream.writableLength > waitingBytesMax) {
+        dropped += 1;
+        return;
+      }
+      if (dropped > 0) stream.write(`… ${dropped} lines dropped: the disk did not keep up\n`);
+      dropped = 0;
+      stream.write(`${new Date().toISOString()} ${replica} ${line}\n`);
+    },
+    reopen() {
+      stream.end();
+      broken = false;
+      stream = open();
+    },
+    close: () => new Promise((resolve) => (broken ? resolve() : stream.end(resolve))),
+  };
+}

@@ -1,0 +1,120 @@
+// What Linux tells about processes under /proc: see proc(5). Elsewhere, and for processes that are gone or not
+// ours to look at, every answer is null or empty, and callers go without.
+// Reads are synchronous: procfs has no disk behind it, and one read takes some microseconds.
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+
+export interface ProcessStat {
+  /** Process group and session; both are the pid of their first process. */
+  readonly group: number;
+  readonly session: number;
+  /** Clock ticks from boot to its start: with the pid, an identity that no later process has. */
+  readonly startTicks: number;
+}
+
+export function statOf(pid: number): ProcessStat | null {
+  const text = readText(`/proc/${pid}/stat`);
+  // The second field is the program's name in parentheses, and may hold anything, parentheses included.
+  const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
+  if (fields === undefined || fields[0] === "Z" || fields[0] === "X") return null;
+  return { group: Number(fields[2]), session: Number(fields[3]), startTicks: Number(fields[19]) };
+}
+
+export function allPids(): number[] {
+  return list("/proc").map(Number).filter(Number.isInteger);
+}
+
+/** A process and its descendants, as far as they have not been adopted by init. */
+export function treeOf(pid: number): number[] {
+  const tree = [pid];
+  for (const each of tree) {
+    for (const thread of list(`/proc/${each}/task`)) {
+      const children = readText(`/proc/${each}/task/${thread}/children`)?.trim();
+      if (children) tree.push(...children.split(" ").map(Number));
+    }
+  }
+  return tree;
+}
+
+/** Resident memory of one process in bytes. */
+export function rssBytesOf(pid: number): number | null {
+  const kilobytes = readText(`/proc/${pid}/status`)?.match(/^VmRSS:\s+(\d+) kB$/m)?.[1];
+  return kilobytes === undefined ? null : Number(kilobytes) * 1024;
+}
+
+/** The value of one variable in the environment that a process was started with. */
+export function environmentOf(pid: number, variable: string): string | null {
+  const entries = readText(`/proc/${pid}/environ`)?.split("\0");
+  return entries?.find((entry) => entry.startsWith(`${variable}=`))?.slice(variable.length + 1) ?? null;
+}
+
+/** Names the pid namespace, for example `pid:[4026531836]`: pids mean nothing outside it. */
+export function pidNamespace(): string | null {
+  return readLink("/proc/self/ns/pid");
+}
+
+/** Socket inodes that listen on a port, on whatever address. */
+export function listenersOn(port: number): number[] {
+  const ending = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) =>
+    listeningRows(table)
+      .map((row) => row.trim().split(/\s+/))
+      .filter((fields) => fields[1]?.endsWith(ending) && fields[3] === listening)
+      .map((fields) => Number(fields[9])),
+  );
+}
+
+/** TCP_LISTEN in the kernel's list of states. */
+const listening = "0A";
+
+/** The table's beginning: the kernel lists listeners first, and there may be thousands of connections after them. */
+function listeningRows(table: string): string[] {
+  const rows =
+    readText(table, 256 * 1024)
+      ?.split("\n")
+      .slice(1) ?? [];
+  const end = rows.findIndex((row) => row !== "" && !row.includes(` ${listening} `));
+  return end < 0 ? rows : rows.slice(0, end);
+}
+
+export function holdsSocket(pid: number, inodes: readonly number[]): boolean {
+  const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`));
+  return list(`/proc/${pid}/fd`).some((fd) => wanted.has(readLink(`/proc/${pid}/fd/${fd}`) ?? ""));
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function readLink(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return null;
+  }
+}
+
+function readText(path: string, bytesMax?: number): string | null {
+  try {
+    return bytesMax === undefined ? readFileSync(path, "utf8") : readBeginning(path, bytesMax);
+  } catch {
+    return null;
+  }
+}
+
+function readBeginning(path: string, bytesMax: number): string {
+  const buffer = Buffer.allocUnsafe(bytesMax);
+  const file = openSync(path, "r");
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytesMax; length += read) {
+      read = readSync(file, buffer, length, bytesMax - length, null);
+    }
+    return buffer.toString("latin1", 0, length);
+  } finally {
+    closeSync(file);
+  }
+}

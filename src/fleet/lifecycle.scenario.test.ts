@@ -1,0 +1,193 @@
+// Plays the scenarios in testdata/*.txt. A scenario is a conversation with the lifecycle: a command, `----`, and
+// what the fleet then does, up to a blank line. `UPDATE_SCENARIOS=1 node test/run.mjs src/fleet` writes what it
+// does now into the files; read the difference before you commit it. Random names are shown as R1, R2 … in the
+// order in which they appear.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { reduce } from "./lifecycle.ts";
+import {
+  type Effect,
+  emptyFleet,
+  type FleetEvent,
+  type FleetPolicy,
+  type FleetState,
+  type Life,
+  nextDeadlineMs,
+  servingOf,
+  sparesOf,
+} from "./state.ts";
+
+const folder = fileURLToPath(new URL("./testdata/", import.meta.url));
+
+const defaults: FleetPolicy = {
+  warm: 0,
+  fixed: false,
+  downAfter: 2,
+  upAfter: 1,
+  drainMs: 10_000,
+  startDeadlineMs: 30_000,
+  addDeadlineMs: 30_000,
+  weightOf: () => 1,
+};
+
+for (const file of readdirSync(folder).filter((name) => name.endsWith(".txt"))) {
+  test(`scenario ${file}`, () => {
+    const expected = readFileSync(folder + file, "utf8");
+    const actual = play(expected);
+    if (process.env.UPDATE_SCENARIOS) writeFileSync(folder + file, actual);
+    else assert.equal(actual, expected);
+  });
+}
+
+/** The scenario's text with the outputs as they are now. */
+function play(text: string): string {
+  const player = createPlayer();
+  return `${text
+    .trimEnd()
+    .split(/\n\n+/)
+    .map((paragraph) => {
+      const [command = ""] = paragraph.split("\n----");
+      if (!paragraph.includes("\n----")) return paragraph;
+      const lines = command.split("\n").filter((line) => !line.startsWith("#"));
+      const output = lines.flatMap((line) => player(line));
+      return `${command}\n----\n${output.join("\n") || "(nothing)"}`;
+    })
+    .join("\n\n")}\n`;
+}
+
+function createPlayer(): (line: string) => string[] {
+  let state: FleetState = emptyFleet(defaults);
+  let nowMs = 0;
+  let entropy = 0;
+  let batch = 0;
+  const runs = new Map<number, string>();
+  const shortNames = new Map<string, string>();
+
+  const shorten = (line: string): string =>
+    line.replace(/\bR[0-9a-z]{6}\b/g, (name) => {
+      if (!shortNames.has(name)) shortNames.set(name, `R${shortNames.size + 1}`);
+      return shortNames.get(name) ?? name;
+    });
+
+  function feed(event: Bare): string[] {
+    entropy += 1;
+    const result = reduce(state, { ...event, entropy } as FleetEvent, nowMs);
+    state = result.state;
+    return result.effects.flatMap((effect) => tell(effect));
+  }
+
+  function tell(effect: Effect): string[] {
+    switch (effect.type) {
+      case "change": {
+        const { replica, from } = effect.change;
+        const { name, seat, reason } = replica;
+        return [`${name} on seat ${seat}: ${from ?? "new"} → ${replica.state} (${reason})`];
+      }
+      case "launch":
+        runs.set(effect.run, effect.spec.name);
+        return [`  launch ${effect.spec.name}`];
+      case "settled":
+        return [`  done, ${effect.outcome}: ${effect.reason}`];
+      case "log":
+        // Changes are told above.
+        return toldAsChange(effect.message) ? [] : [`  log ${effect.level}: ${effect.message}`];
+      default:
+        return [`  ${effect.type} ${runs.get(effect.run)}`];
+    }
+  }
+
+  /** The launch under way of the newest life of that name. */
+  function runOf(name: string): number {
+    const life = [...state.lives.values()].findLast((each) => shorten(each.name) === name);
+    assert.ok(life, `the scenario names "${name}", which is not there`);
+    return life.run;
+  }
+
+  function wait(forMs: number): string[] {
+    const untilMs = nowMs + forMs;
+    const output: string[] = [];
+    while (nextDeadlineMs(state) <= untilMs) {
+      nowMs = Math.max(nowMs, nextDeadlineMs(state));
+      const told = feed({ type: "tick" });
+      output.push(...told.map((line) => `${line}  [at ${nowMs} ms]`));
+    }
+    nowMs = untilMs;
+    return output;
+  }
+
+  return (line) => obey(line).map(shorten);
+
+  function obey(line: string): string[] {
+    const [verb = "", ...words] = line.split(" ");
+    const [name = ""] = words;
+    const rest = words.slice(1).join(" ");
+    const list = rest === "" ? [] : rest.split(" ");
+    switch (verb) {
+      case "policy": {
+        const options = words.map((word) => word.split("="));
+        const policy = Object.fromEntries(options.map(([key, value]) => [key, JSON.parse(value ?? "")]));
+        state = emptyFleet({ ...defaults, ...policy });
+        return words;
+      }
+      case "start":
+        batch += 1;
+        return feed({
+          type: "start",
+          batch,
+          names: Array.from({ length: Number(name) }, (_, index) => `S${index + 1}`),
+        });
+      case "add":
+        batch += 1;
+        return feed({ type: "add", batch, count: Number(name), names: list });
+      case "remove":
+        return feed({ type: "remove", count: Number(name), names: list });
+      case "answers":
+        return words.flatMap((each) => [
+          ...feed({
+            type: "launched",
+            run: runOf(each),
+            address: { host: "h", port: runOf(each) },
+            pid: runOf(each),
+          }),
+          ...feed({ type: "answered", run: runOf(each) }),
+        ]);
+      case "misses":
+        return feed({ type: "missed", run: runOf(name), reason: rest, enough: false });
+      case "refuses":
+        return feed({ type: "missed", run: runOf(name), reason: "connection refused", enough: true });
+      case "exits":
+        return feed({ type: "exited", run: runOf(name), reason: rest });
+      case "outgrows":
+        return feed({ type: "outgrown", run: runOf(name), reason: rest });
+      case "idle": {
+        const life = [...state.lives.values()].find((each) => shorten(each.name) === name);
+        return feed({ type: "idle", id: life?.id ?? 0 });
+      }
+      case "stop":
+        return feed({ type: "stop", deadlineMs: Number(name) });
+      case "wait":
+        return wait(Number(name));
+      case "show":
+        return show(state);
+      default:
+        throw new Error(`a scenario knows no command "${line}"`);
+    }
+  }
+}
+
+function toldAsChange(message: string): boolean {
+  return /^\S+ is (starting|healthy|down|draining|dead): /.test(message);
+}
+
+type Bare = FleetEvent extends infer Each ? (Each extends FleetEvent ? Omit<Each, "entropy"> : never) : never;
+
+function show(state: FleetState): string[] {
+  const names = (lives: Life[]): string => lives.map((life) => life.name).join(" ") || "none";
+  const others = [...state.lives.values()].filter((life) => life.state !== "healthy" && life.seat > 0);
+  return [
+    `serving: ${names(servingOf(state))}; spares: ${names(sparesOf(state))}; respawns: ${state.respawns}; heartbeat failures: ${state.heartbeatFailures}`,
+    ...others.map((life) => `${life.name} on seat ${life.seat}: ${life.state} (${life.reason})`),
+  ];
+}

@@ -1,0 +1,337 @@
+// The life of a fleet as a pure function: (state, event, nowMs) → { state, effects }. No clock, no process, no
+// randomness: the shell (create-fleet.ts) brings events in and carries effects out.
+//
+//                        ┌───────────── fails to start: waits, tries again
+//                        ▼         │
+//   launch ──────────▶ starting ───┘
+//                        │ answers                      ┌── answers again
+//                        ▼                              │
+//                     healthy ── misses heartbeats ──▶ down ── a kill is free ──▶ dead ──▶ gone
+//                        │  └─────── exits ────────────────────────────────────────▲
+//                        │ removed, outgrown, fleet stops                          │
+//                        └──────────────▶ draining ────────── exits ───────────────┘
+//
+// Whatever dies of those wanted hands its seat on in the same turn: to a spare, or to a new life.
+import { pauseMs, strikesAfterFailedStart } from "./backoff.ts";
+import {
+  ask,
+  bear,
+  type Draft,
+  die,
+  draftOf,
+  enter,
+  finished,
+  freeSeat,
+  join,
+  put,
+  retire,
+  say,
+  succeed,
+} from "./draft.ts";
+import {
+  type Effect,
+  type FleetEvent,
+  type FleetState,
+  holders,
+  isWanted,
+  type Life,
+  lifeOfRun,
+  sparesOf,
+} from "./state.ts";
+
+export function reduce(
+  state: FleetState,
+  event: FleetEvent,
+  nowMs: number,
+): { state: FleetState; effects: Effect[] } {
+  const draft = draftOf(state, nowMs, event.entropy);
+  apply(draft, event);
+  settle(draft);
+  return finished(draft);
+}
+
+function apply(draft: Draft, event: FleetEvent): void {
+  switch (event.type) {
+    case "start":
+      startFirst(draft, event.batch, event.names);
+      break;
+    case "add":
+      add(draft, event.batch, event.count, event.names);
+      break;
+    case "remove":
+      remove(draft, event.count, event.names);
+      break;
+    case "idle": {
+      const life = draft.lives.get(event.id);
+      if (life?.state === "draining" && life.asked === "nothing") ask(draft, life, "stop");
+      break;
+    }
+    case "stop":
+      stopAll(draft, event.deadlineMs);
+      break;
+    case "tick":
+      passDeadlines(draft);
+      break;
+    default: {
+      const life = lifeOfRun(draft, event.run);
+      if (life !== undefined) hear(draft, life, event);
+    }
+  }
+}
+
+/** News of one launch. */
+function hear(draft: Draft, life: Life, event: Extract<FleetEvent, { run: number }>): void {
+  switch (event.type) {
+    case "launched":
+      put(draft, life, { address: event.address, pid: event.pid });
+      break;
+    case "exited":
+      exited(draft, life, event.reason);
+      break;
+    case "answered":
+      if (isWanted(life)) answered(draft, life);
+      break;
+    case "missed":
+      if (isWanted(life)) missed(draft, life, event.reason, event.enough);
+      break;
+    case "outgrown":
+      if (life.seat > 0 && life.state === "healthy") put(draft, life, { outgrown: event.reason });
+  }
+}
+
+function startFirst(draft: Draft, batch: number, names: readonly string[]): void {
+  const lives = names.map((name, index) => {
+    draft.lastJoined += 1;
+    const seat = index + 1;
+    const weight = draft.policy.weightOf(seat);
+    return bear(draft, { name, seat, weight, reason: "first start", joined: draft.lastJoined });
+  });
+  draft.batch = {
+    id: batch,
+    kind: "first",
+    lives: lives.map((life) => life.id),
+    deadlineMs: Number.POSITIVE_INFINITY,
+  };
+}
+
+function add(draft: Draft, batch: number, count: number, names: readonly string[]): void {
+  const lives: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const name = names[index];
+    const seat = freeSeat(draft);
+    const weight = draft.policy.weightOf(seat);
+    lives.push(
+      bear(draft, { ...(name === undefined ? {} : { name }), seat, weight, batch, reason: "added" }).id,
+    );
+  }
+  draft.batch = { id: batch, kind: "add", lives, deadlineMs: draft.nowMs + draft.policy.addDeadlineMs };
+}
+
+function remove(draft: Draft, count: number, names: readonly string[]): void {
+  const named = holders(draft).filter((life) => names.includes(life.name));
+  const others = holders(draft).filter((life) => !names.includes(life.name));
+  while (named.length < count && others.length > 0) {
+    named.push(...others.splice(Math.floor(draft.draw() * others.length), 1));
+  }
+  for (const life of named) retire(draft, life, "removed", draft.policy.drainMs);
+}
+
+function stopAll(draft: Draft, deadlineMs: number): void {
+  draft.stopping = true;
+  for (const life of [...draft.lives.values()]) {
+    if (isWanted(life)) retire(draft, life, "the fleet stops", deadlineMs);
+    else if (life.state === "draining") hurry(draft, life, deadlineMs);
+  }
+  endBatch(draft, "stopping", "the fleet stops");
+}
+
+function hurry(draft: Draft, life: Life, deadlineMs: number): void {
+  const killAtMs = Math.min(life.killAtMs, draft.nowMs + deadlineMs);
+  const hurried = put(draft, life, { killAtMs, stopAtMs: Math.min(life.stopAtMs, killAtMs) });
+  if (deadlineMs === 0 && life.asked !== "kill") ask(draft, hurried, "kill");
+}
+
+function exited(draft: Draft, life: Life, reason: string): void {
+  if (life.state === "dead") draft.lives.delete(life.id);
+  else if (life.state === "starting") failedStart(draft, life, reason);
+  else die(draft, life, life.state === "draining" ? `${life.reason}; ${reason}` : reason, false);
+}
+
+/** A life that never became healthy keeps its name and waits; said once for as long as the reason is the same. */
+function failedStart(draft: Draft, life: Life, reason: string): void {
+  if (life.batch > 0) {
+    endBatch(draft, "failed", `${life.name} ${reason}`, life.id);
+    return;
+  }
+  const strikes = strikesAfterFailedStart(life.strikes);
+  const waiting = put(draft, life, {
+    ...notLaunched,
+    strikes,
+    reason: `failed to start: it ${reason}`,
+    trouble: reason,
+    retryAtMs: draft.nowMs + pauseMs(strikes, draft.draw()),
+  });
+  if (life.trouble !== reason)
+    say(draft, "warn", waiting, `${life.name} ${waiting.reason}; it is tried again`);
+  leaveFirstBatch(draft, life);
+}
+
+const notLaunched = {
+  run: 0,
+  address: null,
+  pid: null,
+  good: 0,
+  missed: 0,
+  startByMs: Number.POSITIVE_INFINITY,
+} as const;
+
+function answered(draft: Draft, life: Life): void {
+  const heard = put(draft, life, { good: life.good + 1, missed: 0 });
+  if (life.state === "healthy" || heard.good < draft.policy.upAfter) return;
+  if (life.batch > 0) return;
+  join(draft, heard, life.state === "down" ? "it answers again" : `answers${after(life)}`);
+  leaveFirstBatch(draft, life);
+}
+
+function after(life: Life): string {
+  return life.trouble === "" ? "" : `, after starts that failed: it ${life.trouble}`;
+}
+
+function missed(draft: Draft, life: Life, reason: string, enough: boolean): void {
+  const heard = put(draft, life, { good: 0, missed: life.missed + 1, lastMiss: reason });
+  if (life.state !== "starting") draft.heartbeatFailures += 1;
+  if (life.state === "starting" && !draft.policy.fixed) return;
+  if (life.state === "starting") leaveFirstBatch(draft, life);
+  if (life.state === "down" || (!enough && heard.missed < draft.policy.downAfter)) return;
+  const count = heard.missed === 1 ? "1 heartbeat" : `${heard.missed} heartbeats`;
+  enter(draft, heard, "down", `missed ${count}: ${reason}`);
+}
+
+function passDeadlines(draft: Draft): void {
+  const { batch, nowMs } = draft;
+  if (batch !== null && batch.deadlineMs <= nowMs) {
+    endBatch(
+      draft,
+      "timeout",
+      `not all were healthy within ${draft.policy.addDeadlineMs} ms: ${laggards(draft)}`,
+    );
+  }
+  for (const id of [...draft.lives.keys()]) {
+    const life = draft.lives.get(id);
+    if (life?.state === "starting" && life.run > 0 && life.startByMs <= nowMs) neverHealthy(draft, life);
+    if (life?.state !== "draining") continue;
+    if (life.asked !== "kill" && life.killAtMs <= nowMs) ask(draft, life, "kill");
+    else if (life.asked === "nothing" && life.stopAtMs <= nowMs) ask(draft, life, "stop");
+  }
+}
+
+function laggards(draft: Draft): string {
+  const late = [...draft.lives.values()].filter((life) => life.batch > 0 && life.good < draft.policy.upAfter);
+  return late.map((life) => `${life.name} (${life.lastMiss})`).join(", ");
+}
+
+function neverHealthy(draft: Draft, life: Life): void {
+  const reason = `was not healthy within ${draft.policy.startDeadlineMs} ms: ${life.lastMiss}`;
+  const struck = put(draft, life, { strikes: strikesAfterFailedStart(life.strikes) });
+  die(draft, struck, reason, true, life.hung);
+  leaveFirstBatch(draft, life);
+}
+
+function leaveFirstBatch(draft: Draft, life: Life): void {
+  const { batch } = draft;
+  if (batch?.kind !== "first") return;
+  draft.batch = { ...batch, lives: batch.lives.filter((id) => id !== life.id) };
+}
+
+/** Ends the batch under way; an `add` that did not succeed is rolled back: what it started stops. */
+function endBatch(
+  draft: Draft,
+  outcome: "failed" | "timeout" | "stopping",
+  reason: string,
+  gone?: number,
+): void {
+  const { batch } = draft;
+  if (batch === null) return;
+  draft.batch = null;
+  for (const id of batch.kind === "add" ? batch.lives : []) {
+    const life = draft.lives.get(id);
+    if (life === undefined || !isWanted(life)) continue;
+    const left = id === gone ? put(draft, life, notLaunched) : life;
+    retire(draft, left, `rolled back: ${reason}`, draft.policy.drainMs);
+  }
+  draft.effects.push({ type: "settled", batch: batch.id, outcome, reason });
+}
+
+/** What the state calls for, whatever event led to it. */
+function settle(draft: Draft): void {
+  joinBatch(draft);
+  killHung(draft);
+  relieveOutgrown(draft);
+  keepSpares(draft);
+  launchDue(draft);
+}
+
+/** The batch whose last member became healthy enters the ring as one, in the order given. */
+function joinBatch(draft: Draft): void {
+  const { batch } = draft;
+  if (batch === null) return;
+  const lives = batch.lives.flatMap((id) => draft.lives.get(id) ?? []);
+  const ready = (life: Life): boolean => life.good >= draft.policy.upAfter;
+  if (batch.kind === "first" ? batch.lives.length > 0 : !lives.every(ready)) return;
+  draft.batch = null;
+  if (batch.kind === "add") for (const life of lives) join(draft, life, "answers");
+  const reason = batch.kind === "add" ? "all are in the ring" : "each is in the ring or has failed once";
+  draft.effects.push({ type: "settled", batch: batch.id, outcome: "healthy", reason });
+}
+
+/**
+ * Kills down replicas, but never more than max(1, N/3) at once: when all seem to hang, the fault is more likely
+ * ours or the machine's. A kill counts until the process is gone and its successor is healthy.
+ */
+function killHung(draft: Draft): void {
+  if (draft.policy.fixed || draft.stopping) return;
+  const most = Math.max(1, Math.floor(holders(draft).length / 3));
+  for (const life of [...draft.lives.values()]) {
+    if (life.state !== "down") continue;
+    const busy = [...draft.lives.values()].filter((other) => other.hung).map((other) => other.seat);
+    if (new Set(busy).size >= most) return;
+    die(draft, life, life.reason, true, true);
+  }
+}
+
+/** A replica that uses too much memory goes when a healthy spare can take its seat, one at a time. */
+function relieveOutgrown(draft: Draft): void {
+  const old = holders(draft).find((life) => life.outgrown !== "");
+  const ready = sparesOf(draft).some((spare) => spare.state === "healthy");
+  if (old === undefined || !ready || draft.stopping) return;
+  retire(draft, old, old.outgrown, draft.policy.drainMs);
+  succeed(draft, { ...old, reason: old.outgrown }, 0);
+}
+
+/** Spares are started when no replica is: those come first. */
+function keepSpares(draft: Draft): void {
+  if (draft.stopping || draft.policy.fixed) return;
+  const relief = holders(draft).some((life) => life.outgrown !== "") ? 1 : 0;
+  const wanted = draft.policy.warm + relief;
+  const spares = sparesOf(draft);
+  for (const extra of spares.slice(wanted)) retire(draft, extra, "no longer needed", draft.policy.drainMs);
+  const busy = holders(draft).some((life) => life.state === "starting" && life.run > 0);
+  const due = holders(draft).some((life) => life.state === "starting" && life.retryAtMs <= draft.nowMs);
+  if (busy || due) return;
+  for (let count = spares.length; count < wanted; count += 1) {
+    bear(draft, { seat: 0, weight: 1, strikes: draft.spareStrikes, reason: "kept warm" });
+  }
+}
+
+function launchDue(draft: Draft): void {
+  for (const life of [...draft.lives.values()]) {
+    if (life.state !== "starting" || life.run > 0 || life.retryAtMs > draft.nowMs) continue;
+    draft.lastRun += 1;
+    const startByMs = draft.policy.fixed
+      ? Number.POSITIVE_INFINITY
+      : draft.nowMs + draft.policy.startDeadlineMs;
+    put(draft, life, { run: draft.lastRun, startByMs });
+    const { name, seat } = life;
+    draft.effects.push({ type: "launch", run: draft.lastRun, spec: { name, seat } });
+  }
+}

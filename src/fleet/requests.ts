@@ -1,0 +1,95 @@
+// May the fleet be changed so? Each check throws a RoundhouseError that says what is wrong and what is accepted;
+// nothing has changed then. Carrying a change out is the lifecycle's.
+import { RoundhouseError } from "../errors.ts";
+import { checkName } from "./names.ts";
+import { type FleetState, holders, isWanted } from "./state.ts";
+
+export interface FleetBounds {
+  readonly replicasMax: number;
+  /** Servers that the placement's table holds. */
+  readonly capacity: number;
+  /** Servers that the launcher can start. */
+  readonly launchable: number;
+}
+
+export function checkAdd(
+  state: FleetState,
+  count: number,
+  names: readonly string[],
+  bounds: FleetBounds,
+): void {
+  checkCount("add", count);
+  if (names.length > count) {
+    throw refused("Length of hostname list is more than newly added instances");
+  }
+  checkNames("add", names);
+  checkBounds(holders(state).length, count, bounds);
+  const known = new Map([...state.lives.values()].map((life) => [life.name, life]));
+  for (const name of names) {
+    const life = known.get(name);
+    if (life === undefined) continue;
+    const what = isWanted(life) ? "exists" : `still stops (${life.state})`;
+    throw new RoundhouseError(
+      "NAME_TAKEN",
+      `Cannot add replica "${name}": a replica of that name ${what}; choose another name or omit it`,
+      { source: "downstream" },
+    );
+  }
+}
+
+export function checkRemove(state: FleetState, count: number, names: readonly string[]): void {
+  checkCount("remove", count);
+  if (names.length > count) {
+    throw refused("Length of hostname list is more than removable instances");
+  }
+  checkNames("remove", names);
+  const known = new Set(holders(state).map((life) => life.name));
+  for (const name of names) {
+    if (known.has(name)) continue;
+    const list = [...known].slice(0, 10).join(", ");
+    throw new RoundhouseError(
+      "NOT_FOUND",
+      `Cannot remove replica "${name}": there is none of that name; there ${known.size === 0 ? "are none at all" : `are ${list}${known.size > 10 ? ", …" : ""}`}`,
+      { source: "downstream" },
+    );
+  }
+  if (count > known.size) {
+    throw refused(`Cannot remove ${count} replicas: there are ${known.size}; n may be 1 to ${known.size}`);
+  }
+}
+
+function checkCount(verb: string, count: number): void {
+  if (Number.isSafeInteger(count) && count >= 1) return;
+  throw refused(`Cannot ${verb} ${String(count)} replicas: n must be a whole number of at least 1`);
+}
+
+function checkNames(verb: string, names: readonly string[]): void {
+  names.forEach((name, index) => {
+    checkName(name);
+    if (names.indexOf(name) === index) return;
+    throw refused(`Cannot ${verb} replica "${name}" twice: name each replica once`);
+  });
+}
+
+function checkBounds(present: number, count: number, bounds: FleetBounds): void {
+  const { replicasMax, capacity, launchable } = bounds;
+  const most = Math.min(replicasMax, capacity, launchable);
+  if (present + count <= most) return;
+  const limit =
+    most === launchable
+      ? `only ${most} servers were given to balance`
+      : most === capacity
+        ? `the placement's table holds ${most}`
+        : `at most ${most} are allowed (replicasMax)`;
+  throw new RoundhouseError(
+    "FULL",
+    `Cannot add ${count} to ${present} replicas: ${limit}; n may be up to ${Math.max(0, most - present)}`,
+    {
+      source: "downstream",
+    },
+  );
+}
+
+function refused(message: string): RoundhouseError {
+  return new RoundhouseError("BAD_REQUEST", message, { source: "downstream" });
+}

@@ -1,0 +1,183 @@
+// What a fleet remembers, what can happen to it, and what it then asks for: the three types around the reducer in
+// lifecycle.ts, and the questions one can ask a state. Plain data: no clock, no process, no randomness.
+import type { FleetChange, Replica } from "./fleet.ts";
+import type { Address, LaunchSpec } from "./launcher.ts";
+
+/** One replica's life. What {@link Replica} shows, and what only the lifecycle needs. All times in ms. */
+export interface Life extends Replica {
+  /** Unique for ever. A failed start keeps it; a replacement is another life. */
+  readonly id: number;
+  /** Order in which it joined the ring; 0: not yet. */
+  readonly joined: number;
+  /** Its launch under way, also unique for ever; 0: none (it waits for {@link retryAtMs}). */
+  readonly run: number;
+  /** Good and failed probes in a row; one of them is always 0. */
+  readonly good: number;
+  readonly missed: number;
+  /** What the last failed probe said. */
+  readonly lastMiss: string;
+  /** Failed starts and quick deaths in a row on this seat; see backoff.ts. */
+  readonly strikes: number;
+  /** The trouble last reported in words, so that it is reported once; empty: none. */
+  readonly trouble: string;
+  /** When to launch; only while `run` is 0. */
+  readonly retryAtMs: number;
+  /** Not healthy by then: killed. */
+  readonly startByMs: number;
+  /** Draining: asked to stop at the latest then, and killed then. */
+  readonly stopAtMs: number;
+  readonly killAtMs: number;
+  readonly asked: "nothing" | "stop" | "kill";
+  /** Dead because it hung, or starting in place of one that hung: it holds one of the kills allowed at once. */
+  readonly hung: boolean;
+  /** How it uses too much memory, in words: drained as soon as a spare can take its seat. Empty: it does not. */
+  readonly outgrown: string;
+  /** Since when it has been healthy (misses that it recovered from included). */
+  readonly provenFromMs: number;
+  /** The `add` under way that started it; 0: none. It joins the ring together with the others of its batch. */
+  readonly batch: number;
+}
+
+/** Replicas started together: the first ones, or those of one `add`. */
+export interface Batch {
+  readonly id: number;
+  /** `first`: settled when each is healthy or has failed once. `add`: all healthy, or all rolled back. */
+  readonly kind: "first" | "add";
+  /** Lives not settled yet (`first`), or all of them in the order given (`add`). */
+  readonly lives: readonly number[];
+  readonly deadlineMs: number;
+}
+
+/** What does not change in a fleet's life. */
+export interface FleetPolicy {
+  readonly warm: number;
+  readonly fixed: boolean;
+  readonly downAfter: number;
+  readonly upAfter: number;
+  readonly drainMs: number;
+  readonly startDeadlineMs: number;
+  readonly addDeadlineMs: number;
+  readonly weightOf: (seat: number) => number;
+}
+
+export interface FleetState {
+  readonly policy: FleetPolicy;
+  /** By id, in order of birth. Invariant: among starting, healthy and down ones no seat but 0 occurs twice. */
+  readonly lives: ReadonlyMap<number, Life>;
+  readonly batch: Batch | null;
+  readonly stopping: boolean;
+  /** The last numbers given out. */
+  readonly lastId: number;
+  readonly lastRun: number;
+  readonly lastJoined: number;
+  /** Strikes that the next spare inherits: a spare that is used up by quick deaths is not renewed at full speed. */
+  readonly spareStrikes: number;
+  readonly respawns: number;
+  readonly heartbeatFailures: number;
+}
+
+/** What can happen. `entropy`: 32 random bits, the only chance that the lifecycle knows. */
+export type FleetEvent = { readonly entropy: number } & (
+  | { readonly type: "start"; readonly batch: number; readonly names: readonly string[] }
+  | {
+      readonly type: "add";
+      readonly batch: number;
+      readonly count: number;
+      readonly names: readonly string[];
+    }
+  | { readonly type: "remove"; readonly count: number; readonly names: readonly string[] }
+  | {
+      readonly type: "launched";
+      readonly run: number;
+      readonly address: Address;
+      readonly pid: number | null;
+    }
+  | { readonly type: "exited"; readonly run: number; readonly reason: string }
+  | { readonly type: "answered"; readonly run: number }
+  /** `enough`: this one miss takes it out of the ring (a connection to it was refused). */
+  | { readonly type: "missed"; readonly run: number; readonly reason: string; readonly enough: boolean }
+  | { readonly type: "outgrown"; readonly run: number; readonly reason: string }
+  /** A draining replica has no request in flight. */
+  | { readonly type: "idle"; readonly id: number }
+  | { readonly type: "stop"; readonly deadlineMs: number }
+  /** A deadline has passed; see {@link nextDeadlineMs}. */
+  | { readonly type: "tick" }
+);
+
+/** What the shell shall do, in this order. */
+export type Effect =
+  | { readonly type: "change"; readonly change: Omit<FleetChange, "more"> }
+  | { readonly type: "launch"; readonly run: number; readonly spec: LaunchSpec }
+  | { readonly type: "stop" | "kill"; readonly run: number }
+  | {
+      readonly type: "settled";
+      readonly batch: number;
+      readonly outcome: "healthy" | "failed" | "timeout" | "stopping";
+      readonly reason: string;
+    }
+  | {
+      readonly type: "log";
+      readonly level: "info" | "warn";
+      readonly fields: object;
+      readonly message: string;
+    };
+
+export function emptyFleet(policy: FleetPolicy): FleetState {
+  return {
+    policy,
+    lives: new Map(),
+    batch: null,
+    stopping: false,
+    lastId: 0,
+    lastRun: 0,
+    lastJoined: 0,
+    spareStrikes: 0,
+    respawns: 0,
+    heartbeatFailures: 0,
+  };
+}
+
+type Lives = Pick<FleetState, "lives">;
+
+function livesWhere(state: Lives, wanted: (life: Life) => boolean): Life[] {
+  return [...state.lives.values()].filter(wanted);
+}
+
+/** Starting, healthy or down: it is meant to stay. */
+export function isWanted(life: Life): boolean {
+  return life.state !== "draining" && life.state !== "dead";
+}
+
+/** The lives that hold a seat: as many as there should be replicas. */
+export function holders(state: Lives): Life[] {
+  return livesWhere(state, (life) => life.seat > 0 && isWanted(life));
+}
+
+export function sparesOf(state: Lives): Life[] {
+  return livesWhere(state, (life) => life.seat === 0 && isWanted(life));
+}
+
+/** In the ring, in the order in which they joined. */
+export function servingOf(state: Lives): Life[] {
+  return livesWhere(state, (life) => life.seat > 0 && life.state === "healthy").sort(
+    (a, b) => a.joined - b.joined,
+  );
+}
+
+export function lifeOfRun(state: Lives, run: number): Life | undefined {
+  for (const life of state.lives.values()) if (life.run === run) return life;
+  return undefined;
+}
+
+/** When the next `tick` is due; Infinity: only an event can change anything. */
+export function nextDeadlineMs(state: FleetState): number {
+  let next = state.batch?.deadlineMs ?? Number.POSITIVE_INFINITY;
+  for (const life of state.lives.values()) next = Math.min(next, deadlineOf(life));
+  return next;
+}
+
+function deadlineOf(life: Life): number {
+  if (life.state === "starting") return life.run === 0 ? life.retryAtMs : life.startByMs;
+  if (life.state !== "draining" || life.asked === "kill") return Number.POSITIVE_INFINITY;
+  return life.asked === "nothing" ? life.stopAtMs : life.killAtMs;
+}

@@ -1,0 +1,85 @@
+// An answer's body on its way to the client: read by the upstream's framing, written by the client's. The two differ
+// only where they must: what ends with the upstream's connection is chunked for an HTTP/1.1 client, and an HTTP/1.0
+// client gets no chunks.
+import {
+  asOneChunk,
+  asPlainData,
+  type ChunkedReader,
+  chunkedIsDone,
+  createChunkedReader,
+  readChunked,
+  resetChunkedReader,
+} from "../http/chunked.ts";
+import { framing } from "../http/framing.ts";
+import { forwardedTrailer } from "../http/trailer.ts";
+
+/** Where the client's bytes go; written to its socket by `flush`. */
+export interface ClientOutput {
+  text(latin1: string): void;
+  buffer(bytes: Buffer): void;
+}
+
+const textPieceBytesMax = 8 * 1024;
+const trailerBytesMax = 16 * 1024;
+
+export class AnswerBody {
+  kind: number = framing.none;
+  done = true;
+  private left = 0;
+  private chunkedToClient = false;
+  private chunks: ChunkedReader | null = null;
+
+  start(kind: number, length: number, chunkedToClient: boolean): void {
+    this.kind = kind;
+    this.left = length;
+    this.done = kind === framing.none;
+    this.chunkedToClient = chunkedToClient;
+    if (kind !== framing.chunked) return;
+    this.chunks ??= createChunkedReader();
+    resetChunkedReader(this.chunks);
+  }
+
+  /** Reads on: the offset up to which the bytes belong to this body, or −1 when it is malformed. */
+  read(bytes: Buffer, start: number, end: number, out: ClientOutput): number {
+    if (this.kind === framing.chunked) return this.readChunks(bytes, start, end, out);
+    if (this.kind === framing.none) return start;
+    const upTo = this.kind === framing.length ? Math.min(end, start + this.left) : end;
+    if (this.kind === framing.length) {
+      this.left -= upTo - start;
+      this.done = this.left === 0;
+    }
+    if (upTo > start) this.pass(bytes, start, upTo, out);
+    return upTo;
+  }
+
+  /** The upstream has closed. True when that is how this body ends. */
+  end(out: ClientOutput): boolean {
+    if (this.kind !== framing.untilClose) return false;
+    this.done = true;
+    if (this.chunkedToClient) out.text("0\r\n\r\n");
+    return true;
+  }
+
+  private pass(bytes: Buffer, start: number, end: number, out: ClientOutput): void {
+    if (this.chunkedToClient) out.text(`${(end - start).toString(16)}\r\n`);
+    if (end - start <= textPieceBytesMax) out.text(bytes.toString("latin1", start, end));
+    else out.buffer(Buffer.from(bytes.subarray(start, end))); // a copy: the read buffer is used again
+    if (this.chunkedToClient) out.text("\r\n");
+  }
+
+  private readChunks(bytes: Buffer, start: number, end: number, out: ClientOutput): number {
+    const chunks = this.chunks as ChunkedReader;
+    const upTo = readChunked(chunks, bytes, start, end, trailerBytesMax);
+    if (upTo < 0) return -1;
+    const { segments } = chunks;
+    if (segments.length === 2) this.pass(bytes, segments[0] as number, segments[1] as number, out);
+    else if (segments.length > 2)
+      out.buffer(this.chunkedToClient ? asOneChunk(chunks, bytes) : asPlainData(chunks, bytes));
+    if (!chunkedIsDone(chunks)) return upTo;
+    const trailer = forwardedTrailer(chunks.trailer);
+    if (trailer === null) return -1;
+    this.done = true;
+    if (this.chunkedToClient) out.text(`0\r\n${trailer}\r\n`);
+    return upTo;
+  }
+}

@@ -1,0 +1,127 @@
+// The head that goes to the upstream: the client's own bytes where nothing has to change, with this hop's fields
+// left out and ours added. One string, since a small request is one write.
+import { field } from "../http/fields.ts";
+import { framing } from "../http/framing.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import {
+  type HeaderPolicy,
+  isSaneRequestId,
+  type LeftOut,
+  nextRequestId,
+  type RequestTables,
+} from "./header-policy.ts";
+import { type PooledUpstream, peerHeader, peerProtoHeader } from "./upstream.ts";
+
+/** What is the same for every request of one client connection. */
+export interface Peer {
+  readonly address: string;
+  /** Its X-Forwarded-* are believed. */
+  readonly trusted: boolean;
+  readonly proto: "http" | "https";
+  /** `X-Forwarded-For: … CR LF X-Forwarded-Proto: … CR LF X-Forwarded-Host: `, to be followed by the host. */
+  readonly xForwarded: string;
+}
+
+export function createPeer(address: string, trusted: boolean, proto: "http" | "https"): Peer {
+  const xForwarded = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: `;
+  return { address, trusted, proto, xForwarded };
+}
+
+/** `text` is the head as latin1, from `head.start`; `target` what follows the method. */
+export function forwardedRequestHead(
+  text: string,
+  target: string,
+  head: RequestHead,
+  peer: Peer,
+  upstream: PooledUpstream,
+  policy: HeaderPolicy,
+  tables: RequestTables,
+): string {
+  const control = upstream.kind === "control";
+  const table = control ? tables.control : peer.trusted ? tables.trusted : tables.untrusted;
+  const host = text.slice(head.hostStart - head.start, head.hostEnd - head.start);
+  let out = keptLines(text, target, host, head, table, policy.requestId);
+  if (host === "") out += `Host: ${upstream.hostText}\r\n`;
+  if (head.body.kind === framing.chunked) out += "Transfer-Encoding: chunked\r\n";
+  if (head.upgradesToWebSocket) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  if (control) return `${out}${peerHeader}: ${peer.address}\r\n${peerProtoHeader}: ${peer.proto}\r\n\r\n`;
+  if (policy.xForwarded)
+    out += peer.trusted ? extendedXForwarded(text, head, peer, host) : `${peer.xForwarded}${host}\r\n`;
+  if (policy.forwarded) out += forwardedField(peer, host);
+  if (policy.via) out += "Via: 1.1 roundhouse\r\n";
+  return `${out}\r\n`;
+}
+
+/** Request line and fields that stay, in as few slices as there are gaps between them, and a request id. */
+function keptLines(
+  text: string,
+  target: string,
+  host: string,
+  head: RequestHead,
+  table: LeftOut,
+  wantsId: boolean,
+): string {
+  const { fields } = head;
+  const { nameStart, id } = fields;
+  const base = head.start;
+  let out = "";
+  let from = 0;
+  let idKept = !wantsId;
+  if (!head.lineIsOrdinary) {
+    out = `${head.method} ${target} HTTP/1.1\r\n`;
+    from = head.fieldsStart - base;
+    if (head.absoluteForm) out += `Host: ${host}\r\n`;
+  }
+  for (let index = 0; index < fields.count; index++) {
+    const kind = id[index] as number;
+    if (kind === field.other) continue;
+    if (kind === field.xRequestId && !idKept && isSaneRequestId(fieldValue(text, head, index))) {
+      idKept = true;
+      continue;
+    }
+    if (!isLeftOut(kind, table, head, wantsId)) continue;
+    const lineStart = (nameStart[index] as number) - base;
+    if (lineStart > from) out += text.slice(from, lineStart);
+    from = lineEnd(head, index) - base;
+  }
+  out += text.slice(from, head.end - 2 - base);
+  return idKept ? out : `${out}X-Request-Id: ${nextRequestId()}\r\n`;
+}
+
+function isLeftOut(kind: number, table: LeftOut, head: RequestHead, wantsId: boolean): boolean {
+  if (table[kind] === 1) return true;
+  if (kind === field.host) return head.absoluteForm;
+  if (kind === field.expect) return !head.expectsContinue;
+  return kind === field.xRequestId && wantsId;
+}
+
+function lineEnd(head: RequestHead, index: number): number {
+  return index + 1 < head.fields.count ? (head.fields.nameStart[index + 1] as number) : head.end - 2;
+}
+
+function fieldValue(text: string, head: RequestHead, index: number): string {
+  const { valueStart, valueEnd } = head.fields;
+  return text.slice((valueStart[index] as number) - head.start, (valueEnd[index] as number) - head.start);
+}
+
+/** A trusted peer's X-Forwarded-For with the peer at its end; its -Proto and -Host stay if it sent them. */
+function extendedXForwarded(text: string, head: RequestHead, peer: Peer, host: string): string {
+  const { id, count } = head.fields;
+  let addresses = "";
+  let hasProto = false;
+  let hasHost = false;
+  for (let index = 0; index < count; index++) {
+    if (id[index] === field.xForwardedFor) addresses += `${fieldValue(text, head, index)}, `;
+    else if (id[index] === field.xForwardedProto) hasProto = true;
+    else if (id[index] === field.xForwardedHost) hasHost = true;
+  }
+  const proto = hasProto ? "" : `X-Forwarded-Proto: ${peer.proto}\r\n`;
+  const hostLine = hasHost ? "" : `X-Forwarded-Host: ${host}\r\n`;
+  return `X-Forwarded-For: ${addresses}${peer.address}\r\n${proto}${hostLine}`;
+}
+
+// RFC 7239 section 4: an IPv6 address is quoted, in brackets; the host is quoted because of its port.
+function forwardedField(peer: Peer, host: string): string {
+  const address = peer.address.includes(":") ? `"[${peer.address}]"` : peer.address;
+  return `Forwarded: for=${address};proto=${peer.proto}${host === "" ? "" : `;host="${host}"`}\r\n`;
+}

@@ -1,0 +1,94 @@
+// What a forwarded request may say about where it came from, and what every forwarded request is told. Which field
+// is kept, left out or rebuilt is one table lookup by the field's id.
+import { field } from "../http/fields.ts";
+
+/** What is added to a forwarded request. Hop-by-hop fields are always removed, and those that Connection names. */
+export interface HeaderPolicy {
+  /** X-Forwarded-For, -Proto and -Host, rebuilt from the socket unless the peer is trusted. Default: true. */
+  readonly xForwarded: boolean;
+  /** Forwarded (RFC 7239). Default: false; a client's own is removed unless the peer is trusted. */
+  readonly forwarded: boolean;
+  /** Via in requests, which RFC 9110 section 7.6.3 demands of a gateway. Default: true. */
+  readonly via: boolean;
+  /** X-Request-Id: a sane one is kept, else one is made. Default: true. */
+  readonly requestId: boolean;
+  /**
+   * Names with `_`, which CGI-like servers cannot tell from `-` (so that `X_Forwarded_For` would pass for our own
+   * field): left out (default), refused with 400, or forwarded.
+   */
+  readonly underscoreNames: "drop" | "refuse" | "forward";
+}
+
+export const defaultHeaderPolicy: HeaderPolicy = {
+  xForwarded: true,
+  forwarded: false,
+  via: true,
+  requestId: true,
+  underscoreNames: "drop",
+};
+
+/** 1: a field with this id is left out (and perhaps written anew). */
+export type LeftOut = Uint8Array;
+
+/** Fields of one hop (RFC 9110 section 7.6.1) and the framing that the forwarder writes itself. */
+const hopByHop = [
+  field.nominated,
+  field.connection,
+  field.keepAlive,
+  field.proxyConnection,
+  field.te,
+  field.transferEncoding,
+  field.upgrade,
+  field.http2Settings,
+];
+
+const trustFields = [
+  field.xForwardedOther,
+  field.xForwardedFor,
+  field.xForwardedProto,
+  field.xForwardedHost,
+  field.forwarded,
+];
+
+function leftOut(...ids: number[]): LeftOut {
+  const table = new Uint8Array(64);
+  for (const id of ids) table[id] = 1;
+  return table;
+}
+
+/** For answers: hop-by-hop fields only. */
+export const leftOutOfAnswers: LeftOut = leftOut(...hopByHop);
+
+export interface RequestTables {
+  /** From an untrusted peer to a replica: what it says about other hops is not believed. */
+  readonly untrusted: LeftOut;
+  /** From a trusted peer: X-Forwarded-For is extended, the rest stays. */
+  readonly trusted: LeftOut;
+  /** To our own control API, which refuses requests that have come through another proxy. */
+  readonly control: LeftOut;
+}
+
+export function requestTables(policy: HeaderPolicy): RequestTables {
+  const always: number[] = [...hopByHop, field.ours, field.proxyAuthorization];
+  if (policy.underscoreNames === "drop") always.push(field.underscore);
+  return {
+    untrusted: leftOut(...always, ...trustFields),
+    trusted: leftOut(...always, ...(policy.xForwarded ? [field.xForwardedFor] : [])),
+    control: leftOut(...always),
+  };
+}
+
+const processPart = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) =>
+  byte.toString(16).padStart(2, "0"),
+).join("");
+let requestsNamed = 0;
+
+/** A name for a request: random for this process, counted within it. Unique, and says nothing about the client. */
+export function nextRequestId(): string {
+  return `${processPart}-${(++requestsNamed).toString(36)}`;
+}
+
+/** Letters, digits, `.`, `_`, `-`, up to 128: anything else from a client is replaced, as logs are its readers. */
+export function isSaneRequestId(text: string): boolean {
+  return /^[A-Za-z0-9._-]{1,128}$/.test(text);
+}

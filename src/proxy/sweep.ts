@@ -1,0 +1,35 @@
+// One coarse clock for every deadline of the data plane. No request has a timer of its own: what has deadlines is
+// looked at ten times a second.
+
+/** Looks through its connections for deadlines that have passed; `nowMs` is performance.now(). */
+export type Sweep = (nowMs: number) => void;
+
+export const sweepEveryMs = 100;
+
+const sweeps = new Set<Sweep>();
+let timer: NodeJS.Timeout | undefined;
+
+/** The current Date as an HTTP field value (IMF-fixdate), at most a sweep old while anything is open. */
+export const clock = { httpDate: new Date().toUTCString() };
+
+/** From now on `sweep` is called ten times a second, until {@link stopSweep}. Does not keep the process alive. */
+export function startSweep(sweep: Sweep): void {
+  sweeps.add(sweep);
+  if (timer !== undefined) return;
+  clock.httpDate = new Date().toUTCString();
+  timer = setInterval(sweepAll, sweepEveryMs);
+  timer.unref();
+}
+
+export function stopSweep(sweep: Sweep): void {
+  sweeps.delete(sweep);
+  if (sweeps.size > 0) return;
+  clearInterval(timer);
+  timer = undefined;
+}
+
+function sweepAll(): void {
+  const nowMs = performance.now();
+  clock.httpDate = new Date().toUTCString();
+  for (const sweep of sweeps) sweep(nowMs);
+}

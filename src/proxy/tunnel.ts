@@ -1,0 +1,78 @@
+// What a connection becomes after a real 101: bytes both ways, unread, with backpressure, until either side ends.
+import type { Downstream } from "./downstream.ts";
+import type { PooledUpstream } from "./upstream.ts";
+import type { ConnectionUser, UpstreamConnection } from "./upstream-connection.ts";
+
+export class Tunnel implements ConnectionUser {
+  private readonly downstream: Downstream;
+  private readonly connection: UpstreamConnection;
+  private readonly upstream: PooledUpstream;
+  private upstreamPaused = false;
+  private open = true;
+  private active = true;
+  private quietSinceMs = 0;
+
+  constructor(downstream: Downstream, connection: UpstreamConnection, upstream: PooledUpstream) {
+    this.downstream = downstream;
+    this.connection = connection;
+    this.upstream = upstream;
+  }
+
+  onClientBytes(chunk: Buffer): void {
+    this.active = true;
+    const { socket } = this.connection;
+    socket.write(chunk);
+    if (socket.writableLength > this.downstream.context.limits.bufferedBytesMax / 2) this.downstream.pause();
+  }
+
+  onUpstreamDrain(): void {
+    this.downstream.unpause();
+  }
+
+  onUpstreamBytes(bytes: Buffer, length: number): boolean {
+    this.active = true;
+    this.downstream.socket.write(Buffer.from(bytes.subarray(0, length)));
+    this.upstreamPaused = this.downstream.isBlocked;
+    return !this.upstreamPaused;
+  }
+
+  onClientDrain(): void {
+    if (!this.upstreamPaused) return;
+    this.upstreamPaused = false;
+    this.connection.resume();
+  }
+
+  onUpstreamConnected(): void {}
+
+  onClientEnd(): void {
+    this.connection.socket.end();
+    this.downstream.unpause();
+  }
+
+  onUpstreamEnd(): void {
+    this.downstream.socket.end();
+  }
+
+  onClientClosed(): void {
+    if (!this.close()) return;
+    this.connection.discard();
+  }
+
+  onUpstreamGone(): void {
+    if (this.close()) this.downstream.socket.destroySoon();
+  }
+
+  private close(): boolean {
+    if (!this.open) return false;
+    this.open = false;
+    this.upstream.inFlight--;
+    return true;
+  }
+
+  sweep(nowMs: number, idleMs: number): void {
+    if (this.active) {
+      this.active = false;
+      this.quietSinceMs = nowMs;
+    } else if (nowMs - this.quietSinceMs > idleMs) this.downstream.destroy();
+  }
+}

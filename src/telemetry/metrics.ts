@@ -1,0 +1,286 @@
+// The Prometheus page: names, units and help texts. Nothing is counted here: the data plane and the fleet keep plain
+// numbers, and they are read when the page is asked for, so that a request costs no metrics work.
+import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
+import type { TrafficSum } from "./traffic.ts";
+
+/** Everything the page shows, read at one moment. */
+export interface MetricsReading {
+  /** Sums by replica name; see traffic.ts. */
+  readonly traffic: ReadonlyMap<string, TrafficSum>;
+  /** Answers that the front door made itself, by status code. */
+  readonly ownAnswers: ReadonlyMap<number, number>;
+  /** Downstream connections open now, and accepted since the start. */
+  readonly connections: number;
+  readonly connectionsTotal: number;
+  /** Connections turned away because of a connection limit. */
+  readonly connectionsRefused: number;
+  /** Replicas by state; every state is present, with 0 where there is none. */
+  readonly replicasByState: ReadonlyMap<string, number>;
+  /** How many replicas there should be. */
+  readonly replicasDesired: number;
+  /** Warm spares, starting or healthy. */
+  readonly spares: number;
+  readonly respawns: number;
+  readonly heartbeatFailures: number;
+  /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
+  readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
+  /** Slots of the ring, how many changed owner at the last change, and how often it changed. */
+  readonly slots: number;
+  readonly slotsMoved: number;
+  readonly ringChanges: number;
+  /** Times the user's routing-key function threw or gave something that is no key. */
+  readonly keyErrors: number;
+  readonly logLinesDropped: number;
+}
+
+export interface MetricsPage {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
+
+/** What the metrics hang from while one page is made. */
+interface Page {
+  reading: MetricsReading;
+}
+
+/**
+ * @param read called once per page.
+ * @param latencyBucketsS upper bounds of the latency buckets, in seconds; the counts have one more, for +Inf.
+ */
+export function createMetricsPage(
+  read: () => MetricsReading,
+  latencyBucketsS: readonly number[],
+): MetricsPage {
+  const registry = new Registry();
+  const page: Page = { reading: read() };
+  registerTraffic(registry, page);
+  registry.registerMetric(latencyHistogram(page, latencyBucketsS));
+  registerFleet(registry, page);
+  registerRing(registry, page);
+  registerSelf(registry, page);
+  return {
+    contentType: registry.contentType,
+    text: () => {
+      page.reading = read();
+      return registry.metrics();
+    },
+  };
+}
+
+/** Replaces all of a metric's values by those that `rows` gives. */
+function counter(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  rows: () => Iterable<readonly [labels: Record<string, string>, value: number]>,
+): void {
+  new Counter({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [labels, value] of rows()) this.inc(labels, value);
+    },
+  });
+}
+
+function gauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly string[],
+  rows: () => Iterable<readonly [labels: Record<string, string>, value: number]>,
+): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [labels, value] of rows()) this.set(labels, value);
+    },
+  });
+}
+
+function registerTraffic(registry: Registry, page: Page): void {
+  const perReplica = (of: (sum: TrafficSum) => number) => () =>
+    [...page.reading.traffic].map(([replica, sum]) => [{ replica }, of(sum)] as const);
+
+  counter(
+    registry,
+    "roundhouse_requests_total",
+    "Requests answered. outcome: forwarded (the replica's answer) or own (made by the front door, replica is empty).",
+    ["replica", "code", "outcome"],
+    function* () {
+      for (const [replica, sum] of page.reading.traffic) {
+        for (const [code, count] of sum.answersByCode) {
+          yield [{ replica, code: String(code), outcome: "forwarded" }, count];
+        }
+      }
+      for (const [code, count] of page.reading.ownAnswers) {
+        yield [{ replica: "", code: String(code), outcome: "own" }, count];
+      }
+    },
+  );
+  counter(
+    registry,
+    "roundhouse_upstream_failed_total",
+    "Requests answered 502 or 504 because of this replica.",
+    ["replica"],
+    perReplica((sum) => sum.failed),
+  );
+  counter(
+    registry,
+    "roundhouse_upstream_redispatched_total",
+    "Requests sent again to another replica after this one failed them.",
+    ["replica"],
+    perReplica((sum) => sum.redispatched),
+  );
+  counter(
+    registry,
+    "roundhouse_upstream_truncated_total",
+    "Answers of this replica that were cut off midway.",
+    ["replica"],
+    perReplica((sum) => sum.truncated),
+  );
+  gauge(
+    registry,
+    "roundhouse_requests_in_flight",
+    "Exchanges and tunnels under way, by replica in the ring.",
+    ["replica"],
+    () => [...page.reading.serving].map(([replica, { inFlight }]) => [{ replica }, inFlight] as const),
+  );
+  gauge(registry, "roundhouse_connections", "Client connections open now.", [], () => [
+    [{}, page.reading.connections],
+  ]);
+  counter(registry, "roundhouse_connections_total", "Client connections accepted.", [], () => [
+    [{}, page.reading.connectionsTotal],
+  ]);
+  counter(
+    registry,
+    "roundhouse_connections_refused_total",
+    "Client connections turned away because of a connection limit.",
+    [],
+    () => [[{}, page.reading.connectionsRefused]],
+  );
+}
+
+function registerFleet(registry: Registry, page: Page): void {
+  gauge(registry, "roundhouse_replicas", "Replicas by state.", ["state"], () =>
+    [...page.reading.replicasByState].map(([state, count]) => [{ state }, count] as const),
+  );
+  gauge(registry, "roundhouse_replicas_desired", "How many replicas there should be.", [], () => [
+    [{}, page.reading.replicasDesired],
+  ]);
+  gauge(registry, "roundhouse_spares", "Warm spares, starting or healthy.", [], () => [
+    [{}, page.reading.spares],
+  ]);
+  counter(
+    registry,
+    "roundhouse_respawns_total",
+    "Replacements started because a replica died or hung.",
+    [],
+    () => [[{}, page.reading.respawns]],
+  );
+  counter(
+    registry,
+    "roundhouse_heartbeat_failures_total",
+    "Heartbeats missed by replicas that had been healthy.",
+    [],
+    () => [[{}, page.reading.heartbeatFailures]],
+  );
+}
+
+function registerRing(registry: Registry, page: Page): void {
+  gauge(
+    registry,
+    "roundhouse_ring_share_ratio",
+    "Share of the key space that a replica owns, 0 to 1.",
+    ["replica"],
+    () => [...page.reading.serving].map(([replica, { share }]) => [{ replica }, share] as const),
+  );
+  gauge(registry, "roundhouse_ring_slots", "Slots of the ring.", [], () => [[{}, page.reading.slots]]);
+  gauge(
+    registry,
+    "roundhouse_ring_slots_moved",
+    "Slots that changed owner at the ring's last change.",
+    [],
+    () => [[{}, page.reading.slotsMoved]],
+  );
+  counter(registry, "roundhouse_ring_changes_total", "Changes of the ring.", [], () => [
+    [{}, page.reading.ringChanges],
+  ]);
+}
+
+function registerSelf(registry: Registry, page: Page): void {
+  counter(
+    registry,
+    "roundhouse_routing_key_errors_total",
+    "Times the configured routing-key function threw or gave no usable key.",
+    [],
+    () => [[{}, page.reading.keyErrors]],
+  );
+  counter(
+    registry,
+    "roundhouse_log_lines_dropped_total",
+    "Log lines lost because their reader was too slow.",
+    [],
+    () => [[{}, page.reading.logLinesDropped]],
+  );
+  // Event-loop lag, memory, descriptors, garbage collection. A timer every 20 ms feeds the lag histogram.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 });
+  for (const name of costly) registry.removeSingleMetric(name);
+}
+
+/** These walk every open socket each time they are read, and their names break the naming rules. */
+const costly = [
+  "nodejs_active_handles",
+  "nodejs_active_handles_total",
+  "nodejs_active_requests",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources",
+  "nodejs_active_resources_total",
+];
+
+/**
+ * prom-client's Histogram can only observe, one value at a time; this object has the shape that its registry reads,
+ * and takes the counts from the data plane. Over all replicas, since a histogram per replica would be most of the page.
+ */
+function latencyHistogram(page: Page, bucketsS: readonly number[]): Metric {
+  const name = "roundhouse_request_duration_seconds";
+  const help = "From a request's last head byte to its answer's last byte, over all replicas.";
+  const get = async () => ({
+    name,
+    help,
+    type: "histogram",
+    aggregator: "sum",
+    values: histogramRows(name, page.reading.traffic.values(), bucketsS),
+  });
+  // The registry calls nothing but get() on a metric that it prints.
+  return { name, help, type: "histogram", get } as unknown as Metric;
+}
+
+function histogramRows(name: string, sums: Iterable<TrafficSum>, bucketsS: readonly number[]) {
+  const counts = new Float64Array(bucketsS.length + 1);
+  let sumS = 0;
+  for (const sum of sums) {
+    sumS += sum.latencySumS;
+    for (let bucket = 0; bucket < counts.length; bucket += 1) {
+      counts[bucket] = (counts[bucket] as number) + (sum.latencyCounts[bucket] ?? 0);
+    }
+  }
+  const rows: { metricName: string; labels: Record<string, string | number>; value: number }[] = [];
+  let cumulative = 0;
+  for (const [bucket, count] of counts.entries()) {
+    cumulative += count;
+    const le = bucketsS[bucket] ?? "+Inf";
+    rows.push({ metricName: `${name}_bucket`, labels: { le }, value: cumulative });
+  }
+  rows.push({ metricName: `${name}_sum`, labels: {}, value: sumS });
+  rows.push({ metricName: `${name}_count`, labels: {}, value: cumulative });
+  return rows;
+}

@@ -1,0 +1,28 @@
+// An upstream without sockets, which remembers what was asked of it; for tests.
+import type { Upstream } from "../../src/proxy/upstream.ts";
+
+export interface FakeUpstream extends Upstream {
+  readonly asked: ("retire" | "destroy")[];
+}
+
+export function fakeUpstream(name: string, kind: "replica" | "control" = "replica"): FakeUpstream {
+  const asked: ("retire" | "destroy")[] = [];
+  return {
+    name,
+    kind,
+    address: { host: "127.0.0.1", port: 1 },
+    inFlight: 0,
+    connections: 0,
+    stats: {
+      answersByCode: new Float64Array(900),
+      redispatched: 0,
+      failed: 0,
+      truncated: 0,
+      latencyCounts: new Float64Array(15),
+      latencySumS: 0,
+    },
+    asked,
+    retire: () => void asked.push("retire"),
+    destroy: () => void asked.push("destroy"),
+  };
+}
