@@ -132,8 +132,9 @@ function rangeFault(batch: Buffer): string | null {
 }
 
 function producerFault(batch: Buffer): string | null {
-  const { producerId, producerEpoch, baseSequence } = readHeader(batch);
+  const producerId = readInt64(batch, 43);
   if (producerId === -1) return null;
+  const { producerEpoch, baseSequence } = readHeader(batch);
   if (producerId < -1 || !Number.isSafeInteger(producerId)) {
     return `its producer id is ${producerId}; 0 to 2^53 − 1, or −1 for none, are accepted`;
   }

@@ -4,7 +4,7 @@ import { admit, remember } from "../producers.ts";
 import { type BatchHeader, stampBatch } from "../record-batch.ts";
 import type { Append, Appended } from "../tablet.ts";
 import type { Draft, ShardDraft } from "./lmdb-draft.ts";
-import { encodeNumber, logKey, timeKey } from "./lmdb-layout.ts";
+import { encodeNumber, logKeyToPut, timeKey } from "./lmdb-layout.ts";
 
 /** The time index gets an entry after this many bytes or batches: what a lookup by time then has to scan. */
 const INDEX_EVERY_BYTES = 16 * 1024;
@@ -36,7 +36,7 @@ export function stageAppend(
   shard.sinceIndexBatches++;
   if (header.maxTimestampMs > shard.maxTimestampMs) shard.maxTimestampMs = header.maxTimestampMs;
   if (nowMs > shard.appendedAtMs) shard.appendedAtMs = nowMs;
-  draft.put(logKey(number, shard.end - 1), batch, shard.appendedAtMs);
+  draft.put(logKeyToPut(number, shard.end - 1), batch, shard.appendedAtMs);
   if (header.producerId !== -1) draft.setProducer(number, remember(state, header, baseOffset));
   return { baseOffset, count: header.count, duplicate: false };
 }

@@ -55,11 +55,9 @@ interface Waiting {
   readonly work: Work<unknown>;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
-}
-
-interface Staged extends Waiting {
-  readonly value?: unknown;
-  readonly error?: unknown;
+  /** What it is answered with when the commit is durable: this, or the refusal. */
+  value: unknown;
+  refusal: unknown;
 }
 
 export function createCommits(table: TabletTable, shards: ShardMemories, options: CommitOptions): Commits {
@@ -101,7 +99,13 @@ export function createCommits(table: TabletTable, shards: ShardMemories, options
     const refusal = refusalOf(work);
     if (refusal !== null) return Promise.reject(refusal);
     return new Promise<T>((resolve, reject) => {
-      waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
+      waiting.push({
+        work,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        value: undefined,
+        refusal: null,
+      });
       waitingBytes += work.bytes;
       if (busy) return;
       busy = true;
@@ -128,13 +132,12 @@ export function createCommits(table: TabletTable, shards: ShardMemories, options
     const works = takeNext();
     const startedMs = performance.now();
     const draft = createDraft(table, shards, options);
-    const staged: Staged[] = [];
     try {
       const mine = await table.ifVersion(LABEL_KEY, epoch, () => {
-        for (const one of works) staged.push(stage(one, draft));
+        for (const one of works) stage(one, draft);
         draft.finish();
       });
-      if (mine) succeed(staged, draft, performance.now() - startedMs);
+      if (mine) succeed(works, draft, performance.now() - startedMs);
       else fence(works);
     } catch (error) {
       await fail(works, error);
@@ -146,16 +149,16 @@ export function createCommits(table: TabletTable, shards: ShardMemories, options
     }
   }
 
-  function succeed(staged: readonly Staged[], draft: Draft, tookMs: number): void {
+  function succeed(works: readonly Waiting[], draft: Draft, tookMs: number): void {
     draft.adopt();
-    if (state === "full" && staged.some((one) => one.work.frees !== true))
+    if (state === "full" && works.some((one) => one.work.frees !== true))
       enter("open", "there is room again");
     let bytes = 0;
-    for (const one of staged) bytes += one.work.bytes;
-    events.onCommitted?.(staged.length, bytes, tookMs);
-    for (const one of staged) {
-      if ("error" in one) one.reject(one.error);
-      else one.resolve(one.value);
+    for (const { work } of works) bytes += work.bytes;
+    events.onCommitted?.(works.length, bytes, tookMs);
+    for (const one of works) {
+      if (one.refusal === null) one.resolve(one.value);
+      else one.reject(one.refusal);
     }
   }
 
@@ -204,11 +207,11 @@ export function createCommits(table: TabletTable, shards: ShardMemories, options
   };
 }
 
-function stage(one: Waiting, draft: Draft): Staged {
+function stage(one: Waiting, draft: Draft): void {
   try {
-    return { ...one, value: one.work.stage(draft) };
+    one.value = one.work.stage(draft);
   } catch (error) {
-    return { ...one, error };
+    one.refusal = error;
   }
 }
 

@@ -70,6 +70,10 @@ export const shardOf = (key: Buffer): number => key.readUInt32BE(1);
 
 export const logBounds = (shard: number) => bounds(LOG, shard);
 export const logKey = (shard: number, lastOffset: number): Buffer => numbered(LOG, shard, lastOffset);
+/** As {@link logKey}, in one buffer for all: for a put, which copies it at once. */
+export function logKeyToPut(shard: number, lastOffset: number): Buffer {
+  return fillNumbered(putKey, LOG, shard, lastOffset);
+}
 export const timeBounds = (shard: number) => bounds(TIME, shard);
 export const timeKey = (shard: number, timeMs: number): Buffer => numbered(TIME, shard, timeMs);
 export const producerBounds = (shard: number) => bounds(PRODUCER, shard);
@@ -88,8 +92,13 @@ function prefix(kind: number, shard: number): Buffer {
   return key;
 }
 
+const putKey = Buffer.alloc(13);
+
 function numbered(kind: number, shard: number, number: number): Buffer {
-  const key = Buffer.allocUnsafe(13);
+  return fillNumbered(Buffer.allocUnsafe(13), kind, shard, number);
+}
+
+function fillNumbered(key: Buffer, kind: number, shard: number, number: number): Buffer {
   key[0] = kind;
   key.writeUInt32BE(shard, 1);
   writeInt64(key, number, 5);
