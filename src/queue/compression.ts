@@ -4,10 +4,10 @@ import zlib from "node:zlib";
 import { RoundhouseError } from "../errors.ts";
 
 /** Bits 0–2 of a batch's attributes. */
-export type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
+type Compression = "none" | "gzip" | "snappy" | "lz4" | "zstd";
 
 /** Codecs by their number in the attributes; 5–7 are unassigned. */
-export const COMPRESSIONS: readonly Compression[] = ["none", "gzip", "snappy", "lz4", "zstd"];
+const COMPRESSIONS: readonly Compression[] = ["none", "gzip", "snappy", "lz4", "zstd"];
 
 /** An opened batch larger than this is refused: a few compressed bytes may unfold to gigabytes. */
 const OPENED_BYTES_MAX = 64 * 1024 * 1024;

@@ -39,7 +39,7 @@ const CONTROL_BIT = 0x20;
 export interface BatchHeader {
   readonly baseOffset: number;
   readonly leaderEpoch: number;
-  /** Number of the codec; see COMPRESSIONS. */
+  /** Number of the codec; compression.ts knows their names. */
   readonly compression: number;
   readonly count: number;
   readonly baseTimestampMs: number;
@@ -65,10 +65,8 @@ export function readHeader(batch: Buffer): BatchHeader {
   };
 }
 
-export const baseOffsetOf = (batch: Buffer): number => readInt64(batch, 0);
 export const countOf = (batch: Buffer): number => batch.readInt32BE(57);
 export const maxTimestampOf = (batch: Buffer): number => readInt64(batch, 35);
-export const producerIdOf = (batch: Buffer): number => readInt64(batch, 43);
 
 /** Sets the two fields that belong to the shard's owner. The checksum does not cover them, so it stays right. */
 export function stampBatch(batch: Buffer, baseOffset: number, epoch: number): void {

@@ -13,7 +13,7 @@ import { createDraft, type Draft, type DraftLimits, type ShardMemories } from ".
 import type { TabletTable } from "./lmdb-environment.ts";
 import { LABEL_KEY } from "./lmdb-layout.ts";
 
-export interface Work<T> {
+interface Work<T> {
   /** Bytes that it adds: bounds a transaction, and what may wait. */
   readonly bytes: number;
   /** True for what frees room: it runs though the disk is full. Default false. */

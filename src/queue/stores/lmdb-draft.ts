@@ -19,7 +19,7 @@ import {
 } from "./lmdb-layout.ts";
 
 /** A shard as the tablet knows it between two commits. */
-export interface ShardMemory extends ShardRecord {
+interface ShardMemory extends ShardRecord {
   /** By producer id, least recently heard of first; null until the first idempotent append needs it. */
   producers: Map<number, ProducerState> | null;
   /** Appended since the last entry of the time index; lost on a restart, which costs one entry more. */

@@ -97,7 +97,7 @@ function firstAt(batch: Buffer, lastOffset: number, timestampMs: number): number
 }
 
 /** Entries of the log from the batch that holds this offset on. */
-export function logFrom(table: TabletTable, shard: number, offset: number) {
+function logFrom(table: TabletTable, shard: number, offset: number) {
   return table.getRange({ start: logKey(shard, offset), end: logBounds(shard).end });
 }
 
