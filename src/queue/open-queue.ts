@@ -2,7 +2,7 @@
 // declared in queue.ts; this file holds no format and no log.
 import { join } from "node:path";
 import { RoundhouseError } from "../errors.ts";
-import { dropBallast, layBallast } from "./ballast.ts";
+import { inBallastRoom, layBallast } from "./ballast.ts";
 import { openCatalog, type ShardEntry, type TopicEntry } from "./catalog.ts";
 import { openConsumer } from "./consumer.ts";
 import { openDataDir } from "./data-dir.ts";
@@ -25,6 +25,7 @@ import { createWaits } from "./waits.ts";
 const TABLETS = 32;
 const SHARDS_MAX = 1000;
 const RETENTION_EVERY_MS = 30_000;
+const BALLAST_AFTER_MS = 1000;
 
 /** Opens the queue in this directory. Rejects with DATA_DIR_IN_USE or DATA_FORMAT. */
 export async function openQueue(options: QueueOptions): Promise<Queue> {
@@ -34,7 +35,7 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   const events: TabletEvents = {
     onAppended: (shard) => waits.wake(shard),
     onState: (state) => {
-      if (state === "full") makeRoom().catch(() => {});
+      if (state === "full") tend(true);
     },
     ...(options.onDamaged === undefined ? {} : { onDamaged: options.onDamaged }),
   };
@@ -43,7 +44,10 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   let nextInTurn = 0;
   let closing: Promise<void> | null = null;
   const everyMs = options.retentionEveryMs ?? RETENTION_EVERY_MS;
-  const timer = everyMs > 0 ? setInterval(() => void tend().catch(() => {}), everyMs).unref() : null;
+  let tending: Promise<void> | null = null;
+  const timer = everyMs > 0 ? setInterval(() => tend(false), everyMs).unref() : null;
+  // The ballast, off the way of an application that starts, and of tests that are over before.
+  const ballastTimer = setTimeout(() => tend(false), BALLAST_AFTER_MS).unref();
 
   /** Frees the directory again when the stores cannot be opened. */
   async function openStores() {
@@ -183,19 +187,22 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     return removed;
   }
 
-  /** The disk is full: retention gets the ballast's room to work in. */
-  async function makeRoom(): Promise<void> {
-    await dropBallast(directory.path);
-    await applyRetention();
-  }
-
-  async function tend(): Promise<void> {
-    await applyRetention();
-    if (closing === null) await layBallast(directory.path);
+  /** What is done now and then, or when the disk is full; one at a time. A failure shows in the tablets' states. */
+  function tend(full: boolean): void {
+    if (tending !== null || closing !== null) return;
+    const work = full ? inBallastRoom(directory.path, applyRetention) : applyRetention();
+    tending = work
+      .then(() => layBallast(directory.path))
+      .catch(() => {})
+      .finally(() => {
+        tending = null;
+      });
   }
 
   async function closeAll(): Promise<void> {
     if (timer !== null) clearInterval(timer);
+    clearTimeout(ballastTimer);
+    await tending;
     waits.close();
     await tablets.close();
     await catalog.close();
