@@ -135,6 +135,34 @@ describe("an owner that is killed", () => {
   });
 });
 
+describe("an owner that does not know that it has been replaced", () => {
+  it("is fenced in mid-flood: nothing acknowledged by either is lost or given twice", async () => {
+    const file = join(folder, "replaced.lmdb");
+    const old = await start(file, 1);
+    old.say({ do: "flood" });
+    for (let i = 0; i < 50; i++) await old.next();
+    const young = await start(file, 2); // takes the epoch while the other one writes
+    young.say({ do: "flood" });
+    for (let i = 0; i < 50; i++) await young.next();
+    await untilLine(old, (line) => line.refused !== undefined);
+    assert.equal(old.lines.at(-1)?.refused, "FENCED");
+    await kill(young);
+    await kill(old);
+    const acked = (program: Program) =>
+      program.lines.flatMap((line) => (line.acked === undefined ? [] : [line.acked]));
+    const offsets = [...acked(old), ...acked(young)];
+    assert.equal(new Set(offsets).size, offsets.length);
+    const texts = await textsOf(file, 3);
+    for (const [i, offset] of acked(old).entries()) assert.equal(texts[offset as number], `m${i}`);
+    for (const [i, offset] of acked(young).entries()) assert.equal(texts[offset as number], `m${i}`);
+  });
+});
+
+/** Waits until the program has said such a line. */
+async function untilLine(program: Program, matches: (line: Answer) => boolean): Promise<void> {
+  while (!program.lines.some(matches)) await program.next();
+}
+
 describe("an owner that is stopped", () => {
   it("between transactions can never append again, once another has taken over", async () => {
     const file = join(folder, "stopped.lmdb");

@@ -71,7 +71,8 @@ export function createCommits(table: TabletTable, shards: ShardMemories, options
   let whenIdle: (() => void) | null = null;
 
   function enter(next: TabletState, why: string): void {
-    if (state === next) return;
+    const over = state === "fenced" || state === "failed";
+    if (state === next || over || (state === "closed" && (next === "open" || next === "full"))) return;
     state = next;
     reason = why;
     events.onState?.(next, why);

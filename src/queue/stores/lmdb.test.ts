@@ -8,7 +8,7 @@ import { packBatch, recordsOf } from "../records.ts";
 import type { Damage, Fetched, Tablet, TabletEvents } from "../tablet.ts";
 import { type LmdbTabletOptions, openLmdbTablet } from "./lmdb.ts";
 import { openEnvironment } from "./lmdb-environment.ts";
-import { LABEL_KEY } from "./lmdb-layout.ts";
+import { decodeShard, encodeShard, LABEL_KEY, shardKey } from "./lmdb-layout.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tablet-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -475,6 +475,39 @@ describe("shards", () => {
     assert.equal(next.position(7, "me"), null);
     assert.equal((await next.append({ shard: 7, batch: produced(0, ["p"]) })).duplicate, false);
     assert.deepEqual(await all(next), ["0:a"]);
+    await next.close();
+  });
+
+  it("whose removal was cut short by a crash are removed by the next owner, and only they", async () => {
+    const file = newFile();
+    const tablet = await open(file, 1);
+    for (const shard of [0, 1]) await tablet.createShard(shard);
+    for (const shard of [0, 1]) {
+      for (let i = 0; i < 200; i++) await tablet.append({ shard, batch: produced(i, ["p"]) });
+      await tablet.setPosition(shard, "me", 1);
+    }
+    await tablet.close();
+    const halfway = await openEnvironment({ file, tablet: 4, epoch: 2, owner: "test", durability: "synced" });
+    const record = decodeShard(halfway.getBinary(shardKey(1)) as Buffer);
+    await halfway.put(shardKey(1), encodeShard({ ...record, deleting: true }), 0);
+    await halfway.close();
+
+    const next = await open(file, 3);
+    assert.deepEqual(next.shards(), [0]);
+    assert.equal(next.range(1), null);
+    await assert.rejects(next.read(1, 0), code("NOT_FOUND"));
+    // The number may be used again as soon as nothing of the old shard is left.
+    for (let made = false; !made; ) {
+      made = await next.createShard(1).then(
+        () => true,
+        (error: unknown) => !code("NAME_TAKEN", /still being removed/)(error),
+      );
+    }
+    assert.deepEqual(next.range(1), { start: 0, end: 0, bytes: 0 });
+    assert.equal(next.position(1, "me"), null);
+    assert.equal(await next.offsetAt(1, 0), 0);
+    assert.equal((await next.append({ shard: 1, batch: produced(0, ["p"]) })).duplicate, false);
+    assert.equal((await all(next, 0)).length, 200);
     await next.close();
   });
 
