@@ -26,6 +26,7 @@ http {
   tcp_nodelay on;
   sendfile on;
   sendfile_max_chunk 512k;
+  tcp_nopush on;
   open_file_cache max=16 inactive=1h;
   open_file_cache_valid 1h;
   keepalive_timeout 1h;

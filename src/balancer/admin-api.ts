@@ -1,12 +1,11 @@
 // The native admin API on the admin listener, under /api/v1: what `roundhouse status` and `roundhouse ring` show.
-// It reads; replicas are changed through the front port. For programs of our own, so its errors are thrown and get
-// their shape from the listener.
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+// It reads; replicas are changed through the front port. Errors are thrown and get their shape from the listener.
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { Key, Ring } from "../ring/ring.ts";
+import type { AdminRoute } from "../telemetry/admin.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
-import { type PreviewRequest, parsePreviewRequest } from "./preview-request.ts";
+import { parsePreviewRequest } from "./preview-request.ts";
 import type { RoutingTable } from "./routing-table.ts";
 
 export interface AdminApiParts {
@@ -70,7 +69,7 @@ export interface SharesReport {
   }[];
 }
 
-/** `POST /api/v1/ring/preview`, with a {@link PreviewRequest}. */
+/** `POST /api/v1/ring/preview`, with a body of preview-request.ts. */
 export interface PreviewReport {
   /** Fraction of the key space with another owner afterwards, 0…1. */
   readonly moved: number;
@@ -87,20 +86,19 @@ export interface PreviewReport {
 /** Candidates listed by a lookup. */
 const candidatesMax = 16;
 
-/** Hangs the routes onto the admin listener. */
-export function addAdminApi(app: FastifyInstance, parts: AdminApiParts): void {
-  const onRequest = async (request: FastifyRequest, reply: FastifyReply) => {
-    const reason = refusal(request.ip, request.headers, parts.policy);
-    if (reason !== null) return reply.code(403).send({ message: `<Error> ${reason}`, status: "failure" });
+/** The routes, for the admin listener. Who may change replicas may read this; the port may be open to others. */
+export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRoute>> {
+  const { table, policy } = parts;
+  const route = (answer: AdminRoute["answer"]): AdminRoute => ({
+    refuse: ({ socket, headers }) => refusal(socket.remoteAddress ?? "", headers, policy),
+    answer,
+  });
+  return {
+    "GET /api/v1/status": route(() => statusReport(parts)),
+    "GET /api/v1/ring/shares": route(() => sharesReport(table)),
+    "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
+    "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
   };
-  app.get("/api/v1/status", { onRequest }, async () => statusReport(parts));
-  app.get("/api/v1/ring/shares", { onRequest }, async () => sharesReport(parts.table));
-  app.get("/api/v1/ring/lookup", { onRequest }, async (request) =>
-    lookupReport(parts.table, request.query as Record<string, unknown>),
-  );
-  app.post("/api/v1/ring/preview", { onRequest }, async (request) =>
-    previewReport(parts.table.current.ring, request.body as PreviewRequest | undefined),
-  );
 }
 
 export function statusReport({ fleet, table, key }: AdminApiParts): StatusReport {
@@ -151,7 +149,7 @@ function nameOn(table: RoutingTable, seat: number): string | null {
   return table.current.replicas.find((replica) => replica.seat === seat)?.name ?? null;
 }
 
-function lookupReport(table: RoutingTable, query: Record<string, unknown>): LookupReport {
+function lookupReport(table: RoutingTable, query: URLSearchParams): LookupReport {
   const key = lookupKey(query);
   const { ring } = table.current;
   const candidates = [];
@@ -162,9 +160,10 @@ function lookupReport(table: RoutingTable, query: Record<string, unknown>): Look
   return { key, slot: ring.slotOf(key), candidates };
 }
 
-function lookupKey({ key, id }: Record<string, unknown>): Key {
-  if (typeof key === "string" && id === undefined) return key;
-  if (typeof id === "string" && key === undefined && /^\d{1,15}$/.test(id)) return Number(id);
+function lookupKey(query: URLSearchParams): Key {
+  const [key, id] = [query.get("key"), query.get("id")];
+  if (key !== null && id === null) return key;
+  if (id !== null && key === null && /^\d{1,15}$/.test(id)) return Number(id);
   throw bad("A lookup needs either key=TEXT or id=NUMBER, a whole number of at most 15 digits");
 }
 

@@ -48,7 +48,12 @@ async function importModule(file: string): Promise<unknown> {
   const { createJiti } = await import("jiti");
   const ownEntry = fileURLToPath(new URL("../index.js", import.meta.url));
   const alias = existsSync(ownEntry) ? { "roundhouse-lb": ownEntry } : {};
-  const jiti = createJiti(import.meta.url, { moduleCache: false, fsCache: false, alias });
+  const jiti = createJiti(import.meta.url, {
+    moduleCache: false,
+    fsCache: false,
+    interopDefault: false,
+    alias,
+  });
   let module: { default?: unknown };
   try {
     module = await jiti.import(file);

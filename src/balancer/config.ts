@@ -98,7 +98,7 @@ const adminSchema = z.strictObject({
 });
 
 const logSchema = z.strictObject({
-  level: oneOf("trace", "debug", "info", "warn", "error", "silent").optional(),
+  level: oneOf("debug", "info", "warn", "error", "silent").optional(),
   format: oneOf("auto", "json", "pretty").optional(),
 });
 

@@ -1,15 +1,13 @@
 // `/rep`, `/add` and `/rm` of the front port: an internal listener on a Unix socket that the data plane forwards to
 // like to any upstream. The data plane tells the client's address in `roundhouse-peer` and passes the client's own
 // Forwarded, X-Forwarded-* and Via as they came.
-//
-// On node:http and not on the web framework of the admin listener: three exact paths, any method, any content type,
-// and bodies in a shape of our own are what a framework would have to be talked out of.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { peerHeader } from "../proxy/upstream.ts";
+import { BodyTooLarge, readBody, sendFailure, sendJson } from "../telemetry/own-answers.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
 import { allowedMethods, answerUnknownMethod } from "./control-method.ts";
 import { parseReplicaRequest, type ReplicaVerb } from "./replica-request.ts";
@@ -33,8 +31,10 @@ export interface ControlApi {
 const bodyBytesMax = 64 * 1024;
 /** Changes that wait for the one under way, and it; more → 503. */
 const changesMax = 32;
+/** How long a change may wait for its turn. */
+const turnMsMax = 20_000;
 /** How long `/add` waits for the last bearer of a name to be gone, and how often it looks. */
-const nameWaitMs = 15_000;
+const nameWaitMs = 10_000;
 const namePollMs = 20;
 
 export async function createControlApi(options: ControlApiOptions): Promise<ControlApi> {
@@ -66,18 +66,19 @@ async function answer(
   const path = request.url?.split("?", 1)[0] ?? "";
   const method = request.method ?? "";
   const allow = allowedMethods[path];
-  if (allow === undefined) return refuse(request, response, 404, `'${path}' is not part of the control API`);
+  if (allow === undefined)
+    return sendFailure(request, response, 404, `'${path}' is not part of the control API`);
   if (method === "OPTIONS") return void response.writeHead(204, { allow }).end();
   if (!allow.split(", ").includes(method)) {
     response.setHeader("allow", allow);
-    return refuse(request, response, 405, `${method} is not a method of ${path}; use ${allow}`);
+    return sendFailure(request, response, 405, `${method} is not a method of ${path}; use ${allow}`);
   }
   if (path !== "/rep") {
     const reason = refusal(peerOf(request), request.headers, options.policy);
-    if (reason !== null) return refuse(request, response, 403, reason);
+    if (reason !== null) return sendFailure(request, response, 403, reason);
     await changeReplicas(path === "/add" ? "add" : "remove", request, options, change);
   }
-  send(request, response, 200, membersOf(options.fleet));
+  sendJson(request, response, 200, membersOf(options.fleet));
 }
 
 function peerOf(request: IncomingMessage): string {
@@ -94,7 +95,7 @@ async function changeReplicas(
   const { count, names } = parseReplicaRequest(
     verb,
     request.headers["content-type"],
-    await readBody(request),
+    await readBody(request, bodyBytesMax),
   );
   await change(async () => {
     if (verb === "add") await untilFree(fleet, names, closing);
@@ -122,43 +123,11 @@ function membersOf(fleet: ControlledFleet): string {
   return JSON.stringify({ message: { N: replicas.length, replicas }, status: "successful" });
 }
 
-/** Reads on after the limit and throws away: a close with unread bytes would reset the answer on its way. */
-function readBody(request: IncomingMessage): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    request.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= bodyBytesMax) chunks.push(chunk);
-      else reject(new BodyTooLarge(`The body is larger than ${bodyBytesMax} bytes`));
-    });
-    request.on("end", () => resolve(Buffer.concat(chunks)));
-    request.on("error", reject);
-  });
-}
-
-class BodyTooLarge extends Error {}
-
-/** JSON as it is, without a charset: RFC 8259 §11 knows none, and strict clients compare the whole field. */
-function send(request: IncomingMessage, response: ServerResponse, status: number, json: string): void {
-  // What is left of the body, see readBody.
-  request.resume();
-  response.writeHead(status, {
-    "content-type": "application/json",
-    "content-length": Buffer.byteLength(json),
-  });
-  response.end(request.method === "HEAD" ? undefined : json);
-}
-
-function refuse(request: IncomingMessage, response: ServerResponse, status: number, message: string): void {
-  send(request, response, status, JSON.stringify({ message: `<Error> ${message}`, status: "failure" }));
-}
-
 function fail(request: IncomingMessage, response: ServerResponse, error: Error): void {
   if (response.headersSent || response.destroyed) return;
   const status = statusOf(error);
   if (status === 503) response.setHeader("retry-after", "1");
-  refuse(request, response, status, error.message);
+  sendFailure(request, response, status, error.message);
 }
 
 function statusOf(error: Error): number {
@@ -176,21 +145,33 @@ function statusOf(error: Error): number {
   }
 }
 
-/** Runs tasks one after another; refuses when too many wait already. */
+/**
+ * Runs tasks one after another. Refuses one when too many wait already, or when its turn does not come in time: the
+ * data plane would answer for it with 504 before it was done.
+ */
 function createQueue(): Change {
   let last: Promise<unknown> = Promise.resolve();
   let changes = 0;
   return async (task) => {
-    if (changes >= changesMax) {
-      throw new RoundhouseError("UNREACHABLE", `${changes} changes wait already; try again later`, {
-        retryable: true,
-      });
-    }
+    if (changes >= changesMax) throw busy(`${changes} changes wait already`);
     changes += 1;
-    const turn = last.then(task).finally(() => {
-      changes -= 1;
+    const asked = Date.now();
+    const turn = last.then(() => {
+      const waitedMs = Date.now() - asked;
+      if (waitedMs > turnMsMax) throw busy(`Earlier changes took ${waitedMs} ms`);
+      return task();
     });
-    last = turn.catch(() => {});
+    last = turn
+      .catch(() => {})
+      .finally(() => {
+        changes -= 1;
+      });
     return turn;
   };
+}
+
+function busy(why: string): RoundhouseError {
+  return new RoundhouseError("UNREACHABLE", `${why}, and nothing was changed; try again later`, {
+    retryable: true,
+  });
 }

@@ -9,11 +9,12 @@ import type { Launcher } from "../fleet/launcher.ts";
 import { createProxy, type Proxy as DataPlane } from "../proxy/proxy.ts";
 import type { ProxyObserver } from "../proxy/routing.ts";
 import { createUpstream, latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
+import { warmUp } from "../ring/ring.ts";
 import { createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
 import { createTrafficLedger, type TrafficLedger } from "../telemetry/traffic.ts";
-import { type AdminApiParts, addAdminApi, type StatusReport, statusReport } from "./admin-api.ts";
+import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
 import { fleetOptions } from "./fleet-options.ts";
@@ -76,6 +77,8 @@ export async function openFrontDoor(
 ): Promise<FrontDoor> {
   const keyErrors = createKeyErrors(log);
   const settings = settleOptions(options, keyErrors.note);
+  // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
+  warmUp({ placement: settings.emptyRing.placement });
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
   const table = joinFleet(fleet, settings, ledger, log);
   const house = { settings, fleet, table, ledger, log, keyErrors };
@@ -102,7 +105,7 @@ interface House {
 type Opened = (() => Promise<void> | void)[];
 
 async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
-  const { settings, fleet, table, log } = house;
+  const { settings, fleet, table, log, keyErrors } = house;
   let closing = false;
   const control = await openControl(house, () => closing, open);
   const routing = createRouting({
@@ -110,6 +113,7 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     keyOf: settings.keyOf,
     control,
     desiredCount: () => fleet.desiredCount,
+    onHashError: keyErrors.note,
   });
   const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet) });
   const listener = await openListener(settings.host, settings.port, proxy.accept, log);
@@ -119,14 +123,20 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   const admin = await openAdmin(house, proxy, report, ready, open);
   const settled = startFleet(fleet, log).then(listener.release);
 
-  let hurriedMs = settings.drainMs;
+  let patienceMs = settings.drainMs;
   let closed: Promise<void> | null = null;
+  let hurry = () => {};
   async function shutDown(): Promise<void> {
     closing = true;
     listener.stopAccepting();
     listener.release();
-    await proxy.drain(hurriedMs);
-    await fleet.stop(hurriedMs);
+    await new Promise<void>((resolve) => {
+      // Called again with less patience, the last call is the one that resolves.
+      hurry = () => void proxy.drain(patienceMs).then(resolve);
+      hurry();
+    });
+    hurry = () => void fleet.stop(patienceMs);
+    await fleet.stop(patienceMs);
     for (const close of open.reverse()) await close();
     await log.flush().catch(() => {});
   }
@@ -138,18 +148,12 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     fleet,
     status: () => statusReport(report),
     close: (deadlineMs = settings.drainMs) => {
-      hurriedMs = Math.min(hurriedMs, deadlineMs);
+      patienceMs = closed === null ? deadlineMs : Math.min(patienceMs, deadlineMs);
       if (closed === null) closed = shutDown();
-      else hurry(proxy, fleet, hurriedMs);
+      else hurry();
       return closed;
     },
   };
-}
-
-/** The same calls again, with less patience; the first ones then resolve sooner. */
-function hurry(proxy: DataPlane, fleet: Fleet, deadlineMs: number): void {
-  void proxy.drain(deadlineMs);
-  void fleet.stop(deadlineMs);
 }
 
 function joinFleet(
@@ -197,8 +201,7 @@ async function openAdmin(
   if (settings.admin === null) return null;
   const parts = { ...house, stats: proxy.stats, logLinesDropped: () => log.dropped };
   const metrics = createMetricsPage(() => readMetrics(parts), latencyBucketsS);
-  const extend = (app: Parameters<typeof addAdminApi>[0]) => addAdminApi(app, report);
-  const admin = await createAdmin({ ...settings.admin, metrics, ready, extend });
+  const admin = await createAdmin({ ...settings.admin, metrics, ready, routes: adminApi(report) });
   open.push(admin.close);
   return { host: admin.host, port: admin.port };
 }

@@ -1,4 +1,4 @@
-// Failures of the user's routing-key function: counted always, logged once a minute, so that a function that fails
+// Failures of the user's routing-key or hash function: counted always, logged once a minute, so that a function that fails
 // for every request does not fill the log.
 import type { Log } from "../telemetry/log.ts";
 
@@ -21,7 +21,7 @@ export function createKeyErrors(log: Pick<Log, "warn">, nowMs: () => number = Da
       count += 1;
       if (nowMs() - toldAtMs < quietMs) return;
       const reason = error instanceof Error ? error.message : String(error);
-      const message = `The routing-key function failed, and the request was treated as having no key: ${reason}`;
+      const message = `The configured key or hash function failed, and the request was routed at random: ${reason}`;
       log.warn({ event: "routing-key", failures: count - told, failuresTotal: count }, message);
       told = count;
       toldAtMs = nowMs();

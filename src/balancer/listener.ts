@@ -2,7 +2,7 @@
 // hands connections on when there is somebody to answer them.
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
-import { listenError } from "../telemetry/admin.ts";
+import { listenError } from "../telemetry/listen-error.ts";
 import type { Log } from "../telemetry/log.ts";
 
 export interface Listener {

@@ -83,10 +83,18 @@ function emptyRing(options: FrontDoorOptions): Ring {
   const { hash, slots, probing, requestHash, virtualNodeHash } = options;
   const chosen = present({ placement: hash, slots, probing, requestHash, virtualNodeHash });
   try {
-    return createRing(chosen as RingOptions);
+    const ring = createRing(chosen as RingOptions);
+    if (requestHash !== undefined || virtualNodeHash !== undefined) tryOut(ring);
+    return ring;
   } catch (cause) {
     throw new RoundhouseError("BAD_CONFIG", (cause as Error).message, { source: "downstream", cause });
   }
+}
+
+/** Hash functions of the user's own are tried before anything starts, rather than at the first request. */
+function tryOut(ring: Ring): void {
+  const probe = ring.with({ add: [{ seat: 1 }, { seat: 2 }] });
+  for (const key of ["/", "probe", 100_000, 999_999]) probe.lookup(key);
 }
 
 /** Without the fields that are undefined. */

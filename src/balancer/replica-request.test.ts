@@ -79,7 +79,7 @@ test("everything else is refused in words", () => {
     ['{"n":1,"hostnames":["ä"]}', /cannot be used/],
     ['{"n":1,"hostnames":["a/../b"]}', /cannot be used/],
     ['{"n":1,"hostnames":["a\\nb"]}', /cannot be used/],
-    [`{"n":1,"hostnames":["${long}"]}`, /"x{70,76}… cannot be used/],
+    [`{"n":1,"hostnames":["${long}"]}`, /"x{70}…" cannot be used/],
     [`{"n":1,"hostnames":["${"x".repeat(64)}"]}`, /cannot be used/],
     ['{"n":2,"hostnames":["a","a"]}', /"a" is given twice/],
     ['{"n":1', /not valid JSON: position 6, at its end/],

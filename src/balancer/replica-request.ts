@@ -130,6 +130,7 @@ function checkName(name: string): void {
 
 /** The value as JSON, cut short. */
 function show(value: unknown): string {
+  if (typeof value === "string" && value.length > 70) return JSON.stringify(`${value.slice(0, 70)}…`);
   const text = JSON.stringify(value) ?? "nothing";
   return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
 }

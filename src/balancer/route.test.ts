@@ -20,6 +20,7 @@ function routingOver(snapshot: RoutingSnapshot, control: Upstream | null = null)
     keyOf: ({ target }) => target,
     control,
     desiredCount: () => 3,
+    onHashError: (error) => assert.fail(String(error)),
   });
 }
 
@@ -96,4 +97,24 @@ test("reserved paths go to the control API once, and are plain paths when it is 
   assert.equal(routingOver(snapshot, control).pick(request, [control]), null);
   assert.match(routingOver(snapshot, control).unavailable(request).body, /control API/);
   assert.equal(routingOver(snapshot).pick(request, [])?.kind, "replica");
+});
+
+test("a hash function that fails harms no request: anybody untried takes it, and it is told", () => {
+  const members = [{ seat: 1 }, { seat: 2 }];
+  const ring = createRing({ slots: 64, members, requestHash: () => Number.NaN });
+  const snapshot = { ...snapshotOf([1, 2]), ring };
+  const errors: unknown[] = [];
+  const routing = createRouting({
+    snapshot: () => snapshot,
+    keyOf: () => "k",
+    control: null,
+    desiredCount: () => 2,
+    onHashError: (error) => errors.push(error),
+  });
+  const first = routing.pick(routedRequest(), []) as Upstream;
+  const second = routing.pick(routedRequest(), [first]) as Upstream;
+  assert.deepEqual(new Set([first.name, second.name]), new Set(["S1", "S2"]));
+  assert.equal(routing.pick(routedRequest(), [first, second]), null);
+  assert.equal(errors.length, 3);
+  assert.match(String(errors[0]), /requestHash/);
 });

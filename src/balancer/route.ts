@@ -14,6 +14,8 @@ export interface RouteParts {
   readonly control: Upstream | null;
   /** How many there should be; for the text of the 503. */
   readonly desiredCount: () => number;
+  /** The user's own hash function threw or gave no number: the request goes to anybody. Must not throw. */
+  readonly onHashError: (error: unknown) => void;
 }
 
 export function createRouting(parts: RouteParts): Routing {
@@ -22,11 +24,12 @@ export function createRouting(parts: RouteParts): Routing {
     pick: (request, tried) => {
       if (control !== null && isReserved(request.target)) return tried.length === 0 ? control : null;
       const now = snapshot();
-      const key = keyOf(request);
-      if (now.bounded !== null) return leastBound(now, now.bounded, key, tried);
-      const owner = now.upstreamsBySeat[now.ring.lookup(key)];
-      if (owner !== undefined && tried.length === 0) return owner;
-      return nextCandidate(now, key, tried);
+      try {
+        return pickByKey(now, keyOf(request), tried);
+      } catch (error) {
+        parts.onHashError(error);
+        return anybody(now, tried);
+      }
     },
     unavailable: (request) => {
       const controlFailed = control !== null && isReserved(request.target);
@@ -34,6 +37,18 @@ export function createRouting(parts: RouteParts): Routing {
       return { body: JSON.stringify({ message: `<Error> ${words}`, status: "failure" }), retryAfterS: 1 };
     },
   };
+}
+
+function pickByKey(now: RoutingSnapshot, key: Key, tried: readonly Upstream[]): Upstream | null {
+  if (now.bounded !== null) return leastBound(now, now.bounded, key, tried);
+  const owner = now.upstreamsBySeat[now.ring.lookup(key)];
+  if (owner !== undefined && tried.length === 0) return owner;
+  return nextCandidate(now, key, tried);
+}
+
+function anybody({ upstreamsBySeat }: RoutingSnapshot, tried: readonly Upstream[]): Upstream | null {
+  const left = upstreamsBySeat.filter((upstream) => upstream !== undefined && !tried.includes(upstream));
+  return left[Math.floor(Math.random() * left.length)] ?? null;
 }
 
 /** The first in order of preference that can serve and has not failed this request yet. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type FakeUpstream, fakeUpstream } from "../../test/balancer/fake-upstream.ts";
 import type { Replica, ReplicaState } from "../fleet/fleet.ts";
-import { createRing } from "../ring/ring.ts";
+import { createRing, type Ring } from "../ring/ring.ts";
 import { createRoutingTable } from "./routing-table.ts";
 
 /** A table over replicas that the test moves from state to state by hand. */
@@ -52,15 +52,18 @@ test("a replica is in the ring while it is healthy", () => {
 });
 
 test("only the dead one's keys move, and its replacement on the same seat takes exactly them back", () => {
-  const { put, owners } = world();
+  const { table, put, owners } = world();
   for (const seat of [1, 2, 3]) put(`S${seat}`, seat, "healthy");
   const before = owners();
+  const { ring } = table.current;
   put("S2", 2, "dead");
   for (const [key, owner] of owners().entries()) {
     if (before[key] !== "S2") assert.equal(owner, before[key]);
     else assert.notEqual(owner, "S2");
   }
   put("X", 2, "healthy");
+  assert.equal(table.current.ring, ring);
+  assert.equal(table.slotsMoved(), slotsOwnedBy(ring, 2));
   assert.deepEqual(
     owners(),
     before.map((owner) => (owner === "S2" ? "X" : owner)),
@@ -123,7 +126,16 @@ test("slots moved are those of the last change, and weights change the ring", ()
   // 2048 are expected, with a standard deviation of 32.
   assert.ok(moved > 1850 && moved < 2250, `${moved} of 4096`);
   assert.equal(table.slotsMoved(), moved);
+  assert.equal(moved, slotsOwnedBy(table.current.ring, 2));
+  put("S3", 3, "healthy");
+  const owned = slotsOwnedBy(table.current.ring, 3);
+  put("S3", 3, "draining");
+  assert.equal(table.slotsMoved(), owned);
   put("S2", 2, "healthy", false, 3);
   assert.equal(table.current.ring.members[1]?.weight, 3);
   assert.ok(Math.abs((table.shares().get(2) ?? 0) - 0.75) < 0.05);
 });
+
+function slotsOwnedBy(ring: Ring, seat: number): number {
+  return Math.round((ring.shares().get(seat) ?? 0) * ring.slots);
+}

@@ -8,7 +8,8 @@
 import type { FleetChange, Replica } from "../fleet/fleet.ts";
 import type { Upstream } from "../proxy/upstream.ts";
 import { type BoundedLoad, boundedLoad } from "../ring/bounded-load.ts";
-import type { Member, Ring, RingChange } from "../ring/ring.ts";
+import type { Ring } from "../ring/ring.ts";
+import { type LastChange, movedFraction, ringChange } from "./ring-change.ts";
 
 /** What one request sees. Never changed after it was made. */
 export interface RoutingSnapshot {
@@ -32,7 +33,7 @@ export interface RoutingTable {
   readonly changes: number;
   /** Seat → fraction of the key space. Counted once per ring, when first asked for. */
   shares(): ReadonlyMap<number, number>;
-  /** Slots that changed owner at the last change. Computed when first asked for, since it costs as much as a change. */
+  /** Slots that changed owner at the last change. Computed when first asked for. */
   slotsMoved(): number;
 }
 
@@ -55,7 +56,9 @@ export interface RoutingTableParts {
 
 export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   let current: RoutingSnapshot = { ring: parts.ring, bounded: null, upstreamsBySeat: [], replicas: [] };
-  let last: { readonly before: Ring; readonly change: RingChange } | null = null;
+  let last: LastChange | null = null;
+  /** The ring before the last change. */
+  let previous: Ring | null = null;
   let moved = 0;
   let changes = 0;
   let shares: { readonly of: Ring; readonly bySeat: ReadonlyMap<number, number> } | null = null;
@@ -114,7 +117,10 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
     const change = ringChange(before, replicas, parts.labelOf);
     if (change === null) return before;
     try {
-      const ring = before.with(change);
+      // A replacement on the dead one's seat brings back the very ring from before: nothing to compute or to store.
+      const back = previous !== null && ringChange(previous, replicas, parts.labelOf) === null;
+      const ring = (back ? previous : null) ?? before.with(change);
+      previous = before;
       last = { before, change };
       changes += 1;
       return ring;
@@ -145,30 +151,9 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
       return shares.bySeat;
     },
     slotsMoved: () => {
-      if (last !== null) moved = Math.round(last.before.preview(last.change).moved * last.before.slots);
+      if (last !== null) moved = Math.round(movedFraction(last, current.ring) * current.ring.slots);
       last = null;
       return moved;
     },
   };
-}
-
-/** What makes the ring's members equal to the replicas that serve; null when they are equal already. */
-export function ringChange(
-  ring: Ring,
-  replicas: readonly Replica[],
-  labelOf: (replica: Replica) => string | undefined = () => undefined,
-): RingChange | null {
-  const known = new Map(ring.members.map((member) => [member.seat, member]));
-  const add: Member[] = [];
-  const weights = new Map<number, number>();
-  for (const replica of replicas) {
-    const { seat, weight } = replica;
-    const member = known.get(seat);
-    known.delete(seat);
-    const label = labelOf(replica);
-    if (member === undefined) add.push(label === undefined ? { seat, weight } : { seat, weight, label });
-    else if (member.weight !== weight) weights.set(seat, weight);
-  }
-  const remove = [...known.keys()];
-  return add.length + remove.length + weights.size === 0 ? null : { add, remove, weights };
 }

@@ -56,7 +56,8 @@ const upFlags: readonly Flag[] = [
   ),
   flag("--drain-ms <ms>", "drainMs", "number", "for a stopping replica to finish (default 10000)"),
   flag("--max-rss-bytes <bytes>", "maxRssBytes", "number", "replace a replica that uses more memory"),
-  flag("--env-file <file>", "envFile", "text", "NAME=value lines for the replicas' environment"),
+  // Not --env-file: Node 20 takes that one for itself, wherever it stands on the command line.
+  flag("--env-from <file>", "envFile", "text", "NAME=value lines for the replicas' environment"),
   flag("--log-file <file>", "logFile", "text", "append the replicas' output to this file too"),
   flag("--admin-host <address>", "admin.host", "text", "address of the admin listener (default 127.0.0.1)"),
   flag(
@@ -80,7 +81,7 @@ const upFlags: readonly Flag[] = [
     "yes",
     "let requests share upstream connections as pipelined writes",
   ),
-  flag("--log-level <level>", "log.level", "text", "trace, debug, info (default), warn, error or silent"),
+  flag("--log-level <level>", "log.level", "text", "debug, info (default), warn, error or silent"),
   flag("--log-format <format>", "log.format", "text", "auto (default), json or pretty"),
 ];
 

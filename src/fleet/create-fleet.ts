@@ -2,28 +2,25 @@
 // It decides nothing about replicas; lifecycle.ts does.
 import { randomInt } from "node:crypto";
 import { RoundhouseError } from "../errors.ts";
+import { createDrains } from "./drains.ts";
 import type { Fleet, FleetChange, FleetOptions } from "./fleet.ts";
 import { createHeartbeat, defaultHeartbeat } from "./heartbeat.ts";
-import type { LaunchHandle } from "./launcher.ts";
+import { createLaunches } from "./launches.ts";
 import { reduce } from "./lifecycle.ts";
 import { watchMemory } from "./memory.ts";
 import type { ProbeResult } from "./probe.ts";
-import { checkAdd, checkRemove, type FleetBounds } from "./requests.ts";
+import { checkAdd, checkRemove, checkStart, type FleetBounds } from "./requests.ts";
 import {
   type Effect,
   emptyFleet,
   type FleetEvent,
   holders,
-  isWanted,
-  type Life,
   nextDeadlineMs,
   servingOf,
   sparesOf,
 } from "./state.ts";
-import { createTurns } from "./turns.ts";
+import { createWatching } from "./watching.ts";
 
-/** How often a draining replica's requests in flight are counted, in ms. */
-const drainPollMs = 25;
 /** After SIGKILL at the latest, how long {@link Fleet.stop} waits for processes to vanish, in ms. */
 const vanishMs = 2_000;
 const timerMsMax = 2 ** 31 - 1;
@@ -35,6 +32,7 @@ type BareEvent = FleetEvent extends infer Each
     : never
   : never;
 
+/** Throws BAD_CONFIG when `replicaCount` is more than can be had. Starts nothing yet. */
 export function createFleet(options: FleetOptions): Fleet {
   const { launcher, log } = options;
   const heartbeatOptions = { ...defaultHeartbeat, ...options.heartbeat };
@@ -44,6 +42,8 @@ export function createFleet(options: FleetOptions): Fleet {
     capacity: options.capacity ?? Number.POSITIVE_INFINITY,
     launchable: launcher.capacity ?? Number.POSITIVE_INFINITY,
   };
+  const replicaCount = options.replicaCount ?? (launcher.fixed ? bounds.launchable : 3);
+  checkStart(replicaCount, bounds);
   let state = emptyFleet({
     warm: options.warm ?? 0,
     fixed: launcher.fixed,
@@ -54,21 +54,26 @@ export function createFleet(options: FleetOptions): Fleet {
     addDeadlineMs,
     weightOf: (seat) => launcher.weightOf?.(seat) ?? 1,
   });
-  const handles = new Map<number, LaunchHandle>();
-  /** Runs that have been asked whether it is really they who answer. */
-  const confirmed = new Set<number>();
   const listeners: ((change: FleetChange) => void)[] = [];
   const settled = new Map<number, (outcome: Settled) => void>();
   let batches = 0;
   let inFlightOf: (name: string) => number = () => 0;
   let deadlineTimer: NodeJS.Timeout | undefined;
-  let drainTimer: NodeJS.Timeout | undefined;
   let vanished: (() => void) | undefined;
 
-  const turns = createTurns();
+  const launches = createLaunches(launcher, {
+    launched: (run, address, pid) => dispatch({ type: "launched", run, address, pid }),
+    exited: (run, reason) => dispatch({ type: "exited", run, reason }),
+  });
   const heartbeat = createHeartbeat(heartbeatOptions, { heard });
   const memory = watchMemory(options.maxRssBytes, log, (run, reason) =>
     dispatch({ type: "outgrown", run, reason }),
+  );
+  const watching = createWatching(heartbeat, memory, launches);
+  const drains = createDrains(
+    () => state.lives.values(),
+    (name) => inFlightOf(name) === 0,
+    (id) => dispatch({ type: "idle", id }),
   );
 
   // ── Events in ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -99,19 +104,9 @@ export function createFleet(options: FleetOptions): Fleet {
     });
   }
 
-  function heard(run: number, result: ProbeResult, enough: boolean): void {
-    if (result.alive) void confirm(run);
-    else if (!result.ours) dispatch({ type: "missed", run, reason: result.reason, enough });
-  }
-
-  /** The first answer counts only if it comes from our replica, not from somebody else on its port. */
-  async function confirm(run: number): Promise<void> {
-    const handle = handles.get(run);
-    if (!confirmed.has(run) && handle !== undefined) {
-      if (!(await handle.confirm())) return;
-      confirmed.add(run);
-    }
-    if (handles.has(run)) dispatch({ type: "answered", run });
+  async function heard(run: number, result: ProbeResult, enough: boolean): Promise<void> {
+    if (!result.alive && !result.ours) dispatch({ type: "missed", run, reason: result.reason, enough });
+    if (result.alive && (await launches.confirm(run))) dispatch({ type: "answered", run });
   }
 
   // ── Effects out ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -119,7 +114,7 @@ export function createFleet(options: FleetOptions): Fleet {
   function carryOut(effect: Effect, more: boolean): void {
     switch (effect.type) {
       case "change":
-        for (const listener of listeners) listener({ ...effect.change, more });
+        for (const listener of listeners) tell(listener, { ...effect.change, more });
         break;
       case "log":
         log[effect.level](effect.fields, effect.message);
@@ -128,23 +123,19 @@ export function createFleet(options: FleetOptions): Fleet {
         settled.get(effect.batch)?.(effect);
         break;
       case "launch":
-        turns.later(() => launch(effect.run, effect.spec));
+        launches.start(effect.run, effect.spec);
         break;
       default:
-        turns.later(() => handles.get(effect.run)?.[effect.type]());
+        launches.end(effect.run, effect.type);
     }
   }
 
-  function launch(run: number, spec: { name: string; seat: number }): void {
-    const handle = launcher.start(spec, {
-      launched: (address, pid) => dispatch({ type: "launched", run, address, pid }),
-      exited(reason) {
-        handles.delete(run);
-        confirmed.delete(run);
-        dispatch({ type: "exited", run, reason });
-      },
-    });
-    handles.set(run, handle);
+  function tell(listener: (change: FleetChange) => void, change: FleetChange): void {
+    try {
+      listener(change);
+    } catch (error) {
+      log.error({ err: error, replica: change.replica.name }, "A listener failed to take a change in");
+    }
   }
 
   // ── What follows from the state ──────────────────────────────────────────────────────────────────────────────
@@ -158,43 +149,9 @@ export function createFleet(options: FleetOptions): Fleet {
         Math.min(timerMsMax, Math.max(0, Math.ceil(inMs))),
       );
     }
-    watchAll();
-    if (drainTimer === undefined) pollDrains();
+    watching.follow(state.lives.values());
+    drains.follow();
     if (state.lives.size === 0) vanished?.();
-  }
-
-  const watched = new Set<number>();
-
-  function watchAll(): void {
-    const wanted = new Set<number>();
-    for (const life of state.lives.values()) {
-      if (life.run === 0 || life.address === null || !isWanted(life)) continue;
-      wanted.add(life.run);
-      heartbeat.watch(life.run, life.address, life.state === "starting" ? "starting" : "steady");
-      const handle = handles.get(life.run);
-      if (handle !== undefined && life.state === "healthy" && life.seat > 0) memory.watch(life.run, handle);
-    }
-    for (const run of watched) {
-      if (wanted.has(run)) continue;
-      heartbeat.unwatch(run);
-      memory.unwatch(run);
-    }
-    watched.clear();
-    for (const run of wanted) watched.add(run);
-  }
-
-  const drainsUnasked = (): Life[] =>
-    [...state.lives.values()].filter((life) => life.state === "draining" && life.asked === "nothing");
-
-  function pollDrains(): void {
-    if (drainsUnasked().length === 0) return;
-    drainTimer = setTimeout(() => {
-      for (const life of drainsUnasked()) {
-        if (inFlightOf(life.name) === 0) dispatch({ type: "idle", id: life.id });
-      }
-      drainTimer = undefined;
-      pollDrains();
-    }, drainPollMs);
   }
 
   // ── Callers ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -278,7 +235,7 @@ export function createFleet(options: FleetOptions): Fleet {
       },
     },
     start() {
-      const names = Array.from({ length: options.replicaCount ?? 3 }, (_, index) => `S${index + 1}`);
+      const names = Array.from({ length: replicaCount }, (_, index) => `S${index + 1}`);
       return inOrder(() => settle((batch) => ({ type: "start", batch, names }))).then(() => {});
     },
     add: (count, names) => inOrder(() => add(count, names)),

@@ -53,7 +53,7 @@ export interface FleetLog {
 export interface FleetOptions {
   readonly launcher: Launcher;
   readonly log: FleetLog;
-  /** How many replicas {@link Fleet.start} brings up; 0 or more, default 3. */
+  /** How many replicas {@link Fleet.start} brings up; 0 or more. Default 3, or all that a static launcher has. */
   readonly replicaCount?: number;
   /** How replicas are checked; see {@link HeartbeatOptions} for the defaults. */
   readonly heartbeat?: Partial<HeartbeatOptions>;

@@ -1,22 +1,11 @@
 // When replicas are checked: each watched run has its own rhythm, quick while it starts and steady afterwards.
 // What one check does is in probe.ts; what its outcome means is decided by the lifecycle.
 import type { Address } from "./launcher.ts";
-import { type ProbeResult, probe } from "./probe.ts";
+import { type ProbeOptions, type ProbeResult, probe } from "./probe.ts";
 
-export interface HeartbeatOptions {
-  /**
-   * `http`: GET `path`; `tcp`: a connection is accepted (a stopped process passes: its kernel accepts);
-   * `none`: a server that runs is healthy. Default `http`.
-   */
-  readonly kind: "http" | "tcp" | "none";
-  /** Origin-form path of the probe; default `/heartbeat`. */
-  readonly path: string;
-  /** Which HTTP answers mean alive: exactly 200 (the built-in server), or any complete one below 500. Default the latter. */
-  readonly expect: "200" | "below-500";
+export interface HeartbeatOptions extends ProbeOptions {
   /** From the start of one probe to the start of the next; default 1000. */
   readonly intervalMs: number;
-  /** A probe without a complete answer by then has failed; default 1000. */
-  readonly timeoutMs: number;
   /** Failed probes in a row that take a healthy replica out of the ring; default 2. */
   readonly downAfter: number;
   /** Good probes in a row that bring a replica into the ring; default 1. */
@@ -33,8 +22,8 @@ export const defaultHeartbeat: HeartbeatOptions = {
   upAfter: 1,
 };
 
-/** Pause between the probes of a replica that starts, in ms. */
-const startingPauseMs = 25;
+/** Pause between the probes of a replica that starts, or is suspected again and again, in ms. */
+const soonMs = 25;
 
 export interface HeartbeatListener {
   /** One outcome. `enough`: the probe was made because a connection had been refused. */
@@ -45,7 +34,7 @@ export interface Heartbeat {
   /** Probes this run from now on; called again with what has changed, it changes rhythm or address. */
   watch(run: number, address: Address, rhythm: Rhythm): void;
   unwatch(run: number): void;
-  /** Probes it at once; a probe under way is not repeated, but answers for this one. */
+  /** Probes it at once, or, when a probe is under way, again right after it: that one may have been too early. */
   probeNow(run: number, enough: boolean): void;
 }
 
@@ -56,6 +45,9 @@ interface Watch {
   rhythm: Rhythm;
   /** The timer of the next probe; undefined while one is under way. */
   timer: NodeJS.Timeout | undefined;
+  /** One more probe has been asked for while one was under way. */
+  again: boolean;
+  /** A connection was refused: the next miss is enough. */
   enough: boolean;
 }
 
@@ -69,18 +61,19 @@ export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatLi
     const { address } = watch;
     const result = await probe(address, options);
     if (watches.get(run) !== watch) return;
+    const { enough, again } = watch;
     schedule(run, watch, startedMs);
     // An answer from an address that it has been moved from says nothing.
     if (watch.address !== address) return;
-    const { enough } = watch;
-    watch.enough = false;
+    watch.enough = enough && again && result.alive;
     listener.heard(run, result, enough);
   }
 
   function schedule(run: number, watch: Watch, startedMs: number): void {
     const elapsedMs = performance.now() - startedMs;
-    const pauseMs =
-      watch.rhythm === "starting" ? startingPauseMs : Math.max(0, options.intervalMs - elapsedMs);
+    const soon = watch.again || watch.rhythm === "starting";
+    const pauseMs = soon ? soonMs : Math.max(0, options.intervalMs - elapsedMs);
+    watch.again = false;
     watch.timer = setTimeout(look, pauseMs, run, watch);
   }
 
@@ -91,7 +84,7 @@ export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatLi
         Object.assign(known, { address, rhythm });
         return;
       }
-      const watch: Watch = { address, rhythm, timer: undefined, enough: false };
+      const watch: Watch = { address, rhythm, timer: undefined, again: false, enough: false };
       watches.set(run, watch);
       void look(run, watch);
     },
@@ -103,7 +96,8 @@ export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatLi
       const watch = watches.get(run);
       if (watch === undefined) return;
       watch.enough ||= enough;
-      if (watch.timer !== undefined) void look(run, watch);
+      if (watch.timer === undefined) watch.again = true;
+      else void look(run, watch);
     },
   };
 }

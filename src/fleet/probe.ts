@@ -1,7 +1,6 @@
 // One look at one server: does it answer? Resolves always, never throws, and never takes longer than it is given.
 import { request } from "node:http";
 import { connect } from "node:net";
-import type { HeartbeatOptions } from "./heartbeat.ts";
 import type { Address } from "./launcher.ts";
 
 export type ProbeResult =
@@ -9,8 +8,19 @@ export type ProbeResult =
   /** `ours`: our own event loop lagged, so that this miss says nothing about the server. */
   | { readonly alive: false; readonly reason: string; readonly ours: boolean };
 
-/** What a probe needs of {@link HeartbeatOptions}. */
-export type ProbeOptions = Pick<HeartbeatOptions, "kind" | "path" | "expect" | "timeoutMs">;
+export interface ProbeOptions {
+  /**
+   * `http`: GET `path`; `tcp`: a connection is accepted (a stopped process passes: its kernel accepts);
+   * `none`: a server that runs is healthy. Default `http`.
+   */
+  readonly kind: "http" | "tcp" | "none";
+  /** Origin-form path of the probe; default `/heartbeat`. */
+  readonly path: string;
+  /** Which HTTP answers mean alive: exactly 200 (the built-in server), or any complete one below 500. Default the latter. */
+  readonly expect: "200" | "below-500";
+  /** A probe without a complete answer by then has failed; default 1000. */
+  readonly timeoutMs: number;
+}
 
 /** More of an answer's body is not read: the server has shown that it works. In bytes. */
 const bodyBytesMax = 64 * 1024;

@@ -72,22 +72,30 @@ function checkNames(verb: string, names: readonly string[]): void {
 }
 
 function checkBounds(present: number, count: number, bounds: FleetBounds): void {
-  const { replicasMax, capacity, launchable } = bounds;
-  const most = Math.min(replicasMax, capacity, launchable);
+  const { most, limit } = tightest(bounds);
   if (present + count <= most) return;
-  const limit =
-    most === launchable
-      ? `only ${most} servers were given to balance`
-      : most === capacity
-        ? `the placement's table holds ${most}`
-        : `at most ${most} are allowed (replicasMax)`;
   throw new RoundhouseError(
     "FULL",
     `Cannot add ${count} to ${present} replicas: ${limit}; n may be up to ${Math.max(0, most - present)}`,
-    {
-      source: "downstream",
-    },
+    { source: "downstream" },
   );
+}
+
+/** Throws BAD_CONFIG when a fleet of this size cannot be had. */
+export function checkStart(count: number, bounds: FleetBounds): void {
+  const { most, limit } = tightest(bounds);
+  if (Number.isSafeInteger(count) && count >= 0 && count <= most) return;
+  throw new RoundhouseError(
+    "BAD_CONFIG",
+    `Cannot start ${count} replicas: ${limit}; choose a whole number from 0 to ${most}`,
+  );
+}
+
+function tightest({ replicasMax, capacity, launchable }: FleetBounds): { most: number; limit: string } {
+  const most = Math.min(replicasMax, capacity, launchable);
+  if (most === launchable) return { most, limit: `only ${most} servers were given to balance` };
+  if (most === capacity) return { most, limit: `the placement's table holds ${most}` };
+  return { most, limit: `at most ${most} are allowed (replicasMax)` };
 }
 
 function refused(message: string): RoundhouseError {

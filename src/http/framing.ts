@@ -38,7 +38,8 @@ export function readFraming(
     if (id === field.contentLength) {
       if (into.length >= 0) return refuse(into, 400, "more than one Content-Length; send one");
       into.length = parseLength(bytes, table.valueStart[index] as number, table.valueEnd[index] as number);
-      if (into.length < 0) return refuse(into, 400, "Content-Length is not a plain decimal number");
+      if (into.length < 0)
+        return refuse(into, 400, "Content-Length is not a plain decimal number without leading zeros");
       if (into.length > 0 && into.kind === framing.none) into.kind = framing.length;
     } else if (id === field.transferEncoding) {
       if (into.kind === framing.chunked)
@@ -64,6 +65,7 @@ function refuse(into: BodyFraming, status: number, problem: string): boolean {
 
 function parseLength(bytes: Uint8Array, start: number, end: number): number {
   if (end === start || end - start > lengthDigitsMax) return -1;
+  if (bytes[start] === 48 && end - start > 1) return -1; // legal, but there are servers that read it as octal
   let length = 0;
   for (let at = start; at < end; at++) {
     const digit = (bytes[at] as number) - 48;

@@ -39,6 +39,8 @@ export interface RequestHead {
   /** The client asks for `Upgrade: websocket`, by the rules of RFC 6455 section 4.1. */
   upgradesToWebSocket: boolean;
   expectsContinue: boolean;
+  /** Max-Forwards of an OPTIONS or TRACE (RFC 9110 section 7.6.2), or −1. */
+  maxForwards: number;
   /** Why it was refused. */
   status: number;
   problem: string;
@@ -68,6 +70,7 @@ export function createRequestHead(headerCountMax: number): RequestHead {
     absoluteForm: false,
     upgradesToWebSocket: false,
     expectsContinue: false,
+    maxForwards: -1,
     status: 0,
     problem: "",
   };
@@ -233,6 +236,7 @@ function readFields(bytes: Buffer, head: RequestHead): boolean {
   let hosts = 0;
   let upgrade = -1;
   head.expectsContinue = false;
+  head.maxForwards = -1;
   for (let index = 0; index < fields.count; index++) {
     const id = fields.id[index];
     if (id === field.other) continue;
@@ -242,6 +246,7 @@ function readFields(bytes: Buffer, head: RequestHead): boolean {
     } else if (id === field.expect) {
       if (!readExpect(bytes, head, index)) return false;
     } else if (id === field.upgrade) upgrade = index;
+    else if (id === field.maxForwards) head.maxForwards = readMaxForwards(bytes, head, index);
   }
   if (hosts === 0 && head.versionMinor === 1) return no(head, 400, "no Host; HTTP/1.1 requires one");
   if (!readConnectionOptions(bytes, fields, head.connection)) {
@@ -300,6 +305,12 @@ function readExpect(bytes: Buffer, head: RequestHead, index: number): boolean {
   }
   head.expectsContinue = head.versionMinor === 1;
   return true;
+}
+
+function readMaxForwards(bytes: Buffer, head: RequestHead, index: number): number {
+  if (head.method !== "OPTIONS" && head.method !== "TRACE") return -1;
+  const text = bytes.toString("latin1", head.fields.valueStart[index], head.fields.valueEnd[index]);
+  return /^\d{1,9}$/.test(text) ? Number(text) : -1;
 }
 
 function asksForWebSocket(bytes: Buffer, head: RequestHead, index: number): boolean {

@@ -12,12 +12,7 @@ import {
 } from "../http/chunked.ts";
 import { framing } from "../http/framing.ts";
 import { forwardedTrailer } from "../http/trailer.ts";
-
-/** Where the client's bytes go; written to its socket by `flush`. */
-export interface ClientOutput {
-  text(latin1: string): void;
-  buffer(bytes: Buffer): void;
-}
+import type { ClientOutput } from "./client-output.ts";
 
 const textPieceBytesMax = 8 * 1024;
 const trailerBytesMax = 16 * 1024;
@@ -63,7 +58,7 @@ export class AnswerBody {
   private pass(bytes: Buffer, start: number, end: number, out: ClientOutput): void {
     if (this.chunkedToClient) out.text(`${(end - start).toString(16)}\r\n`);
     if (end - start <= textPieceBytesMax) out.text(bytes.toString("latin1", start, end));
-    else out.buffer(Buffer.from(bytes.subarray(start, end))); // a copy: the read buffer is used again
+    else out.bytes(Buffer.from(bytes.subarray(start, end))); // a copy: the read buffer is used again
     if (this.chunkedToClient) out.text("\r\n");
   }
 
@@ -74,7 +69,7 @@ export class AnswerBody {
     const { segments } = chunks;
     if (segments.length === 2) this.pass(bytes, segments[0] as number, segments[1] as number, out);
     else if (segments.length > 2)
-      out.buffer(this.chunkedToClient ? asOneChunk(chunks, bytes) : asPlainData(chunks, bytes));
+      out.bytes(this.chunkedToClient ? asOneChunk(chunks, bytes) : asPlainData(chunks, bytes));
     if (!chunkedIsDone(chunks)) return upTo;
     const trailer = forwardedTrailer(chunks.trailer);
     if (trailer === null) return -1;

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { field, incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
 import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
-import type { ClientOutput } from "./answer-body.ts";
+import { ClientOutput } from "./client-output.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import type { Peer } from "./forwarded-request.ts";
@@ -33,10 +33,11 @@ export interface DownstreamOwner {
   onDownstreamClosed(downstream: Downstream): void;
 }
 
-export class Downstream implements ClientOutput {
+export class Downstream {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
+  readonly out: ClientOutput;
   /** Its place in its owner's list. */
   index = 0;
   private readonly owner: DownstreamOwner;
@@ -54,11 +55,6 @@ export class Downstream implements ClientOutput {
   private advancing = false;
   /** The client will send no more (FIN). */
   private ended = false;
-  private outText = "";
-  private corked = false;
-  /** What waited for the client at the last sweep, and since when it has not changed. */
-  private unsentBytes = 0;
-  private unsentSinceMs = 0;
   private lingeredBytes = 0;
 
   constructor(socket: Socket, peer: Peer, context: ProxyContext, owner: DownstreamOwner, nowMs: number) {
@@ -67,6 +63,7 @@ export class Downstream implements ClientOutput {
     this.context = context;
     this.owner = owner;
     this.sinceMs = nowMs;
+    this.out = new ClientOutput(socket, context.limits.bufferedBytesMax);
     this.exchange = new Exchange(this);
     socket.allowHalfOpen = true;
     socket.on("data", (chunk: Buffer) => this.onData(chunk));
@@ -117,7 +114,9 @@ export class Downstream implements ClientOutput {
       if (this.phase === phase.exchange || from >= bytes.length) bytes = null;
     }
     this.advancing = false;
-    if (this.ended && this.isReady) this.endIdle();
+    if (!this.ended) return;
+    if (this.isReady) this.endIdle();
+    else if (this.phase === phase.exchange) this.exchange.onClientEnd();
   }
 
   private get isReady(): boolean {
@@ -150,12 +149,17 @@ export class Downstream implements ClientOutput {
     this.sinceMs = performance.now();
   }
 
-  /** What the parser leaves to policy. */
+  /** What the parser leaves to policy; a request whose Max-Forwards says so ends here. */
   private accepts(head: RequestHead): boolean {
     const { policy, limits } = this.context;
     if (policy.underscoreNames === "refuse" && hasUnderscoreName(head)) {
       head.status = 400;
       head.problem = "`_` in a field name";
+      return false;
+    }
+    if (head.maxForwards === 0) {
+      head.status = head.method === "OPTIONS" ? 204 : 405;
+      head.problem = "TRACE is not answered here";
       return false;
     }
     if (head.body.length <= limits.requestBytesMax) return true;
@@ -185,42 +189,6 @@ export class Downstream implements ClientOutput {
 
   // — Bytes to the client
 
-  text(latin1: string): void {
-    this.outText += latin1;
-  }
-
-  buffer(bytes: Buffer): void {
-    if (!this.corked) {
-      this.corked = true;
-      this.socket.cork();
-    }
-    if (this.outText !== "") this.socket.write(this.outText, "latin1");
-    this.outText = "";
-    this.socket.write(bytes);
-  }
-
-  /** Forgets text that was not flushed yet. */
-  dropText(): void {
-    this.outText = "";
-  }
-
-  /** Writes what was gathered, in one write. */
-  flush(): void {
-    if (this.outText !== "") {
-      const text = this.outText;
-      this.outText = "";
-      this.socket.write(text, "latin1");
-    }
-    if (!this.corked) return;
-    this.corked = false;
-    this.socket.uncork();
-  }
-
-  /** So much waits for the client that no more should be read for it. */
-  get isBlocked(): boolean {
-    return this.socket.writableLength > this.context.limits.bufferedBytesMax / 2;
-  }
-
   private onDrain(): void {
     if (this.phase === phase.exchange) this.exchange.onClientDrain();
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
@@ -231,13 +199,21 @@ export class Downstream implements ClientOutput {
     countOwnAnswer(this.context.stats, status);
     const close = !keep || !this.mayKeep;
     const headOnly = method === "HEAD";
+    this.out.writeNow();
     this.socket.write(ownAnswer({ status, body, fields, close, headOnly, date: clock.httpDate }));
     return close;
   }
 
   private refuse(status: number, problem: string, method: string): void {
-    const fields = status === 405 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
-    this.answer(status, failureBody(problem), fields, status === 400 ? "" : method, false);
+    const fields =
+      status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
+    this.answer(
+      status,
+      status === 204 ? "" : failureBody(problem),
+      fields,
+      status === 400 ? "" : method,
+      false,
+    );
     this.lingerClose();
   }
 
@@ -262,12 +238,14 @@ export class Downstream implements ClientOutput {
     }
     this.phase = phase.ready;
     this.sinceMs = nowMs;
+    this.unpause();
     if (this.held !== null || this.ended) this.advance(null);
   }
 
   /** Everything was read and answered: close once it is sent. */
   private closeClean(): void {
     this.phase = phase.closed;
+    this.out.writeNow();
     this.socket.destroySoon();
   }
 
@@ -279,6 +257,7 @@ export class Downstream implements ClientOutput {
     }
     this.phase = phase.lingering;
     this.sinceMs = performance.now();
+    this.out.writeNow();
     this.socket.end();
     this.paused = true;
     this.unpause();
@@ -292,7 +271,6 @@ export class Downstream implements ClientOutput {
   /** Cuts the connection so that the client cannot take what it got for whole. */
   abort(): void {
     this.phase = phase.closed;
-    this.outText = "";
     if (this.peer.proto === "http" && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
     else this.socket.destroy(); // only a bare TCP socket can be reset
   }
@@ -300,6 +278,7 @@ export class Downstream implements ClientOutput {
   /** From now on `tunnel` has the connection; it gets what the client sent too early. */
   startTunnel(tunnel: Tunnel): void {
     this.phase = phase.tunnel;
+    this.out.writeNow();
     this.tunnel = tunnel;
     const early = this.held;
     this.held = null;
@@ -321,10 +300,9 @@ export class Downstream implements ClientOutput {
   }
 
   private onClosed(): void {
-    const before = this.phase;
     this.phase = phase.closed;
     this.held = null;
-    if (before === phase.exchange || this.exchange.isOpen) this.exchange.abandon();
+    this.exchange.abandon();
     this.tunnel?.onClientClosed();
     this.owner.onDownstreamClosed(this);
   }
@@ -347,7 +325,7 @@ export class Downstream implements ClientOutput {
     else if (this.phase === phase.exchange) this.exchange.sweep(nowMs);
     else if (this.phase === phase.tunnel) this.tunnel?.sweep(nowMs, limits.tunnelIdleMs);
     else if (quietMs > lingerMs && this.phase === phase.lingering) this.socket.destroy();
-    this.sweepUnsent(nowMs);
+    if (this.out.stuckMs(nowMs) > limits.sendIdleMs) this.socket.destroy();
   }
 
   private sweepReady(quietMs: number): void {
@@ -357,14 +335,6 @@ export class Downstream implements ClientOutput {
         this.refuse(408, `no complete request head within ${limits.headDeadlineMs} ms`, "");
       }
     } else if (quietMs > limits.keepAliveIdleMs) this.closeClean();
-  }
-
-  private sweepUnsent(nowMs: number): void {
-    const unsent = this.socket.writableLength;
-    if (unsent === 0 || unsent !== this.unsentBytes) {
-      this.unsentBytes = unsent;
-      this.unsentSinceMs = nowMs;
-    } else if (nowMs - this.unsentSinceMs > this.context.limits.sendIdleMs) this.socket.destroy();
   }
 }
 

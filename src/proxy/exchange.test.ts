@@ -412,3 +412,35 @@ test("drain answers what is under way, closes what is idle, and ends", async () 
   assert.match(await busy.closed(), /Connection: close\r\n\r\nlast$/);
   for (const each of [tested, upstream]) each.close();
 });
+
+test("pipelined bodies, each longer than what is kept for a second try, arrive whole one after another", async () => {
+  const bytes = 70_000;
+  const upstream = await scriptedUpstream((socket, received) => {
+    const body = received.slice(received.indexOf("\r\n\r\n") + 4);
+    if (received.startsWith("POST") && body.length < bytes) return false;
+    if (received.includes("chunked") && !body.endsWith("\r\n0\r\n\r\n")) return false;
+    return socket.write(ok(String(received.startsWith("GET"))));
+  });
+  const tested = await testedProxy([upstream.port]);
+  const body = "x".repeat(bytes);
+  const one = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n${body}`;
+  const other = `POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${bytes.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+  const answer = await ask(tested.port, one + other + one + other + getClose());
+  assert.equal([...answer.matchAll(/HTTP\/1.1 200 OK/g)].length, 5);
+  assert.equal(upstream.received.length, 5);
+  for (const each of [tested, upstream]) each.close();
+});
+
+test("a client that leaves an event stream is believed at once", async () => {
+  const upstream = await scriptedUpstream(
+    answering(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n6\r\ndata: \r\n",
+    ),
+  );
+  const tested = await testedProxy([upstream.port]);
+  const client = rawClient(tested.port, get());
+  await client.until((text) => text.includes("data: "));
+  client.socket.destroy();
+  await eventually(() => tested.upstreams[0]?.connections === 0);
+  for (const each of [tested, upstream]) each.close();
+});

@@ -41,6 +41,7 @@ export function forwardedRequestHead(
   const table = control ? tables.control : peer.trusted ? tables.trusted : tables.untrusted;
   const host = text.slice(head.hostStart - head.start, head.hostEnd - head.start);
   let out = keptLines(text, target, host, head, table, policy.requestId);
+  if (head.maxForwards > 0) out += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
   if (host === "") out += `Host: ${upstream.hostText}\r\n`;
   if (head.body.kind === framing.chunked) out += "Transfer-Encoding: chunked\r\n";
   if (head.upgradesToWebSocket) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
@@ -91,6 +92,7 @@ function keptLines(
 function isLeftOut(kind: number, table: LeftOut, head: RequestHead, wantsId: boolean): boolean {
   if (table[kind] === 1) return true;
   if (kind === field.host) return head.absoluteForm;
+  if (kind === field.maxForwards) return head.maxForwards >= 0;
   if (kind === field.expect) return !head.expectsContinue;
   return kind === field.xRequestId && wantsId;
 }

@@ -18,7 +18,7 @@ export interface ProxyOptions {
   /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
   readonly trustedProxies?: readonly string[];
   readonly headers?: Partial<HeaderPolicy>;
-  /** Opt-in: requests of one event-loop turn share an upstream connection. Default: false. */
+  /** Opt-in, requests of one event-loop turn sharing an upstream connection: reserved, without effect so far. */
   readonly upstreamBatching?: boolean;
 }
 
@@ -44,7 +44,7 @@ export interface Proxy {
   readonly stats: ProxyStats;
   /**
    * Answers what is under way with `Connection: close`, closes idle connections, and resolves when all are gone
-   * or after `deadlineMs`, when the rest is destroyed.
+   * or after `deadlineMs`, when the rest is destroyed. May be called again with a shorter deadline.
    */
   drain(deadlineMs: number): Promise<void>;
 }
@@ -105,19 +105,33 @@ export function createProxy(options: ProxyOptions): Proxy {
     socket.destroySoon();
   }
 
+  let gone: Promise<void> | null = null;
+  let lastCall: NodeJS.Timeout | undefined;
+  let lastCallMs = Number.POSITIVE_INFINITY;
+
   function drain(deadlineMs: number): Promise<void> {
     context.draining = true;
     for (const downstream of [...open]) downstream.drain();
     if (open.length === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        for (const downstream of [...open]) downstream.destroy();
-      }, deadlineMs);
+    gone ??= new Promise((resolve) => {
       drained = () => {
-        clearTimeout(timer);
+        clearTimeout(lastCall);
         resolve();
       };
     });
+    hurry(deadlineMs);
+    return gone;
+  }
+
+  /** A second drain may end the first one sooner, never later. */
+  function hurry(deadlineMs: number): void {
+    const atMs = performance.now() + deadlineMs;
+    if (atMs >= lastCallMs) return;
+    lastCallMs = atMs;
+    clearTimeout(lastCall);
+    lastCall = setTimeout(() => {
+      for (const downstream of [...open]) downstream.destroy();
+    }, deadlineMs);
   }
 
   return { accept, stats, drain };

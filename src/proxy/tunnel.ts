@@ -20,9 +20,9 @@ export class Tunnel implements ConnectionUser {
 
   onClientBytes(chunk: Buffer): void {
     this.active = true;
-    const { socket } = this.connection;
-    socket.write(chunk);
-    if (socket.writableLength > this.downstream.context.limits.bufferedBytesMax / 2) this.downstream.pause();
+    this.connection.bytes(chunk);
+    if (this.connection.unsentBytes > this.downstream.context.limits.bufferedBytesMax / 2)
+      this.downstream.pause();
   }
 
   onUpstreamDrain(): void {
@@ -31,8 +31,8 @@ export class Tunnel implements ConnectionUser {
 
   onUpstreamBytes(bytes: Buffer, length: number): boolean {
     this.active = true;
-    this.downstream.socket.write(Buffer.from(bytes.subarray(0, length)));
-    this.upstreamPaused = this.downstream.isBlocked;
+    this.downstream.out.bytes(Buffer.from(bytes.subarray(0, length)));
+    this.upstreamPaused = this.downstream.out.isBlocked;
     return !this.upstreamPaused;
   }
 
@@ -42,7 +42,7 @@ export class Tunnel implements ConnectionUser {
     this.connection.resume();
   }
 
-  onUpstreamConnected(): void {}
+  onUpstreamSent(): void {}
 
   onClientEnd(): void {
     this.connection.socket.end();

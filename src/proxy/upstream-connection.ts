@@ -2,11 +2,13 @@
 // nothing about it is in doubt. The bytes it reads are valid only during the call that hands them over.
 import { connect, type Socket } from "node:net";
 import type { UpstreamFailure } from "./routing.ts";
+import { atTurnEnd, type TurnWriter } from "./turn.ts";
 import type { UpstreamAddress } from "./upstream.ts";
 
 /** Who uses a connection: an exchange, or a tunnel. */
 export interface ConnectionUser {
-  onUpstreamConnected(): void;
+  /** What was written is on its way: the upstream may act on it from now on. */
+  onUpstreamSent(): void;
   /** `bytes` beyond `length` mean nothing. False: read no more until {@link UpstreamConnection.resume}. */
   onUpstreamBytes(bytes: Buffer, length: number): boolean;
   /** What was written has gone out, after a write that asked to wait. */
@@ -29,7 +31,7 @@ export interface ConnectionOwner {
 const readBufferBytes = 64 * 1024;
 const sharedReadBuffer = process.platform === "win32" ? undefined : Buffer.allocUnsafeSlow(readBufferBytes);
 
-export class UpstreamConnection {
+export class UpstreamConnection implements TurnWriter {
   readonly socket: Socket;
   user: ConnectionUser | null = null;
   connected = false;
@@ -40,6 +42,10 @@ export class UpstreamConnection {
   idleSinceMs = 0;
   idleUntilMs = 0;
   private readonly owner: ConnectionOwner;
+  /** Something of its current user's was written: bytes that come back are an answer. */
+  private asked = false;
+  /** Gathered for the end of the turn. */
+  private unwritten = "";
 
   constructor(address: UpstreamAddress, owner: ConnectionOwner) {
     this.owner = owner;
@@ -51,12 +57,58 @@ export class UpstreamConnection {
     });
     this.socket.on("connect", () => {
       this.connected = true;
-      this.user?.onUpstreamConnected();
+      this.user?.onUpstreamSent();
     });
     this.socket.on("drain", () => this.user?.onUpstreamDrain());
     this.socket.on("end", () => this.onEnd());
     this.socket.on("error", () => this.onClosed());
     this.socket.on("close", () => this.onClosed());
+  }
+
+  /** From now on `user` has it. */
+  assign(user: ConnectionUser): void {
+    this.user = user;
+    this.asked = false;
+  }
+
+  /** What it reads and what it writes from now on belong to `user`, in the midst of an exchange. */
+  handOver(user: ConnectionUser): void {
+    this.user = user;
+  }
+
+  /** Sends text (latin1) at the end of this turn. */
+  text(latin1: string): void {
+    if (this.unwritten === "") atTurnEnd(this);
+    this.unwritten += latin1;
+  }
+
+  /** Sends bytes, after what was gathered. */
+  bytes(bytes: Buffer): void {
+    this.socket.cork();
+    this.writeNow();
+    this.asked = true;
+    this.socket.write(bytes);
+    this.socket.uncork();
+  }
+
+  piece(piece: string | Buffer): void {
+    if (typeof piece === "string") this.text(piece);
+    else this.bytes(piece);
+  }
+
+  writeNow(): void {
+    const text = this.unwritten;
+    if (text === "") return;
+    this.unwritten = "";
+    if (this.closed) return;
+    this.asked = true;
+    this.socket.write(text, "latin1");
+    if (this.connected) this.user?.onUpstreamSent();
+  }
+
+  /** Bytes that the upstream has not taken yet. */
+  get unsentBytes(): number {
+    return this.socket.writableLength + this.unwritten.length;
   }
 
   /** Reads on after a user returned false. */
@@ -78,8 +130,12 @@ export class UpstreamConnection {
   }
 
   private onRead(buffer: Buffer, length: number): boolean {
-    if (this.user !== null) return this.user.onUpstreamBytes(buffer, length);
-    this.discard(); // nobody asked: whatever this is, it must not meet the next request
+    if (this.user === null) {
+      this.discard(); // nobody asked: whatever this is, it must not meet the next request
+      return false;
+    }
+    if (this.asked) return this.user.onUpstreamBytes(buffer, length);
+    this.fail(); // an answer to a request that has not been sent
     return false;
   }
 

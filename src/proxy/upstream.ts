@@ -120,7 +120,7 @@ export class PooledUpstream implements Upstream {
         this.idle.push(connection);
         break;
       } else {
-        connection.user = taker;
+        connection.assign(taker);
         return connection;
       }
     }
@@ -136,7 +136,7 @@ export class PooledUpstream implements Upstream {
     const connection = new UpstreamConnection(this.address, this);
     if (this.open.size === 0) startSweep(this.sweep);
     this.open.add(connection);
-    connection.user = taker;
+    connection.assign(taker);
     return connection;
   }
 
@@ -145,18 +145,18 @@ export class PooledUpstream implements Upstream {
     this.waiting.delete(taker);
   }
 
-  /** Back after a complete exchange that left nothing in doubt. `idleMsAsked`: by its Keep-Alive field, or −1. */
-  release(connection: UpstreamConnection, idleMsAsked: number, nowMs: number): void {
+  /** Back after a complete exchange that left nothing in doubt; `timeoutS` by its Keep-Alive field, or −1. */
+  release(connection: UpstreamConnection, timeoutS: number, nowMs: number): void {
     connection.user = null;
     if (connection.closed) return;
     connection.exchanges++;
     const next = this.waiting.size === 0 ? undefined : this.nextWaiting();
     if (next !== undefined) {
-      connection.user = next;
+      connection.assign(next);
       next.onUpstreamConnection(connection);
       return;
     }
-    const idleMs = idleMsAsked >= 0 ? idleMsAsked : this.limits.idleMs;
+    const idleMs = timeoutS < 0 ? this.limits.idleMs : restMs(timeoutS);
     if (this.retired || idleMs <= 0) {
       connection.discard();
       return;
@@ -164,6 +164,17 @@ export class PooledUpstream implements Upstream {
     connection.idleSinceMs = nowMs;
     connection.idleUntilMs = nowMs + idleMs;
     this.idle.push(connection);
+  }
+
+  /** An answer was forwarded whole. */
+  countAnswer(code: number, tookMs: number): void {
+    const { answersByCode, latencyCounts } = this.stats;
+    const tookS = tookMs / 1000;
+    answersByCode[code - 100] = (answersByCode[code - 100] as number) + 1;
+    this.stats.latencySumS += tookS;
+    let bucket = 0;
+    while (bucket < latencyBucketsS.length && tookS > (latencyBucketsS[bucket] as number)) bucket++;
+    latencyCounts[bucket] = (latencyCounts[bucket] as number) + 1;
   }
 
   onConnectionClosed(connection: UpstreamConnection): void {
@@ -223,4 +234,9 @@ function createStats(): UpstreamStats {
 function hostText(address: UpstreamAddress): string {
   if ("path" in address) return "localhost";
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
+
+/** How long to keep a connection whose server closes it after `timeoutS`: a second less, or half. */
+function restMs(timeoutS: number): number {
+  return timeoutS > 2 ? (timeoutS - 1) * 1000 : timeoutS * 500;
 }

@@ -2,17 +2,18 @@
 // clockwise to the nearest taken slot. Kept bit for bit, weaknesses included: with these H and Φ the servers'
 // shares are far from equal (docs/ring.md says why). The table is placed anew at each change, in ascending order
 // of seats, so that it depends on the members alone.
-import { checkedNodeHash, checkedRequestHash, stringHash } from "./hash.ts";
+
+import type { Key, Ring, RingOptions } from "./definitions.ts";
+import { checkedNodeHash, checkedRequestHash, safeInteger, stringHash } from "./hash.ts";
 import { changedMembers, type FullMember } from "./members.ts";
-import type { Key, Ring, RingOptions } from "./ring.ts";
 import { clockwise, compareTables, tableShares } from "./slot-table.ts";
 import { inOneStep } from "./steps.ts";
 
 /** M of the course scheme. */
-export const assignmentSlots = 512;
+const assignmentSlots = 512;
 
 /** K of the course scheme: virtual nodes of a server of weight 1. */
-export const assignmentVirtualNodes = 9;
+const assignmentVirtualNodes = 9;
 
 /** Squares of residues below this stay exact in doubles. */
 export const assignmentSlotsMax = 0x100_0000;
@@ -48,11 +49,7 @@ export function assignmentRing(options: RingOptions, members: readonly FullMembe
 
 /** The request id i of a key: a number is one already, text is hashed to 32 bits. */
 function requestId(key: Key): number {
-  if (typeof key === "string") return stringHash(key);
-  if (Number.isSafeInteger(key)) return key;
-  throw new RangeError(
-    `Cannot look up the key ${key}: a numeric key must be a safe integer; pass others as text`,
-  );
+  return typeof key === "string" ? stringHash(key) : safeInteger(key);
 }
 
 /** H(i) = i² + 2i + 17 mod M, exact for every safe integer since it is worked out on i mod M. */

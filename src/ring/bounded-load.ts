@@ -2,8 +2,9 @@
 // more than c times its fair part of what is in flight. A key whose server is full jumps to other points of the
 // ring at random (Chen, Coleman & Shrivastava, arXiv 1908.08762), the same ones each time, so that a full server's
 // overflow spreads over all others; a walk to the next server would fill that one, then the next.
+
+import type { Key, Ring } from "./definitions.ts";
 import { keyHash, mix32 } from "./hash.ts";
-import type { Key, Ring } from "./ring.ts";
 
 /** What {@link boundedLoad} keeps to. */
 export interface BoundedLoadOptions {

@@ -1,8 +1,6 @@
 // Hashing for the ring: keys to 32 bits, (slot, seat) pairs to 53-bit scores, bytes to CRC-32, and the check
 // on what a user's own function returns. Pure arithmetic; none of it is meant to resist an adversary.
-
-/** A key as requests bring it: text, or a safe integer. */
-type Key = string | number;
+import type { Key } from "./definitions.ts";
 
 // Any constants would do; they are part of the mapping, so changing one moves nearly every key.
 const numberSeed = 0x9e3779b9;
@@ -28,13 +26,16 @@ export function numberHash(key: number): number {
 }
 
 function wideHash(key: number): number {
-  if (!Number.isSafeInteger(key)) {
-    throw new RangeError(
-      `Cannot look up the key ${key}: a numeric key must be a safe integer; pass others as text`,
-    );
-  }
-  const high = Math.floor(key / 0x1_0000_0000);
+  const high = Math.floor(safeInteger(key) / 0x1_0000_0000);
   return mix32((key | 0) + numberSeed + mix32(high + stringSeed));
+}
+
+/** The numeric key itself, if it is one that can be told from its neighbours. */
+export function safeInteger(key: number): number {
+  if (Number.isSafeInteger(key)) return key;
+  throw new RangeError(
+    `Cannot look up the key ${key}: a numeric key must be a safe integer; pass others as text`,
+  );
 }
 
 /**
@@ -91,11 +92,11 @@ export function crc32End(crc: number): number {
   return ~crc >>> 0;
 }
 
-/** The name of a hash function that callers may replace. */
-export type HashName = "requestHash" | "virtualNodeHash";
+// The hash functions that callers may replace.
+type HashName = "requestHash" | "virtualNodeHash";
 
 /** Passes a user function's result on if it is an integer from 0 to 2^53 − 1, else says what came back for what. */
-export function checkedHash(name: HashName, args: string, value: unknown): number {
+function checkedHash(name: HashName, args: string, value: unknown): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
   throw new RangeError(
     `The ${name} function returned ${String(value)} for ${args}; it must return an integer from 0 to ${Number.MAX_SAFE_INTEGER}`,

@@ -1,10 +1,11 @@
 // Jump consistent hash: Lamping & Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm", 2014. Buckets are the
 // members in order of their seats. No table and perfectly even, but only the last bucket can come or go cheaply:
 // when a member in the middle leaves, all behind it shift down a bucket and about half of the keys move. No weights.
+
+import type { Key, Preview, Ring, RingOptions } from "./definitions.ts";
 import { checkedRequestHash, keyHash, mix32 } from "./hash.ts";
 import { changedMembers, equalWeights, type FullMember } from "./members.ts";
 import { addMove, type Moves, previewOf } from "./preview.ts";
-import type { Key, Preview, Ring, RingOptions } from "./ring.ts";
 import { inOneStep } from "./steps.ts";
 
 const seatMax = Number.MAX_SAFE_INTEGER;

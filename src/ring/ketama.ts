@@ -1,14 +1,15 @@
 // Ketama as nginx does it in `hash … consistent` (ngx_http_upstream_hash_module.c, itself compatible with
 // Cache::Memcached::Fast): each server has 160 points per unit of weight on a circle of 2^32; a key belongs to the
 // first point at or after its CRC-32. Agrees with nginx key for key, see golden/.
+
+import type { Key, Preview, Ring, RingOptions } from "./definitions.ts";
 import { checkedNodeHash, checkedRequestHash, crc32Byte, crc32End, crc32Start } from "./hash.ts";
 import { changedMembers, type FullMember } from "./members.ts";
 import { addMove, type Moves, previewOf } from "./preview.ts";
-import type { Key, Preview, Ring, RingOptions } from "./ring.ts";
 import { inOneStep } from "./steps.ts";
 
 /** Points of a server of weight 1; nginx's figure. */
-export const ketamaVirtualNodes = 160;
+const ketamaVirtualNodes = 160;
 
 const circle = 0x1_0000_0000;
 const seatMax = Number.MAX_SAFE_INTEGER;
@@ -64,14 +65,10 @@ function crcOfText(start: number, text: string, latin1: boolean): number {
   let crc = start;
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code > 0x7f && !latin1) return crcOfBytes(crc, new TextEncoder().encode(text.slice(i)));
+    if (code > 0x7f && !latin1) return new TextEncoder().encode(text.slice(i)).reduce(crc32Byte, crc);
     crc = crc32Byte(crc, code & 0xff);
   }
   return crc;
-}
-
-function crcOfBytes(start: number, bytes: Uint8Array): number {
-  return bytes.reduce(crc32Byte, start);
 }
 
 // First point at or after a hash, wrapping around.
@@ -83,13 +80,17 @@ function pointAfter({ hashes, starts }: Points, hash: number): number {
 
 function pointsOf(options: RingOptions, members: readonly FullMember[]): Points {
   refuseTwins(members);
-  const all = members.flatMap((member, index) =>
-    memberPoints(options, member).map((hash) => hash * 0x10000 + index),
-  );
+  const lists = members.map((member) => memberPoints(options, member));
   // One double holds hash and member, so that a typed array sorts both; the lower seat comes first where two
   // members hit the same point, and has it.
-  const sorted = Float64Array.from(all).sort();
-  const distinct = sorted.filter((entry, i) => i === 0 || hashIn(entry) !== hashIn(sorted[i - 1] as number));
+  const entries = new Float64Array(lists.reduce((sum, { length }) => sum + length, 0));
+  let filled = 0;
+  for (const [index, list] of lists.entries())
+    for (const hash of list) entries[filled++] = hash * 0x10000 + index;
+  entries.sort();
+  const distinct = entries.filter(
+    (entry, i) => i === 0 || hashIn(entry) !== hashIn(entries[i - 1] as number),
+  );
   const hashes = Uint32Array.from(distinct, hashIn);
   const seats = distinct.map((entry) => (members[entry % 0x10000] as FullMember).seat);
   return { hashes, seats, starts: startsOf(hashes) };
@@ -116,17 +117,22 @@ function refuseTwins(members: readonly FullMember[]): void {
 function memberPoints(
   { virtualNodeHash, virtualNodes }: RingOptions,
   { seat, weight, label }: FullMember,
-): number[] {
-  const count = Math.max(1, Math.round((virtualNodes ?? ketamaVirtualNodes) * weight));
+): Uint32Array {
+  const points = new Uint32Array(Math.max(1, Math.round((virtualNodes ?? ketamaVirtualNodes) * weight)));
   const userHash = checkedNodeHash(virtualNodeHash);
-  if (userHash !== undefined) return Array.from({ length: count }, (_, j) => userHash(seat, j) % circle);
-  const base = crcOfBytes(crc32Start, labelBytes(label));
-  const points: number[] = [];
-  for (let previous = 0, j = 0; j < count; j++) {
-    previous = crc32End(crcOfBytes(base, littleEndian(previous)));
-    points.push(previous);
+  if (userHash !== undefined) return points.map((_, j) => userHash(seat, j) % circle);
+  const base = labelBytes(label).reduce(crc32Byte, crc32Start);
+  for (let previous = 0, j = 0; j < points.length; j++) {
+    previous = crc32End(crcOfWord(base, previous));
+    points[j] = previous;
   }
   return points;
+}
+
+function crcOfWord(start: number, word: number): number {
+  let crc = start;
+  for (let shift = 0; shift < 32; shift += 8) crc = crc32Byte(crc, (word >>> shift) & 0xff);
+  return crc;
 }
 
 // `host:port` → host, NUL, port; without a port, host and NUL; `unix:/path` → /path and NUL. The port is what
@@ -135,10 +141,6 @@ function labelBytes(label: string): Uint8Array {
   const unix = /^unix:(.*)$/is.exec(label);
   const [, host = label, port = ""] = unix ?? /^(.*):(\d*)$/s.exec(label) ?? [];
   return new TextEncoder().encode(`${host}\0${port}`);
-}
-
-function littleEndian(value: number): Uint8Array {
-  return Uint8Array.of(value, value >>> 8, value >>> 16, value >>> 24);
 }
 
 function startsOf(hashes: Uint32Array): Uint32Array {

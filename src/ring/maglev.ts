@@ -1,9 +1,10 @@
 // Maglev hashing: Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016, §3.4.
 // Each server goes through the slots in an order of its own, and the servers take turns at taking their next free
 // slot, so shares are as even as they can be; in exchange a change moves some keys between servers that stay.
+
+import type { Ring, RingOptions } from "./definitions.ts";
 import { checkedNodeHash, numberHash, pairHash } from "./hash.ts";
 import { changedMembers, type FullMember } from "./members.ts";
-import type { Ring, RingOptions } from "./ring.ts";
 import { clockwise, compareTables, slotter, tableShares } from "./slot-table.ts";
 import { inOneStep } from "./steps.ts";
 
@@ -34,52 +35,47 @@ export function maglevRing(options: RingOptions, members: readonly FullMember[])
   return ring;
 }
 
-/** A server's way through the slots: offset, offset + skip, offset + 2·skip, … */
-interface Walk {
-  readonly seat: number;
-  /** Part of a turn that the server gets each round: weight over the greatest weight, so 1 when all are equal. */
-  readonly pace: number;
-  readonly skip: number;
-  /** The slot to try next. */
-  slot: number;
-  /** Turns saved up; a server takes a slot for each whole one. */
-  turns: number;
-}
-
-// The paper's populate step. With weights (the paper only says that it can be done) a server takes its turn in
-// as many rounds as its weight is of the greatest one.
+// The paper's populate step, over arrays by member: where each is on its way through the slots (offset, offset + skip,
+// offset + 2·skip, …) and how it is doing. With weights (the paper only says that it can be done) a member saves up
+// its part of a turn each round, its weight over the greatest weight, and takes a slot for each whole turn.
 function populated(options: RingOptions, members: readonly FullMember[]): Uint16Array {
   const slots = options.slots ?? maglevSlots;
   refuseOverflow(slots, members);
   const owners = new Uint16Array(slots);
-  const walks = walksOf(options, members, slots);
-  for (let filled = 0; walks.length > 0; ) {
-    for (const walk of walks) {
-      walk.turns += walk.pace;
-      if (walk.turns < 1) continue;
-      walk.turns -= 1;
-      takeNext(owners, walk);
+  const greatest = members.reduce((most, { weight }) => Math.max(most, weight), 0);
+  const paces = Float64Array.from(members, ({ weight }) => weight / greatest);
+  const turns = new Float64Array(members.length);
+  const { positions, skips } = walks(options, members, slots);
+  for (let filled = 0; members.length > 0; ) {
+    for (let i = 0; i < members.length; i++) {
+      const saved = (turns[i] as number) + (paces[i] as number);
+      turns[i] = saved < 1 ? saved : saved - 1;
+      if (saved < 1) continue;
+      const slot = nextFree(owners, positions[i] as number, skips[i] as number);
+      owners[slot] = (members[i] as FullMember).seat;
+      positions[i] = slot;
       if (++filled === slots) return owners;
     }
   }
   return owners;
 }
 
-function takeNext(owners: Uint16Array, walk: Walk): void {
-  while (owners[walk.slot] !== 0) walk.slot = (walk.slot + walk.skip) % owners.length;
-  owners[walk.slot] = walk.seat;
+function nextFree(owners: Uint16Array, start: number, skip: number): number {
+  const slots = owners.length;
+  let slot = start;
+  while (owners[slot] !== 0) {
+    slot += skip;
+    if (slot >= slots) slot -= slots;
+  }
+  return slot;
 }
 
-function walksOf(options: RingOptions, members: readonly FullMember[], slots: number): Walk[] {
-  const greatest = Math.max(...members.map(({ weight }) => weight));
+function walks(options: RingOptions, members: readonly FullMember[], slots: number) {
   const hash = checkedNodeHash(options.virtualNodeHash) ?? ((seat, j) => pairHash(numberHash(seat), j + 1));
-  return members.map(({ seat, weight }) => ({
-    seat,
-    pace: weight / greatest,
-    slot: hash(seat, 0) % slots,
-    skip: (hash(seat, 1) % (slots - 1)) + 1,
-    turns: 0,
-  }));
+  return {
+    positions: Int32Array.from(members, ({ seat }) => hash(seat, 0) % slots),
+    skips: Int32Array.from(members, ({ seat }) => (hash(seat, 1) % (slots - 1)) + 1),
+  };
 }
 
 function refuseOverflow(slots: number, members: readonly FullMember[]): void {

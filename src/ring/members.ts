@@ -1,5 +1,5 @@
 // The members of a ring: checking them, and making the list that a change leads to. Knows no placement.
-import type { Member, RingChange } from "./ring.ts";
+import type { Member, RingChange } from "./definitions.ts";
 
 /** A member with every field filled in. */
 export type FullMember = Required<Member>;

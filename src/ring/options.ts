@@ -1,8 +1,8 @@
 // What each placement accepts, and the check of a caller's options against it. Members are members.ts's affair.
 import { assignmentSlotsMax } from "./assignment.ts";
+import type { PlacementName, RingOptions } from "./definitions.ts";
 import { checkPrime, maglevSeatMax } from "./maglev.ts";
 import { rendezvousSeatMax } from "./rendezvous.ts";
-import type { PlacementName, RingOptions } from "./ring.ts";
 
 /** The greatest seat that each placement can hold. */
 export const seatMax: Readonly<Record<PlacementName, number>> = {

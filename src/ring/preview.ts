@@ -1,5 +1,5 @@
 // Gathering what a change moves, whichever placement finds it out.
-import type { Preview } from "./ring.ts";
+import type { Preview } from "./definitions.ts";
 
 /** Amounts of the key space by old and new owner. */
 export type Moves = Map<number, Map<number, number>>;

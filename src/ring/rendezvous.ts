@@ -1,34 +1,30 @@
 // Rendezvous (highest random weight) hashing, made into a table: for each slot every seat has a score, and the
 // best score owns the slot. Thaler & Ravishankar 1998; weights as −ln(u)/w after Schindelhauer & Schomaker 2005.
-//
-// The winning scores are kept beside the owners. A join therefore compares one new score with one kept score per
-// slot, and a leave scores again only the leaver's own slots: both touch no slot of anyone else, and both give
-// the very table that a build from nothing gives. This file does not check members; members.ts does.
-import { checkedNodeHash, numberHash, pairHash, seatLane } from "./hash.ts";
-import { minusLog } from "./logarithm.ts";
-import { changedMembers, equalWeights, type FullMember } from "./members.ts";
-import type { Ring, RingChange, RingOptions } from "./ring.ts";
+// A lookup reads one cell. How the table is made and changed is in rendezvous-table.ts.
+
+import type { Ring, RingChange, RingOptions } from "./definitions.ts";
+import { changedMembers, type FullMember } from "./members.ts";
+import {
+  type Contest,
+  contest,
+  emptyTable,
+  inOrderOfScore,
+  retabling,
+  type Table,
+} from "./rendezvous-table.ts";
 import { compareTables, slotter, tableShares } from "./slot-table.ts";
 import { finished } from "./steps.ts";
 
 /** Default table size: at 100 equal servers the largest share is about 5 % above the average. */
-export const rendezvousSlots = 262_144;
+const defaultSlots = 262_144;
 
 /** Table cells have 16 bits, and 0 means nobody. */
 export const rendezvousSeatMax = 0xffff;
 
-interface Table {
-  /** Owner's seat by slot, 0 for nobody. */
-  readonly owners: Uint16Array;
-  /** The owner's score by slot, an integer in 0…2^53 − 1; −1 where nobody owns. */
-  readonly scores: Float64Array;
-}
-
 /** A rendezvous ring; `members` are checked already. */
 export function rendezvousRing(options: RingOptions, members: readonly FullMember[]): Ring {
-  const slots = options.slots ?? rendezvousSlots;
-  const nobody: Table = { owners: new Uint16Array(slots), scores: new Float64Array(slots).fill(-1) };
   const contenders = contest(options, members);
+  const nobody = emptyTable(options.slots ?? defaultSlots);
   return ringOf(options, contenders, finished(retabling(nobody, [], contenders)));
 }
 
@@ -57,230 +53,4 @@ function ringOf(options: RingOptions, contenders: Contest, table: Table): Ring {
     preview: (change) => compareTables(ring, ring.with(change)),
   };
   return ring;
-}
-
-/** What decides who gets a slot: the members, and how a member scores at a slot. Arrays are by member index. */
-interface Contest {
-  readonly members: readonly FullMember[];
-  /** True when no logarithm is needed: the higher score wins as it is. */
-  readonly equal: boolean;
-  readonly seats: Uint16Array;
-  readonly weights: Float64Array;
-  /** Index by seat; 0 for seats that are not members too, so only to be asked about owners. */
-  readonly indexOf: Uint16Array;
-  /** Per member the lanes of the score's upper 32 and lower 21 bits. */
-  readonly highLanes: Int32Array;
-  readonly lowLanes: Int32Array;
-  readonly userHash: ((seat: number, slot: number) => number) | undefined;
-}
-
-function contest(options: RingOptions, members: readonly FullMember[]): Contest {
-  const seats = Uint16Array.from(members, ({ seat }) => seat);
-  const indexOf = new Uint16Array(rendezvousSeatMax + 1);
-  members.forEach(({ seat }, index) => {
-    indexOf[seat] = index;
-  });
-  const userHash = checkedNodeHash(options.virtualNodeHash);
-  // With a user's hash all members share a lane, since the hash has told them apart (see `point`).
-  const lanes = (lane: 0 | 1) => Int32Array.from(seats, (seat) => seatLane(userHash ? 0 : seat, lane));
-  return {
-    members,
-    equal: equalWeights(members),
-    seats,
-    weights: Float64Array.from(members, ({ weight }) => weight),
-    indexOf,
-    highLanes: lanes(0),
-    lowLanes: lanes(1),
-    userHash,
-  };
-}
-
-// What is hashed with a member's lanes: the slot, or else the user's hash of seat and slot. That may be narrow or
-// patterned, so it too is spread over the score's bits and not used as the score itself.
-function point({ userHash, seats }: Contest, slot: number, index: number): number {
-  return userHash === undefined ? slot : numberHash(userHash(seats[index] as number, slot));
-}
-
-function scoreHigh(contest: Contest, slot: number, index: number): number {
-  return pairHash(point(contest, slot, index), contest.highLanes[index] as number);
-}
-
-function fullScore(contest: Contest, slot: number, index: number, high: number): number {
-  return high * lowRange + (pairHash(point(contest, slot, index), contest.lowLanes[index] as number) >>> 11);
-}
-
-/** Scores worked out between two yields: well below a millisecond once compiled, a few before. */
-const scoresPerStep = 65_536;
-
-// The table for the members of `contest`, made from the table for `before`. Whoever left or lost weight gives up
-// slots, which all others contest again; whoever joined or gained weight challenges every owner; nothing else can
-// change hands. Yields now and then, so that a caller with other things to do can do them.
-function* retabling(
-  table: Table,
-  before: readonly FullMember[],
-  contest: Contest,
-): Generator<undefined, Table> {
-  const next = { owners: table.owners.slice(), scores: table.scores.slice() };
-  const was = new Map(before.map(({ seat, weight }) => [seat, weight]));
-  const is = new Map(contest.members.map(({ seat, weight }) => [seat, weight]));
-  const losers = [...was.keys()].filter((seat) => (is.get(seat) ?? 0) < (was.get(seat) ?? 0));
-  const all = [...contest.seats.keys()];
-  const gainers = all.filter(
-    (i) => (contest.weights[i] as number) > (was.get(contest.seats[i] as number) ?? 0),
-  );
-  const fromNothing = before.length === 0;
-
-  const stride = Math.ceil(scoresPerStep / (1 + losers.length + gainers.length));
-  for (let start = 0; start < table.owners.length; start += stride) {
-    const range = { start, end: Math.min(start + stride, table.owners.length) };
-    if (losers.length > 0 || (fromNothing && all.length > 0))
-      reassign(next, contest, fromNothing ? [0] : losers, range);
-    if (!fromNothing) for (const index of gainers) challenge(next, contest, index, range);
-    yield;
-  }
-  return next;
-}
-
-/** Slots from `start` up to but not including `end`. */
-interface SlotRange {
-  readonly start: number;
-  readonly end: number;
-}
-
-// Scores every member at every slot that one of `seats` owns.
-function reassign(table: Table, contest: Contest, seats: readonly number[], { start, end }: SlotRange): void {
-  const { owners } = table;
-  const losers = new Uint8Array(rendezvousSeatMax + 1);
-  for (const seat of seats) losers[seat] = 1;
-  const decide = contest.equal ? decideEqual : decideWeighted;
-  for (let slot = start; slot < end; slot++) {
-    if (losers[owners[slot] as number] === 1) decide(table, contest, slot);
-  }
-}
-
-const lowRange = 0x20_0000; // 2^21
-const highRange = 0x1_0000_0000; // 2^32
-const scoreRange = highRange * lowRange; // 2^53
-
-// Most seats lose on their upper 32 bits already; the lower 21 are worked out only for the others.
-function decideEqual({ owners, scores }: Table, contest: Contest, slot: number): void {
-  let best = -1;
-  let bestHigh = 0;
-  let winner = -1;
-  for (let index = 0; index < contest.seats.length; index++) {
-    const high = scoreHigh(contest, slot, index);
-    if (high < bestHigh) continue;
-    const score = fullScore(contest, slot, index, high);
-    if (score <= best) continue; // of equal scores the lower seat's wins: members are in order of seats
-    best = score;
-    bestHigh = high;
-    winner = index;
-  }
-  owners[slot] = winner < 0 ? 0 : (contest.seats[winner] as number);
-  scores[slot] = best;
-}
-
-// With weights the lowest cost −ln(u)/w wins, u = (score + 1) / 2^53. Since −ln(u) ≥ 1 − u, a seat whose
-// (1 − u)/w exceeds the best cost cannot win, and of N seats only about ln N need a logarithm. The margin is far
-// wider than any rounding.
-const margin = 1 + 1e-9;
-
-function decideWeighted({ owners, scores }: Table, contest: Contest, slot: number): void {
-  const { seats, weights } = contest;
-  let winner = -1;
-  let best = -1;
-  let limit = Number.POSITIVE_INFINITY;
-  for (let index = 0; index < seats.length; index++) {
-    const weight = weights[index] as number;
-    const high = scoreHigh(contest, slot, index);
-    if (highRange - 1 - high > limit * weight) continue;
-    const score = fullScore(contest, slot, index, high);
-    if (winner >= 0 && !beats(contest, index, score, winner, best)) continue;
-    winner = index;
-    best = score;
-    limit = cost(score, weight) * margin * highRange;
-  }
-  owners[slot] = winner < 0 ? 0 : (seats[winner] as number);
-  scores[slot] = best;
-}
-
-/** −ln(u)/w; the lowest wins. */
-function cost(score: number, weight: number): number {
-  return minusLog((score + 1) / scoreRange) / weight;
-}
-
-// Between equal weights the scores decide, so that the order is the same with and without logarithms; seats, whose
-// order is that of the indices, break ties.
-function beats(
-  { weights }: Contest,
-  index: number,
-  score: number,
-  rival: number,
-  rivalScore: number,
-): boolean {
-  const weight = weights[index] as number;
-  const rivalWeight = weights[rival] as number;
-  if (weight === rivalWeight) return score !== rivalScore ? score > rivalScore : index < rival;
-  const difference = cost(score, weight) - cost(rivalScore, rivalWeight);
-  return difference !== 0 ? difference < 0 : index < rival;
-}
-
-// Compares one member with the owner of every slot, and seats it where it wins.
-function challenge(table: Table, contest: Contest, index: number, range: SlotRange): void {
-  if (contest.equal) challengeEqual(table, contest, index, range);
-  else challengeWeighted(table, contest, index, range);
-}
-
-function challengeEqual({ owners, scores }: Table, contest: Contest, index: number, range: SlotRange): void {
-  const seat = contest.seats[index] as number;
-  for (let slot = range.start; slot < range.end; slot++) {
-    const high = scoreHigh(contest, slot, index);
-    const kept = scores[slot] as number;
-    if ((high + 1) * lowRange <= kept) continue;
-    const score = fullScore(contest, slot, index, high);
-    if (score < kept || (score === kept && seat >= (owners[slot] as number))) continue;
-    owners[slot] = seat;
-    scores[slot] = score;
-  }
-}
-
-// The owner's cost is at most (1 − u)/(u·w), so here too a comparison without divisions spares the logarithms.
-function challengeWeighted(
-  { owners, scores }: Table,
-  contest: Contest,
-  index: number,
-  range: SlotRange,
-): void {
-  const { indexOf, weights } = contest;
-  const seat = contest.seats[index] as number;
-  const limit = (weights[index] as number) * margin * highRange;
-  for (let slot = range.start; slot < range.end; slot++) {
-    const owner = indexOf[owners[slot] as number] as number;
-    const kept = scores[slot] as number;
-    const high = scoreHigh(contest, slot, index);
-    const ownersLead = (highRange - 1 - high) * (kept + 1) * (weights[owner] as number);
-    if (ownersLead > (scoreRange - 1 - kept) * limit || owner === index) continue;
-    const score = fullScore(contest, slot, index, high);
-    if (!beats(contest, index, score, owner, kept)) continue;
-    owners[slot] = seat;
-    scores[slot] = score;
-  }
-}
-
-// The owner comes from the table; only a caller that wants a second seat pays for scores, and only one that goes
-// beyond a few pays for sorting.
-function* inOrderOfScore(contest: Contest, owners: Uint16Array, slot: number): IterableIterator<number> {
-  const { members } = contest;
-  if (members.length === 0) return;
-  yield owners[slot] as number;
-  const scores = members.map((_, index) => fullScore(contest, slot, index, scoreHigh(contest, slot, index)));
-  const order = (a: number, b: number) =>
-    beats(contest, a, scores[a] as number, b, scores[b] as number) ? -1 : 1;
-  let rest = [...members.keys()].filter((index) => members[index]?.seat !== owners[slot]);
-  for (let scans = 0; scans < 3 && rest.length > 0; scans++) {
-    const best = rest.reduce((a, b) => (order(a, b) < 0 ? a : b));
-    rest = rest.filter((index) => index !== best);
-    yield contest.seats[best] as number;
-  }
-  for (const index of rest.sort(order)) yield contest.seats[index] as number;
 }

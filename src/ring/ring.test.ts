@@ -12,6 +12,7 @@ import {
   type RingChange,
   type RingOptions,
   ringCapacity,
+  warmUp,
 } from "./ring.ts";
 
 /** Small tables keep the many runs short; what holds must hold at any size. */
@@ -321,6 +322,11 @@ describe("createRing", () => {
     assert.equal(ringCapacity({ placement: "assignment", slots: 64, virtualNodes: 3 }), 21);
     assert.equal(ringCapacity({ placement: "maglev", slots: 101 }), 101);
     assert.equal(ringCapacity(), 65_535);
+  });
+
+  it("warms up for any placement, and leaves nothing behind", () => {
+    for (const { placement } of kinds)
+      assert.equal(warmUp(placement === undefined ? {} : { placement }), undefined);
   });
 
   it("names the virtual node hash that returns what it must not", () => {

@@ -1,9 +1,10 @@
 // What placements that end in a table of slots have in common: reading shares off the table, comparing two
 // tables, and walking one clockwise. A cell holds the owner's seat, 0 for nobody.
+
+import type { Key, Preview, Ring, RingOptions } from "./definitions.ts";
 import { checkedRequestHash, keyHash } from "./hash.ts";
 import type { FullMember } from "./members.ts";
 import { addMove, type Moves, previewOf } from "./preview.ts";
-import type { Key, Preview, Ring, RingOptions } from "./ring.ts";
 
 /** The owner's seat of each slot, 0 for nobody. 16 bits a cell where seats fit, doubles where any seat may come. */
 export type SlotTable = Uint16Array | Float64Array;

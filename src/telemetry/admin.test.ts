@@ -14,18 +14,36 @@ before(async () => {
     port: 0,
     metrics,
     ready: () => ready,
-    extend: (app) => {
-      app.get("/throws", async () => {
-        throw new RoundhouseError("BAD_REQUEST", "in words");
-      });
+    routes: {
+      "GET /throws": {
+        refuse: () => null,
+        answer: () => {
+          throw new RoundhouseError("BAD_REQUEST", "in words");
+        },
+      },
+      "POST /echo": {
+        refuse: ({ headers }) => (headers.authorization === undefined ? "not you" : null),
+        answer: (query, body) => ({ query: query.get("q"), body }),
+      },
     },
   });
 });
 after(() => admin.close());
 
-function get(path: string, host = "localhost"): Promise<{ status: number; body: string; type: string }> {
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly type: string;
+}
+
+function get(path: string, host = "localhost"): Promise<Answer> {
+  return call("GET", path, { host });
+}
+
+function call(method: string, path: string, headers: Record<string, string>, sent?: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const outgoing = request({ host: admin.host, port: admin.port, path, headers: { host } }, (incoming) => {
+    const options = { host: admin.host, port: admin.port, method, path, headers };
+    const outgoing = request(options, (incoming) => {
       let body = "";
       incoming.on("data", (chunk) => {
         body += chunk;
@@ -34,7 +52,7 @@ function get(path: string, host = "localhost"): Promise<{ status: number; body: 
       incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body, type }));
     });
     outgoing.on("error", reject);
-    outgoing.end();
+    outgoing.end(sent);
   });
 }
 
@@ -53,7 +71,27 @@ test("failures have one shape", async () => {
   );
   const missing = await get("/nothing");
   assert.equal(missing.status, 404);
-  assert.match(missing.body, /^\{"message":"<Error> '\/nothing' does not exist/);
+  assert.match(missing.body, /^\{"message":"<Error> GET '\/nothing' does not exist/);
+});
+
+test("HEAD is GET without a body, and other methods do not exist", async () => {
+  assert.deepEqual(await call("HEAD", "/healthz", {}), { status: 200, body: "", type: "application/json" });
+  assert.equal((await call("DELETE", "/healthz", {})).status, 404);
+});
+
+test("a route is refused, asked, and its body checked", async () => {
+  const authorization = "x";
+  assert.deepEqual(await call("POST", "/echo?q=1", { authorization }, '{"a":[1]}'), {
+    status: 200,
+    body: '{"query":"1","body":{"a":[1]}}',
+    type: "application/json",
+  });
+  assert.equal((await call("POST", "/echo", {}, "{}")).status, 403);
+  assert.match(
+    (await call("POST", "/echo", { authorization }, "{")).body,
+    /<Error> The body is not valid JSON/,
+  );
+  assert.equal((await call("POST", "/echo", { authorization }, " ".repeat(70_000))).status, 413);
 });
 
 test("a Host that is not ours is refused", async () => {

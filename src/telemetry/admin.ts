@@ -1,10 +1,13 @@
 // The admin listener: /metrics, /healthz, /readyz, and what others hang onto it. Not the control API of the front
 // port, and nothing here changes a replica.
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
-import fastify, { type FastifyInstance } from "fastify";
 import { RoundhouseError } from "../errors.ts";
 import { hostIsOurs } from "./host-check.ts";
+import { listenError } from "./listen-error.ts";
 import type { MetricsPage } from "./metrics.ts";
+import { BodyTooLarge, readBody, send, sendFailure, sendJson } from "./own-answers.ts";
 
 export interface AdminOptions {
   /** Address to listen on. Default `127.0.0.1`. */
@@ -14,8 +17,15 @@ export interface AdminOptions {
   readonly metrics: MetricsPage;
   /** True when at least one replica can serve and we are not shutting down. */
   readonly ready: () => boolean;
-  /** Adds routes, for example `/api/v1`. */
-  readonly extend?: (app: FastifyInstance) => void;
+  /** Further routes by method and path: `GET /api/v1/status`. */
+  readonly routes?: Readonly<Record<string, AdminRoute>>;
+}
+
+export interface AdminRoute {
+  /** Null when this request may be answered, else why not (403). */
+  refuse(request: IncomingMessage): string | null;
+  /** Gives what is sent as JSON; a RoundhouseError becomes a 400. `body` is the parsed JSON of a POST. */
+  answer(query: URLSearchParams, body: unknown): object;
 }
 
 export interface Admin {
@@ -24,90 +34,116 @@ export interface Admin {
   close(): Promise<void>;
 }
 
+const bodyBytesMax = 64 * 1024;
+/** Pages of metrics made at the same time; more → 503. */
+const pagesMax = 4;
+
 /** Opens the listener; rejects with PORT_IN_USE or BAD_CONFIG, in words. */
 export async function createAdmin(options: AdminOptions): Promise<Admin> {
-  const host = options.host ?? "127.0.0.1";
-  const port = options.port ?? 5010;
-  const app = fastify({
-    logger: false,
-    forceCloseConnections: true,
-    bodyLimit: 64 * 1024,
-    requestTimeout: 10_000,
+  const { host = "127.0.0.1", port = 5010 } = options;
+  const hosts = isLoopbackHost(host) ? [host] : null;
+  const answer = createAnswer(options);
+  const server = createServer({ requestTimeout: 10_000 }, (request, response) => {
+    if (hosts !== null && !hostIsOurs(request.headers.host, hosts)) {
+      return refuseHost(request, response);
+    }
+    answer(request, response).catch((error: Error) => fail(request, response, error));
   });
-  speakInOneShape(app);
-  if (isLoopbackHost(host)) refuseForeignHosts(app, host);
-  app.get("/healthz", async () => ({ status: "ok" }));
-  app.get("/readyz", async (_request, reply) => {
-    const ready = options.ready();
-    return reply.code(ready ? 200 : 503).send({ status: ready ? "ready" : "not ready" });
-  });
-  app.get("/metrics", async (_request, reply) =>
-    reply.header("content-type", options.metrics.contentType).send(await options.metrics.text()),
-  );
-  options.extend?.(app);
-  await listen(app, host, port);
-  const address = app.server.address();
-  const bound = typeof address === "object" && address !== null ? address.port : port;
-  return { host, port: bound, close: () => app.close() };
+  const bound = await listen(server, host, port);
+  return {
+    host,
+    port: bound,
+    close: async () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
 }
 
-/** Every failure has the shape of the front door's: `{"message":"<Error> …","status":"failure"}`. */
-function speakInOneShape(app: FastifyInstance): void {
-  app.setNotFoundHandler(async (request, reply) =>
-    reply.code(404).send(failure(`'${request.url}' does not exist on the admin listener`)),
-  );
-  app.setErrorHandler<Error & { statusCode?: number }>(async (error, _request, reply) => {
-    const code = error.statusCode ?? (error instanceof RoundhouseError ? 400 : 500);
-    return reply.code(code).send(failure(error.message));
-  });
+type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+function createAnswer({ metrics, ready, routes = {} }: AdminOptions): Answer {
+  let pages = 0;
+  async function sendMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (pages >= pagesMax)
+      return sendFailure(request, response, 503, `${pages} pages are being made already`);
+    pages += 1;
+    const text = await metrics.text().finally(() => {
+      pages -= 1;
+    });
+    send(request, response, 200, metrics.contentType, text);
+  }
+  return async (request, response) => {
+    const [path = "", query = ""] = (request.url ?? "").split("?", 2);
+    const method = request.method === "HEAD" ? "GET" : (request.method ?? "");
+    switch (`${method} ${path}`) {
+      case "GET /metrics":
+        return sendMetrics(request, response);
+      case "GET /healthz":
+        return sendJson(request, response, 200, '{"status":"ok"}');
+      case "GET /readyz":
+        if (ready()) return sendJson(request, response, 200, '{"status":"ready"}');
+        return sendJson(request, response, 503, '{"status":"not ready"}');
+      default: {
+        const route = routes[`${method} ${path}`];
+        if (route !== undefined) return answerRoute(route, query, request, response);
+        return sendFailure(
+          request,
+          response,
+          404,
+          `${method} '${path}' does not exist on the admin listener`,
+        );
+      }
+    }
+  };
 }
 
-function failure(message: string) {
-  return { message: `<Error> ${message}`, status: "failure" };
+async function answerRoute(
+  route: AdminRoute,
+  query: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const reason = route.refuse(request);
+  if (reason !== null) return sendFailure(request, response, 403, reason);
+  const body = request.method === "POST" ? parseJson(await readBody(request, bodyBytesMax)) : undefined;
+  sendJson(request, response, 200, JSON.stringify(route.answer(new URLSearchParams(query), body)));
 }
 
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString());
+  } catch (cause) {
+    throw new RoundhouseError("BAD_REQUEST", `The body is not valid JSON: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+function fail(request: IncomingMessage, response: ServerResponse, error: Error): void {
+  if (response.headersSent || response.destroyed) return;
+  const known = error instanceof RoundhouseError ? 400 : 500;
+  sendFailure(request, response, error instanceof BodyTooLarge ? 413 : known, error.message);
+}
+
+/** Whoever listens on another address has opened the page to others, under whatever names they know. */
 function isLoopbackHost(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
-/** Whoever listens on another address has opened the page to others, under whatever names they know. */
-function refuseForeignHosts(app: FastifyInstance, host: string): void {
-  app.addHook("onRequest", async (request, reply) => {
-    if (hostIsOurs(request.headers.host, [host])) return;
-    const seen = JSON.stringify(request.headers.host ?? "");
-    const message = `The Host ${seen} is not a name of the admin listener; call it as localhost or by its address`;
-    return reply.code(403).send(failure(message));
-  });
+function refuseHost(request: IncomingMessage, response: ServerResponse): void {
+  const seen = JSON.stringify(request.headers.host ?? "");
+  const advice = "call it as localhost or by its address";
+  sendFailure(request, response, 403, `The Host ${seen} is not a name of the admin listener; ${advice}`);
 }
 
-async function listen(app: FastifyInstance, host: string, port: number): Promise<void> {
+async function listen(server: Server, host: string, port: number): Promise<number> {
   try {
-    await app.listen({ host, port });
+    server.listen({ host, port });
+    await once(server, "listening");
   } catch (cause) {
-    await app.close();
     throw listenError(cause, "admin listener", "--admin-port", host, port);
   }
-}
-
-/** Why a listener could not be opened, and what to do about it. */
-export function listenError(
-  cause: unknown,
-  what: string,
-  option: string,
-  host: string,
-  port: number,
-): RoundhouseError {
-  const code = (cause as NodeJS.ErrnoException).code;
-  const where = `Cannot open the ${what} on ${host}:${port}`;
-  if (code === "EADDRINUSE") {
-    const advice = `another program listens there; stop it, or choose another port with ${option} (0 takes a free one)`;
-    return new RoundhouseError("PORT_IN_USE", `${where}: the port is in use: ${advice}`, { cause });
-  }
-  const reasons: Record<string, string> = {
-    EACCES: `this user may not use port ${port}; choose one above 1023 with ${option}`,
-    EADDRNOTAVAIL: `no network interface of this machine has the address ${host}; try 127.0.0.1 or 0.0.0.0`,
-    ENOTFOUND: `the name ${host} is not known; give an address such as 127.0.0.1`,
-  };
-  const reason = reasons[code ?? ""] ?? String((cause as Error).message);
-  return new RoundhouseError("BAD_CONFIG", `${where}: ${reason}`, { cause });
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
 }

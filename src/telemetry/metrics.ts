@@ -1,6 +1,7 @@
 // The Prometheus page: names, units and help texts. Nothing is counted here: the data plane and the fleet keep plain
 // numbers, and they are read when the page is asked for, so that a request costs no metrics work.
-import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { latencyHistogram } from "./latency-histogram.ts";
 import type { TrafficSum } from "./traffic.ts";
 
 /** Everything the page shows, read at one moment. */
@@ -54,7 +55,7 @@ export function createMetricsPage(
   const registry = new Registry();
   const page: Page = { reading: read() };
   registerTraffic(registry, page);
-  registry.registerMetric(latencyHistogram(page, latencyBucketsS));
+  registry.registerMetric(latencyHistogram(() => page.reading.traffic.values(), latencyBucketsS));
   registerFleet(registry, page);
   registerRing(registry, page);
   registerSelf(registry, page);
@@ -245,42 +246,3 @@ const costly = [
   "nodejs_active_resources",
   "nodejs_active_resources_total",
 ];
-
-/**
- * prom-client's Histogram can only observe, one value at a time; this object has the shape that its registry reads,
- * and takes the counts from the data plane. Over all replicas, since a histogram per replica would be most of the page.
- */
-function latencyHistogram(page: Page, bucketsS: readonly number[]): Metric {
-  const name = "roundhouse_request_duration_seconds";
-  const help = "From a request's last head byte to its answer's last byte, over all replicas.";
-  const get = async () => ({
-    name,
-    help,
-    type: "histogram",
-    aggregator: "sum",
-    values: histogramRows(name, page.reading.traffic.values(), bucketsS),
-  });
-  // The registry calls nothing but get() on a metric that it prints.
-  return { name, help, type: "histogram", get } as unknown as Metric;
-}
-
-function histogramRows(name: string, sums: Iterable<TrafficSum>, bucketsS: readonly number[]) {
-  const counts = new Float64Array(bucketsS.length + 1);
-  let sumS = 0;
-  for (const sum of sums) {
-    sumS += sum.latencySumS;
-    for (let bucket = 0; bucket < counts.length; bucket += 1) {
-      counts[bucket] = (counts[bucket] as number) + (sum.latencyCounts[bucket] ?? 0);
-    }
-  }
-  const rows: { metricName: string; labels: Record<string, string | number>; value: number }[] = [];
-  let cumulative = 0;
-  for (const [bucket, count] of counts.entries()) {
-    cumulative += count;
-    const le = bucketsS[bucket] ?? "+Inf";
-    rows.push({ metricName: `${name}_bucket`, labels: { le }, value: cumulative });
-  }
-  rows.push({ metricName: `${name}_sum`, labels: {}, value: sumS });
-  rows.push({ metricName: `${name}_count`, labels: {}, value: cumulative });
-  return rows;
-}

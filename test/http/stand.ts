@@ -75,6 +75,16 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   };
 }
 
+/** A stand for the length of a call. */
+export async function withStand(options: StandOptions, use: (stand: Stand) => Promise<void>): Promise<void> {
+  const stand = await startStand(options);
+  try {
+    await use(stand);
+  } finally {
+    await stand.close();
+  }
+}
+
 /** What the stand's routing says in its 503. */
 export const unavailableBody = '{"message":"<Error> nobody can serve this","status":"failure"}';
 

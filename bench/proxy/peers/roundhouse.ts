@@ -11,5 +11,13 @@ export function roundhousePeer(name: string, command: string): PeerPlan {
       ...["--host", "127.0.0.1", "--port", String(port), "--admin-port", String(adminPort), "--key", "path"],
       ...originPorts.flatMap((originPort) => ["--upstream", `127.0.0.1:${originPort}`]),
     ],
+    isReady: async ({ adminPort, originCount }) => (await serving(adminPort)) === originCount,
   };
+}
+
+/** How many upstreams are in the ring, by the admin API; 0 while it does not answer yet. */
+async function serving(adminPort: number): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${adminPort}/api/v1/status`).catch(() => null);
+  const status = answer?.ok ? ((await answer.json()) as { serving?: number }) : {};
+  return status.serving ?? 0;
 }

@@ -1,5 +1,5 @@
 // A file to which the replicas' output is appended. Bounded: a disk that cannot keep up costs lines, not memory.
-import { createWriteStream, type WriteStream } from "node:fs";
+import { createWriteStream, openSync, type WriteStream } from "node:fs";
 import type { FleetLog } from "../fleet.ts";
 
 /** More than that waiting for the disk: lines are dropped until it has caught up. In bytes. */
@@ -15,20 +15,30 @@ export interface LogFile {
 export function openLogFile(path: string, log: FleetLog): LogFile {
   let stream = open();
   let dropped = 0;
-  let broken = false;
 
-  function open(): WriteStream {
-    const opened = createWriteStream(path, { flags: "a", mode: 0o640 });
-    opened.on("error", (error) => {
-      if (!broken) log.error({ path }, `Cannot write the replicas' output to ${path}: ${error.message}`);
-      broken = true;
-    });
-    return opened;
+  function open(): WriteStream | null {
+    try {
+      const opened = createWriteStream(path, { fd: openSync(path, "a", 0o640) });
+      opened.on("error", (error) => giveUp(opened, error));
+      return opened;
+    } catch (error) {
+      tell(error as Error);
+      return null;
+    }
+  }
+
+  function giveUp(broken: WriteStream, error: Error): void {
+    tell(error);
+    if (stream === broken) stream = null;
+  }
+
+  function tell(error: Error): void {
+    log.error({ path }, `Cannot write the replicas' output to ${path}: ${error.message}`);
   }
 
   return {
     write(replica, line) {
-      if (broken || stream.writableLength > waitingBytesMax) {
+      if (stream === null || stream.writableLength > waitingBytesMax) {
         dropped += 1;
         return;
       }
@@ -37,10 +47,13 @@ export function openLogFile(path: string, log: FleetLog): LogFile {
       stream.write(`${new Date().toISOString()} ${replica} ${line}\n`);
     },
     reopen() {
-      stream.end();
-      broken = false;
+      stream?.end();
       stream = open();
     },
-    close: () => new Promise((resolve) => (broken ? resolve() : stream.end(resolve))),
+    close: () =>
+      new Promise((resolve) => {
+        if (stream === null) resolve();
+        else stream.end(() => resolve());
+      }),
   };
 }

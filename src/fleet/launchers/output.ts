@@ -15,6 +15,8 @@ export function createLineCutter(line: (text: string) => void): {
 } {
   let pending: Buffer[] = [];
   let pendingBytes = 0;
+  /** The last piece was given out for its length: a line feed right after it ends that line, and is none of its own. */
+  let full = false;
 
   function add(piece: Buffer): void {
     pending.push(piece);
@@ -32,15 +34,16 @@ export function createLineCutter(line: (text: string) => void): {
     feed(chunk) {
       let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       while (rest.length > 0) {
+        if (full && rest[0] === newline) rest = rest.subarray(1);
+        full = false;
         const room = lineBytesMax - pendingBytes;
-        const at = rest.subarray(0, room + 1).indexOf(newline);
+        const at = rest.subarray(0, room).indexOf(newline);
         const end = at >= 0 ? at : Math.min(room, rest.length);
         // A copy, when it stays: a small piece must not keep a large chunk alive.
-        add(at >= 0 ? rest.subarray(0, end) : Buffer.from(rest.subarray(0, end)));
-        if (at >= 0 || pendingBytes === lineBytesMax) flush();
+        if (end > 0) add(at >= 0 ? rest.subarray(0, end) : Buffer.from(rest.subarray(0, end)));
+        full = at < 0 && pendingBytes === lineBytesMax;
+        if (at >= 0 || full) flush();
         rest = rest.subarray(at >= 0 ? at + 1 : end);
-        // A line of exactly the greatest length was given out already: its line feed is no line of its own.
-        if (at < 0 && pendingBytes === 0 && rest[0] === newline) rest = rest.subarray(1);
       }
     },
     end() {

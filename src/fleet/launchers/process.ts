@@ -78,7 +78,10 @@ export function createProcessLauncher(options: ProcessLauncherOptions): ProcessL
 }
 
 function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): LaunchHandle {
-  let child: ChildProcess | null = null;
+  /** Pid of the process that runs now; it is its group's and session's number too. 0: none runs. */
+  let pid = 0;
+  /** Groups that may still have processes. One whose first process has ended is kept until it is empty. */
+  const groups = new Set<number>();
   let address: Address = { host: workshop.host, port: 0 };
   let asked: "nothing" | "move" | "stop" | "kill" = "nothing";
   let confirmed = false;
@@ -96,22 +99,28 @@ function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): Lau
     portsTried += 1;
     address = { host: workshop.host, port };
     const started = start(workshop, spec, address);
-    child = started;
     started.on("error", (error) => {
       // `error` also tells of signals that could not be sent; then the child has a pid.
       if (started.pid === undefined) events.exited(whyNotStarted(workshop.options, error));
     });
     if (started.pid === undefined) return;
-    workshop.keeper.guard(started.pid);
+    pid = started.pid;
+    const group = pid;
+    groups.add(group);
+    workshop.keeper.guard(group);
     pipeOutput(workshop, spec.name, started);
-    started.on("exit", (code, signal) => ended(started.pid as number, code, signal));
-    events.launched(address, started.pid);
+    started.on("exit", (code, signal) => ended(group, code, signal));
+    events.launched(address, group);
   }
 
   function ended(group: number, code: number | null, signal: NodeJS.Signals | null): void {
     const reason = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
+    pid = 0;
     if (asked !== "stop") signalGroup(group, "SIGKILL");
-    whenEmpty(group, () => workshop.keeper.release(group));
+    whenEmpty(group, () => {
+      groups.delete(group);
+      workshop.keeper.release(group);
+    });
     if (asked === "move") void begin();
     else if (asked === "stop") whenEmpty(group, () => events.exited(reason));
     else if (confirmed || asked === "kill" || portsTried === portsTriedMax) events.exited(reason);
@@ -129,37 +138,36 @@ function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): Lau
     await begin();
   }
 
-  const signalChild = (signal: NodeJS.Signals): void => {
-    if (child?.pid !== undefined) signalGroup(child.pid, signal);
+  const signalAll = (signal: NodeJS.Signals): void => {
+    for (const group of groups) signalGroup(group, signal);
   };
 
   setImmediate(() => void begin());
   return {
     stop() {
       asked = "stop";
-      signalChild("SIGTERM");
+      signalAll("SIGTERM");
       // A stopped process acts on SIGTERM only when it is continued.
-      signalChild("SIGCONT");
+      signalAll("SIGCONT");
     },
     kill() {
       asked = "kill";
-      signalChild("SIGKILL");
+      signalAll("SIGKILL");
     },
     async confirm() {
-      const holder = child?.pid === undefined ? "ours" : whoHolds(address.port, child.pid);
-      if (holder === "ours" || portsTried === portsTriedMax) {
-        confirmed = true;
-        return asked === "nothing";
-      }
+      const asking = pid;
+      const ours = portsTried === portsTriedMax || (await whoHolds(address.port, pid)) === "ours";
+      if (asking === 0 || asking !== pid || asked !== "nothing") return false;
+      confirmed = ours;
+      if (ours) return true;
       asked = "move";
-      signalChild("SIGKILL");
+      signalAll("SIGKILL");
       return false;
     },
     async rssBytes() {
-      const sizes = child?.pid === undefined ? [] : treeOf(child.pid).map(rssBytesOf);
-      return sizes[0] === null || sizes.length === 0
-        ? null
-        : sizes.reduce<number>((sum, each) => sum + (each ?? 0), 0);
+      if (pid === 0) return 0;
+      const [first, ...others] = treeOf(pid).map(rssBytesOf);
+      return first == null ? null : others.reduce<number>((sum, each) => sum + (each ?? 0), first);
     },
   };
 }

@@ -68,13 +68,11 @@ const listening = "0A";
 
 /** The table's beginning: the kernel lists listeners first, and there may be thousands of connections after them. */
 function listeningRows(table: string): string[] {
-  const rows =
-    readText(table, 256 * 1024)
-      ?.split("\n")
-      .slice(1) ?? [];
-  const end = rows.findIndex((row) => row !== "" && !row.includes(` ${listening} `));
-  return end < 0 ? rows : rows.slice(0, end);
+  const rows = readWhile(table, isListening)?.split("\n").slice(1) ?? [];
+  return rows.filter(isListening);
 }
+
+const isListening = (row: string): boolean => row.includes(` ${listening} `);
 
 export function holdsSocket(pid: number, inodes: readonly number[]): boolean {
   const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`));
@@ -97,24 +95,29 @@ function readLink(path: string): string | null {
   }
 }
 
-function readText(path: string, bytesMax?: number): string | null {
+function readText(path: string): string | null {
   try {
-    return bytesMax === undefined ? readFileSync(path, "utf8") : readBeginning(path, bytesMax);
+    return readFileSync(path, "utf8");
   } catch {
     return null;
   }
 }
 
-function readBeginning(path: string, bytesMax: number): string {
-  const buffer = Buffer.allocUnsafe(bytesMax);
-  const file = openSync(path, "r");
+/** Reads piece by piece for as long as the last whole line is one that is wanted. */
+function readWhile(path: string, wanted: (line: string) => boolean): string | null {
+  let file: number | undefined;
   try {
-    let length = 0;
-    for (let read = -1; read !== 0 && length < bytesMax; length += read) {
-      read = readSync(file, buffer, length, bytesMax - length, null);
+    file = openSync(path, "r");
+    const piece = Buffer.allocUnsafe(4096);
+    let text = "";
+    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) {
+      text += piece.toString("latin1", 0, read);
+      if (!wanted(text.split("\n").at(-2) ?? "")) break;
     }
-    return buffer.toString("latin1", 0, length);
+    return text;
+  } catch {
+    return null;
   } finally {
-    closeSync(file);
+    if (file !== undefined) closeSync(file);
   }
 }

@@ -1,0 +1,123 @@
+// `roundhouse status|add|rm`: commands to a front door that runs.
+import type { Command } from "commander";
+import { RoundhouseError } from "../errors.ts";
+import { print, table } from "./output.ts";
+
+interface RemoteFlags {
+  readonly url: string;
+  readonly admin: string;
+  readonly token?: string;
+  readonly json?: true;
+}
+
+interface ReplicaStatus {
+  readonly name: string;
+  readonly state: string;
+  readonly seat: number;
+  readonly share: number | null;
+  readonly address: string | null;
+  readonly pid: number | null;
+  readonly sinceMs: number;
+  readonly reason: string;
+}
+
+/** Adds `status`, `add` and `rm` to the program. */
+export function addRemoteCommands(program: Command): void {
+  withRemoteFlags(program.command("status"))
+    .description("the replicas of a running front door, their seats, shares and states")
+    .option("--admin <url>", "its admin listener", "http://127.0.0.1:5010")
+    .addHelpText("after", "\nExample: roundhouse status --json")
+    .action(async (flags: RemoteFlags) => print(await statusText(flags)));
+  withRemoteFlags(program.command("add"))
+    .description("add replicas; waits until they serve")
+    .argument("[name...]", "their names")
+    .option("--count <n>", "how many; default: as many as there are names, or 1")
+    .addHelpText("after", "\nExamples: roundhouse add S4 S5\n          roundhouse add --count 3")
+    .action(async (names: string[], flags: RemoteFlags & { count?: string }) =>
+      print(await change("POST", "/add", names, flags)),
+    );
+  withRemoteFlags(program.command("rm"))
+    .description("remove replicas; they finish what they have, then stop")
+    .argument("[name...]", "their names")
+    .option("--count <n>", "how many; default: as many as there are names, or 1")
+    .addHelpText("after", "\nExample: roundhouse rm S4")
+    .action(async (names: string[], flags: RemoteFlags & { count?: string }) =>
+      print(await change("DELETE", "/rm", names, flags)),
+    );
+}
+
+function withRemoteFlags(command: Command): Command {
+  return command
+    .option("--url <url>", "the front door", "http://127.0.0.1:5000")
+    .option("--token <secret>", "bearer token (or ROUNDHOUSE_TOKEN)")
+    .option("--json", "print JSON");
+}
+
+async function statusText(flags: RemoteFlags): Promise<string> {
+  const status = (await ask(flags, new URL("/api/v1/status", flags.admin))) as {
+    readonly replicas: readonly ReplicaStatus[];
+  };
+  if (flags.json) return JSON.stringify(status);
+  return table(
+    ["name", "state", "seat", "share", "address", "pid", "since", "reason"],
+    status.replicas.map((replica) => [
+      replica.name,
+      replica.state,
+      String(replica.seat),
+      replica.share === null ? "" : `${(replica.share * 100).toFixed(1)} %`,
+      replica.address ?? "",
+      String(replica.pid ?? ""),
+      new Date(replica.sinceMs).toISOString(),
+      replica.reason,
+    ]),
+  );
+}
+
+async function change(
+  method: "POST" | "DELETE",
+  path: string,
+  names: readonly string[],
+  flags: RemoteFlags & { count?: string },
+): Promise<string> {
+  const n = flags.count === undefined ? Math.max(1, names.length) : Number(flags.count);
+  const answer = (await ask(flags, new URL(path, flags.url), {
+    method,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ n, hostnames: names }),
+  })) as { readonly message: { readonly N: number; readonly replicas: readonly string[] } };
+  if (flags.json) return JSON.stringify(answer);
+  return `${answer.message.N} replicas: ${answer.message.replicas.join(" ")}`;
+}
+
+async function ask(
+  flags: RemoteFlags,
+  url: URL,
+  init: RequestInit & { headers?: Record<string, string> } = {},
+): Promise<unknown> {
+  const token = flags.token ?? process.env.ROUNDHOUSE_TOKEN;
+  const headers = { ...init.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
+  const response = await fetch(url, { ...init, headers, signal: AbortSignal.timeout(60_000) }).catch(
+    (cause: Error) => {
+      const reason = cause.cause instanceof Error ? cause.cause.message : cause.message;
+      throw new RoundhouseError(
+        "UNREACHABLE",
+        `No front door answers at ${url.origin} (${reason}); start one with \`roundhouse up\`, or name its address`,
+        { source: "upstream", retryable: true, cause },
+      );
+    },
+  );
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text);
+  throw new RoundhouseError("BAD_REQUEST", `${url.origin} refused: ${messageIn(text)}`, {
+    source: "downstream",
+  });
+}
+
+/** The message of a failure in the contract's shape, or the text as it is. */
+function messageIn(text: string): string {
+  try {
+    return String((JSON.parse(text) as { message?: unknown }).message).replace(/^<Error> /, "");
+  } catch {
+    return text.slice(0, 300);
+  }
+}

@@ -1,0 +1,21 @@
+// What Ctrl-C and SIGTERM do: the first drains and stops, the second stops at once.
+import type { FrontDoor } from "../balancer/front-door.ts";
+import type { Log } from "../telemetry/log.ts";
+
+/** Resolves when the front door has closed after a signal. */
+export function stopOnSignals(door: FrontDoor, log: Log, drainMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let signals = 0;
+    const stop = (signal: NodeJS.Signals) => {
+      signals += 1;
+      const deadlineMs = signals === 1 ? drainMs : 0;
+      const how =
+        signals === 1 ? `draining for up to ${drainMs} ms; again to stop at once` : "stopping at once";
+      log.info({ event: "signal", signal }, `${signal}: ${how}`);
+      door.close(deadlineMs).then(resolve, reject);
+    };
+    process.on("SIGINT", stop).on("SIGTERM", stop);
+    // A terminal that is closed: nobody waits for a drain.
+    process.on("SIGHUP", stop);
+  });
+}

@@ -1,0 +1,104 @@
+// `roundhouse up`: joins config file and flags, opens the front door, and stops it on a signal.
+import { fileURLToPath } from "node:url";
+import type { Config } from "../balancer/config.ts";
+import { parseConfig } from "../balancer/config-check.ts";
+import { loadConfigFile } from "../balancer/config-file.ts";
+import { createFrontDoor } from "../balancer/front-door.ts";
+import { RoundhouseError } from "../errors.ts";
+import type { Launcher } from "../fleet/launcher.ts";
+import { readEnvFile } from "../fleet/launchers/env-file.ts";
+import { createProcessLauncher } from "../fleet/launchers/process.ts";
+import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
+import { createLog, type OwnedLog } from "../telemetry/log.ts";
+import { stopOnSignals } from "./signals.ts";
+import { startScreen } from "./start-screen.ts";
+import { configFromFlags, flagNameOf } from "./up-options.ts";
+
+/** Resolves when everything has stopped; rejects with RoundhouseError when it could not start. */
+export async function up(
+  command: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { file, config } = await settledConfig(command, flags);
+  const log = openLog(config);
+  const door = await createFrontDoor(config, { log, launcher: launcherFor(config, log) });
+  log.info(
+    { event: "up", host: door.host, port: door.port, admin: door.admin, config: file },
+    "Front door open",
+  );
+  if (process.stdout.isTTY) process.stdout.write(startScreen(door, config, file));
+  await stopOnSignals(door, log, config.drainMs ?? 10_000);
+  await log.flush().catch(() => {});
+}
+
+/** Flags win over the file, the file over the defaults; ROUNDHOUSE_TOKEN stands in for --token. */
+async function settledConfig(
+  command: readonly string[],
+  flags: Readonly<Record<string, unknown>>,
+): Promise<{ file: string | undefined; config: Config }> {
+  const { file, config: fromFile } = await loadConfigFile(flags.config as string | undefined, process.cwd());
+  const fromFlags = {
+    ...configFromFlags(flags),
+    ...(command.length === 0 ? {} : { command: [...command] }),
+  };
+  const checked = parseConfig(fromFlags, "the command line", flagNameOf);
+  const token = process.env.ROUNDHOUSE_TOKEN;
+  const config: Config = { ...(token ? { token } : {}), ...merged(fromFile, checked) };
+  return { file, config };
+}
+
+/** Groups of options (heartbeat, admin, log …) are merged option by option. */
+function merged(base: Config, over: Config): Config {
+  const result: Record<string, unknown> = { ...base };
+  for (const [name, value] of Object.entries(over)) {
+    const before = result[name];
+    result[name] = isGroup(before) && isGroup(value) ? { ...before, ...value } : value;
+  }
+  return result as Config;
+}
+
+function isGroup(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function openLog({ log = {} }: Config): OwnedLog {
+  const onTerminal = process.stderr.isTTY === true;
+  const format =
+    log.format === undefined || log.format === "auto" ? (onTerminal ? "pretty" : "json") : log.format;
+  const level = log.level ?? "info";
+  return createLog({ level, destination: 2, format: format === "pretty" && onTerminal ? "colour" : format });
+}
+
+function launcherFor(config: Config, log: OwnedLog): Launcher {
+  const kind = config.launcher ?? (config.upstreams === undefined ? "process" : "static");
+  if (kind === "static") return staticLauncher(config);
+  if (config.upstreams !== undefined)
+    throw wrong(
+      "--upstream names servers that run already, and --launcher process starts its own; leave one out",
+    );
+  const [program, ...words] = config.command ?? builtInReplica();
+  return createProcessLauncher({
+    command: [program as string, ...words],
+    log,
+    env: config.envFile === undefined ? {} : readEnvFile(config.envFile),
+    ...(config.logFile === undefined ? {} : { logFile: config.logFile }),
+  });
+}
+
+function staticLauncher({ upstreams, command }: Config): Launcher {
+  if (upstreams === undefined)
+    throw wrong("--launcher static needs at least one server: --upstream host:port (repeatable)");
+  if (command !== undefined)
+    throw wrong(
+      "a command to run and --upstream exclude each other: static servers are run by somebody else",
+    );
+  return createStaticLauncher(upstreams.map(parseUpstream));
+}
+
+function builtInReplica(): string[] {
+  return [process.execPath, fileURLToPath(new URL("../replica/main.js", import.meta.url))];
+}
+
+function wrong(message: string): RoundhouseError {
+  return new RoundhouseError("BAD_CONFIG", message, { source: "downstream" });
+}

@@ -1,0 +1,64 @@
+// The launches under way: what the lifecycle knows as a run, here with its launcher's handle.
+import { availableParallelism } from "node:os";
+import type { LaunchEvents, Launcher, LaunchHandle, LaunchSpec } from "./launcher.ts";
+import { createTurns, type Pace } from "./turns.ts";
+
+/** Starting a small server takes about this much processor time, in ms. */
+const startCostMs = 50;
+const cores = availableParallelism();
+/** As many at once as can start without getting into each other's way, then as many as the processor can bear. */
+const launchPace: Pace = { burst: Math.max(4, 2 * cores), gapMs: startCostMs / cores };
+
+export interface Launches {
+  start(run: number, spec: LaunchSpec): void;
+  /** `kill` at once, `stop` kindly; also before the launcher has been called. */
+  end(run: number, how: "stop" | "kill"): void;
+  /** Undefined when it has not been started yet, or is gone. */
+  handleOf(run: number): LaunchHandle | undefined;
+  /** An answer has come: is it from the run? Asks the launcher until it says so once. False also when it is gone. */
+  confirm(run: number): Promise<boolean>;
+}
+
+export type RunEvents = {
+  readonly [K in keyof LaunchEvents]: (run: number, ...rest: Parameters<LaunchEvents[K]>) => void;
+};
+
+export function createLaunches(launcher: Launcher, events: RunEvents): Launches {
+  const waiting = new Set<number>();
+  const handles = new Map<number, LaunchHandle>();
+  const confirmed = new Set<number>();
+  const turns = createTurns(launchPace);
+
+  function launch(run: number, spec: LaunchSpec): void {
+    if (!waiting.delete(run)) return;
+    const handle = launcher.start(spec, {
+      launched: (address, pid) => events.launched(run, address, pid),
+      exited(reason) {
+        handles.delete(run);
+        confirmed.delete(run);
+        events.exited(run, reason);
+      },
+    });
+    handles.set(run, handle);
+  }
+
+  return {
+    start(run, spec) {
+      waiting.add(run);
+      turns.later(() => launch(run, spec));
+    },
+    end(run, how) {
+      if (waiting.delete(run)) setImmediate(events.exited, run, "was stopped before it was started");
+      else handles.get(run)?.[how]();
+    },
+    handleOf: (run) => handles.get(run),
+    async confirm(run) {
+      const handle = handles.get(run);
+      if (handle === undefined) return false;
+      if (confirmed.has(run)) return true;
+      if (!(await handle.confirm()) || !handles.has(run)) return false;
+      confirmed.add(run);
+      return true;
+    },
+  };
+}

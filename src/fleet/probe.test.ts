@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { afterEach, test } from "node:test";
+import { type ProbeOptions, type ProbeResult, probe } from "./probe.ts";
+
+const open: { server: Server; sockets: Set<Socket> }[] = [];
+afterEach(() => {
+  for (const { server, sockets } of open.splice(0)) {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+});
+
+/** Probes a server that sends these bytes to every client; `keep`: and then keeps the connection open. */
+async function probeBytes(
+  bytes: string | Buffer,
+  options: Partial<ProbeOptions & { keep: boolean }> = {},
+): Promise<ProbeResult> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.once("data", () => (options.keep ? socket.write(bytes) : socket.end(bytes)));
+  });
+  open.push({ server, sockets });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const defaults: ProbeOptions = { kind: "http", path: "/heartbeat", expect: "below-500", timeoutMs: 300 };
+  return probe({ host: "127.0.0.1", port }, { ...defaults, ...options });
+}
+
+const reasonOf = (result: ProbeResult): string => (result.alive ? "alive" : result.reason);
+
+const answers: [string, string | Buffer, string, Partial<ProbeOptions & { keep: boolean }>?][] = [
+  ["an empty 200", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "alive", { keep: true }],
+  ["a 404, from a foreign server", "HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno", "alive"],
+  ["a chunked one", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", "alive"],
+  ["one that ends with the connection", "HTTP/1.0 200 OK\r\n\r\nhello", "alive"],
+  ["a 302", "HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\n\r\n", "alive"],
+  ["a 500", "HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n", "answered 500"],
+  ["a 503", "HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n", "answered 503"],
+  [
+    "a 404 where 200 is asked",
+    "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+    "answered 404",
+    { expect: "200" },
+  ],
+  ["a 204 where 200 is asked", "HTTP/1.1 204 No Content\r\n\r\n", "answered 204", { expect: "200" }],
+  ["a body cut off", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello", "closed before a complete answer"],
+  [
+    "a body that stalls",
+    "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello",
+    "no answer within 300 ms",
+    { keep: true },
+  ],
+  ["a head that stalls", "HTTP/1.1 200 OK\r\n", "no answer within 300 ms", { keep: true }],
+  ["no answer", "", "no answer within 300 ms", { keep: true }],
+  ["a closed connection", "", "connection reset"],
+  ["something else than HTTP", "SSH-2.0-OpenSSH_9.2\r\n", "not an HTTP answer (HPE_INVALID_CONSTANT)"],
+  [
+    "an endless head",
+    `HTTP/1.1 200 OK\r\nx: ${"y".repeat(20_000)}\r\n\r\n`,
+    "not an HTTP answer (HPE_HEADER_OVERFLOW)",
+  ],
+  [
+    "an unasked upgrade",
+    "HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+    "closed before a complete answer",
+  ],
+  [
+    "a big body, of which enough is read",
+    Buffer.concat([Buffer.from("HTTP/1.1 200 OK\r\ncontent-length: 9999999\r\n\r\n"), Buffer.alloc(200_000)]),
+    "alive",
+    { keep: true },
+  ],
+  ["anything that accepts, by tcp", "", "alive", { kind: "tcp" }],
+];
+
+for (const [what, bytes, expected, options] of answers) {
+  test(`a probe of ${what}: ${expected}`, async () => {
+    assert.equal(reasonOf(await probeBytes(bytes, options)), expected);
+  });
+}
+
+test("a closed port is told as such, by http and tcp; kind none never looks", async () => {
+  const address = { host: "127.0.0.1", port: 1 };
+  const options: ProbeOptions = { kind: "http", path: "/", expect: "200", timeoutMs: 1_000 };
+  assert.equal(reasonOf(await probe(address, options)), "connection refused");
+  assert.equal(reasonOf(await probe(address, { ...options, kind: "tcp" })), "connection refused");
+  assert.equal(reasonOf(await probe(address, { ...options, kind: "none" })), "alive");
+});
+
+test("a time-out seen because our own event loop stood still does not count", async () => {
+  const pending = probeBytes("", { keep: true, timeoutMs: 50 });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const untilMs = performance.now() + 400;
+  while (performance.now() < untilMs);
+  const result = await pending;
+  assert.ok(!result.alive && result.ours);
+});

@@ -1,0 +1,78 @@
+// What the state of a fleet calls for, whatever event led to it: batches join, hung replicas are killed as far as the
+// cap allows, outgrown ones are relieved, spares are kept, launches that are due are made. Part of the lifecycle;
+// run after every event.
+import { bear, type Draft, die, join, put, retire, succeed } from "./draft.ts";
+import { holders, type Life, sparesOf } from "./state.ts";
+
+export function settle(draft: Draft): void {
+  joinBatch(draft);
+  killHung(draft);
+  relieveOutgrown(draft);
+  keepSpares(draft);
+  launchDue(draft);
+}
+
+/** The batch whose last member became healthy enters the ring as one, in the order given. */
+function joinBatch(draft: Draft): void {
+  const { batch } = draft;
+  if (batch === null) return;
+  const lives = batch.lives.flatMap((id) => draft.lives.get(id) ?? []);
+  const ready = (life: Life): boolean => life.good >= draft.policy.upAfter;
+  if (batch.kind === "first" ? batch.lives.length > 0 : !lives.every(ready)) return;
+  draft.batch = null;
+  if (batch.kind === "add") for (const life of lives) join(draft, life, "answers");
+  const reason = batch.kind === "add" ? "all are in the ring" : "each is in the ring or has failed once";
+  draft.effects.push({ type: "settled", batch: batch.id, outcome: "healthy", reason });
+}
+
+/**
+ * Kills down replicas, but never more than max(1, N/3) at once: when all seem to hang, the fault is more likely
+ * ours or the machine's. A kill counts until the process is gone and its successor is healthy.
+ */
+function killHung(draft: Draft): void {
+  if (draft.policy.fixed || draft.stopping) return;
+  const most = Math.max(1, Math.floor(holders(draft).length / 3));
+  for (const life of [...draft.lives.values()]) {
+    if (life.state !== "down") continue;
+    const busy = [...draft.lives.values()].filter((other) => other.hung).map((other) => other.seat);
+    if (new Set(busy).size >= most) return;
+    die(draft, life, life.reason, true, true);
+  }
+}
+
+/** A replica that uses too much memory goes when a healthy spare can take its seat, one at a time. */
+function relieveOutgrown(draft: Draft): void {
+  const old = holders(draft).find((life) => life.outgrown !== "");
+  const ready = sparesOf(draft).some((spare) => spare.state === "healthy");
+  if (old === undefined || !ready || draft.stopping) return;
+  retire(draft, old, old.outgrown, draft.policy.drainMs);
+  succeed(draft, { ...old, reason: old.outgrown }, 0);
+}
+
+/** Spares are started when no replica is: those come first. */
+function keepSpares(draft: Draft): void {
+  if (draft.stopping || draft.policy.fixed) return;
+  const relief = holders(draft).some((life) => life.outgrown !== "") ? 1 : 0;
+  const wanted = draft.policy.warm + relief;
+  const spares = sparesOf(draft);
+  for (const extra of spares.slice(wanted)) retire(draft, extra, "no longer needed", draft.policy.drainMs);
+  const busy = holders(draft).some((life) => life.state === "starting" && life.run > 0);
+  const due = holders(draft).some((life) => life.state === "starting" && life.retryAtMs <= draft.nowMs);
+  if (busy || due) return;
+  for (let count = spares.length; count < wanted; count += 1) {
+    bear(draft, { seat: 0, weight: 1, strikes: draft.spareStrikes, reason: "kept warm" });
+  }
+}
+
+function launchDue(draft: Draft): void {
+  for (const life of [...draft.lives.values()]) {
+    if (life.state !== "starting" || life.run > 0 || life.retryAtMs > draft.nowMs) continue;
+    draft.lastRun += 1;
+    const startByMs = draft.policy.fixed
+      ? Number.POSITIVE_INFINITY
+      : draft.nowMs + draft.policy.startDeadlineMs;
+    put(draft, life, { run: draft.lastRun, startByMs });
+    const { name, seat } = life;
+    draft.effects.push({ type: "launch", run: draft.lastRun, spec: { name, seat } });
+  }
+}

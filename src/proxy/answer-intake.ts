@@ -1,0 +1,70 @@
+// An answer from its first byte to the point where it may be forwarded: interim answers one by one, then the final
+// one's head; a small one is held until it is complete, so that it can still be asked for elsewhere.
+import { type AnswerHead, parseAnswerHead } from "../http/answer-head.ts";
+import { incomplete, refused } from "../http/fields.ts";
+import { framing } from "../http/framing.ts";
+import { HeldBytes } from "./held-bytes.ts";
+import type { ProxyLimits } from "./limits.ts";
+
+/** What has come. */
+export const intake = { more: 0, interim: 1, switching: 2, final: 3, malformed: 4 } as const;
+
+/** An upstream that sends more interim answers than this for one request is broken. */
+const interimAnswersMax = 32;
+const nothing = Buffer.alloc(0);
+
+export class AnswerIntake {
+  /** The bytes in which the head was found, where it begins and ends, and where the bytes end. */
+  bytes: Buffer = nothing;
+  from = 0;
+  headEnd = 0;
+  length = 0;
+  private held: HeldBytes | null = null;
+  /** Bytes that must be held before there is anything new to see. */
+  private needs = 0;
+  private interims = 0;
+
+  reset(): void {
+    this.bytes = nothing;
+    this.held = null;
+    this.interims = 0;
+  }
+
+  /** Takes what was read; `head` says what was found. After `interim`, {@link next}. */
+  take(bytes: Buffer, length: number, method: string, limits: ProxyLimits, head: AnswerHead): number {
+    this.bytes = bytes;
+    this.length = length;
+    this.headEnd = 0;
+    if (this.held !== null) {
+      this.held.append(bytes, 0, length);
+      if (this.held.length < this.needs) return intake.more;
+      this.bytes = this.held.bytes();
+      this.length = this.held.length;
+      this.held = null;
+    }
+    return this.next(method, limits, head);
+  }
+
+  next(method: string, limits: ProxyLimits, head: AnswerHead): number {
+    const { bytes, length } = this;
+    this.from = this.headEnd;
+    if (this.from === length) return intake.more;
+    const end = parseAnswerHead(bytes, this.from, length, method, limits.answerHeadBytesMax, head);
+    if (end === refused) return intake.malformed;
+    if (end === incomplete) return this.hold(0);
+    this.headEnd = end;
+    if (head.code < 200) {
+      if (head.code === 101) return intake.switching;
+      return ++this.interims > interimAnswersMax ? intake.malformed : intake.interim;
+    }
+    const whole = head.body.kind === framing.length ? end - this.from + head.body.length : 0;
+    const isShort = whole > length - this.from && head.body.length <= limits.heldAnswerBytesMax;
+    return isShort ? this.hold(whole) : intake.final;
+  }
+
+  private hold(needs: number): number {
+    this.needs = needs;
+    this.held = new HeldBytes(this.bytes, this.from, this.length);
+    return intake.more;
+  }
+}

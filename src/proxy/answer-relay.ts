@@ -1,0 +1,96 @@
+// An answer on its way to the client: interim answers, the final head, the body; and whether anything of it has left,
+// because from then on it can only be completed or cut.
+import type { AnswerHead } from "../http/answer-head.ts";
+import { framing } from "../http/framing.ts";
+import { AnswerBody } from "./answer-body.ts";
+import type { AnswerIntake } from "./answer-intake.ts";
+import type { ClientOutput } from "./client-output.ts";
+import type { ClientRequest } from "./client-request.ts";
+import { finalFields, forwardedAnswerHead } from "./forwarded-answer.ts";
+
+/** How far a body has come. */
+export const relay = { more: 0, done: 1, malformed: 2 } as const;
+
+export class AnswerRelay {
+  code = 0;
+  /** The client's connection ends with this answer. */
+  closes = false;
+  /** Bytes came after the answer's end: the upstream's connection is not to be trusted again. */
+  overrun = false;
+  /** It is a stream of server-sent events, which has no end of its own. */
+  isEventStream = false;
+  private begun = false;
+  private readonly body = new AnswerBody();
+  private readonly out: ClientOutput;
+
+  constructor(out: ClientOutput) {
+    this.out = out;
+  }
+
+  /** Not to HTTP/1.0 clients, and 100 only to one that waits for it (RFC 9110 section 15.2). */
+  interim(bytes: Buffer, head: AnswerHead, request: ClientRequest): void {
+    if (request.versionMinor === 0) return;
+    if (head.code === 100 && !request.expectsContinue) return;
+    if (head.code === 100) request.expectsContinue = false;
+    this.out.text(`${forwardedAnswerHead(bytes.toString("latin1", head.start, head.end), head)}\r\n`);
+    this.out.flush();
+  }
+
+  /** The 101 and what came after it. */
+  switching(found: AnswerIntake, head: AnswerHead, request: ClientRequest): void {
+    const { bytes, headEnd, length } = found;
+    const text = forwardedAnswerHead(bytes.toString("latin1", head.start, headEnd), head);
+    this.out.text(`${text}Connection: Upgrade\r\nUpgrade: websocket\r\n`);
+    this.out.text(finalFields(false, false, false, request.setCookie));
+    this.out.text(bytes.toString("latin1", headEnd, length));
+    this.out.writeNow();
+  }
+
+  /** The final head; `unread`: the request's body has not come whole. */
+  begin(
+    found: AnswerIntake,
+    head: AnswerHead,
+    request: ClientRequest,
+    unread: boolean,
+    mayKeep: boolean,
+  ): void {
+    const { kind, length } = head.body;
+    const unframed = kind === framing.chunked || kind === framing.untilClose;
+    const chunked = unframed && request.versionMinor === 1;
+    this.code = head.code;
+    this.begun = false;
+    this.overrun = false;
+    this.closes =
+      !request.keepAlive || !mayKeep || (unread && kind === framing.none) || (unframed && !chunked);
+    const text = found.bytes.toString("latin1", found.from, found.headEnd);
+    this.isEventStream = unframed && /\r\ncontent-type:[ \t]*text\/event-stream/i.test(text);
+    const last = finalFields(chunked, this.closes, request.versionMinor === 0, request.setCookie);
+    this.out.text(forwardedAnswerHead(text, head) + last);
+    this.body.start(kind, length, chunked);
+  }
+
+  pass(bytes: Buffer, from: number, length: number): number {
+    const { body, out } = this;
+    const upTo = body.done ? from : body.read(bytes, from, length, out);
+    if (upTo < 0) return relay.malformed;
+    this.begun = true;
+    out.flush();
+    if (!body.done) return relay.more;
+    this.overrun = upTo < length;
+    return relay.done;
+  }
+
+  /** The upstream has closed. True when that is how this answer ends. */
+  end(): boolean {
+    if (!this.body.end(this.out)) return false;
+    this.out.flush();
+    return true;
+  }
+
+  /** Takes the answer back. False: something of it has left. */
+  retract(): boolean {
+    if (this.begun) return false;
+    this.out.dropText();
+    return true;
+  }
+}

@@ -1,0 +1,79 @@
+// How often one request may be sent, and to whom. Nothing here sends anything: the exchange asks after each failure
+// what may be done next.
+import type { UpstreamFailure } from "./routing.ts";
+import type { PooledUpstream, Upstream } from "./upstream.ts";
+
+/** A request that was not sent at all may try so many upstreams after its first. */
+const unsentTriesMax = 3;
+
+/** What follows a failed attempt. */
+export type NextStep =
+  | "repeat" // the same upstream, on a new connection
+  | "next" // the routing's next candidate
+  | "stop"; // tell the client
+
+export class Attempts {
+  /** The upstreams that failed this request; empty at first. */
+  tried: Upstream[] = [];
+  /** Bytes of this attempt, or of any, may have reached an upstream that could act on them. */
+  sent = false;
+  everSent = false;
+  /** This attempt uses a connection that had served before, and whether a byte has come back on it. */
+  onReused = false;
+  heard = false;
+  /** This attempt repeats one whose resting connection turned out to be closed: it wants a new connection. */
+  repeating = false;
+  private resends = 0;
+
+  reset(): void {
+    if (this.tried.length > 0) this.tried = [];
+    this.begin();
+    this.everSent = false;
+    this.resends = 0;
+    this.repeating = false;
+  }
+
+  begin(): void {
+    this.sent = false;
+    this.heard = false;
+    this.onReused = false;
+  }
+
+  markSent(): void {
+    this.sent = true;
+    this.everSent = true;
+  }
+
+  /** A resting connection was closed before the request reached the server: no fault of anyone's. */
+  isStale(failure: UpstreamFailure): boolean {
+    return failure === "reset" && this.onReused && !this.heard;
+  }
+
+  /**
+   * Once more where that is safe: the request is idempotent or was never sent, and its body can be sent again. Our
+   * own control API is never asked twice; an upstream that is merely slow is not given up for another.
+   */
+  after(
+    failure: UpstreamFailure,
+    upstream: PooledUpstream,
+    idempotent: boolean,
+    replayable: boolean,
+  ): NextStep {
+    const again = replayable && (!this.everSent || (idempotent && upstream.kind === "replica"));
+    if (!again || failure === "response-timeout") return "stop";
+    if (this.isStale(failure) && !this.repeating && !upstream.isRetired) {
+      this.repeating = true;
+      return "repeat";
+    }
+    if (this.sent && ++this.resends > 1) return "stop";
+    this.repeating = false;
+    return this.tried.push(upstream) > unsentTriesMax ? "stop" : "next";
+  }
+}
+
+/** For the client, when nothing more is to be tried. */
+export function failureText(upstreamName: string, failure: UpstreamFailure): string {
+  if (failure === "response-timeout") return `${upstreamName} did not answer in time`;
+  if (failure === "protocol") return `${upstreamName} sent a malformed answer`;
+  return `${upstreamName} closed the connection before its answer was complete`;
+}

@@ -1,0 +1,108 @@
+// One request as the client sent it and as the routing sees it; without its body, and without what becomes of it.
+import { framing } from "../http/framing.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { ProxyContext } from "./context.ts";
+import { forwardedRequestHead, type Peer } from "./forwarded-request.ts";
+import type { RoutedRequest } from "./routing.ts";
+import type { PooledUpstream } from "./upstream.ts";
+
+export class ClientRequest implements RoutedRequest {
+  method = "";
+  target = "";
+  setCookie: string | undefined;
+  versionMinor = 1;
+  /** The client would send another request on this connection. */
+  keepAlive = true;
+  /** It waits for 100 before it sends its body. */
+  expectsContinue = false;
+  /** It asks for a WebSocket. */
+  upgrades = false;
+  /** Its head as received, and as it is forwarded; latin1. */
+  forwarded = "";
+  private text = "";
+  private readonly peer: Peer;
+
+  constructor(peer: Peer) {
+    this.peer = peer;
+  }
+
+  take(bytes: Buffer, head: RequestHead): void {
+    this.text = bytes.toString("latin1", head.start, head.end);
+    const target = this.text.slice(head.targetStart - head.start, head.targetEnd - head.start);
+    this.method = head.method;
+    this.target = head.targetLacksSlash ? rootedTarget(target, head.method) : target;
+    this.setCookie = undefined;
+    this.versionMinor = head.versionMinor;
+    this.keepAlive = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
+    this.expectsContinue = head.expectsContinue;
+    this.upgrades = head.upgradesToWebSocket && head.body.kind === framing.none;
+    head.upgradesToWebSocket = this.upgrades;
+  }
+
+  /** Makes the head that goes to this upstream, while `head` is still what was parsed. */
+  forwardTo(upstream: PooledUpstream, head: RequestHead, context: ProxyContext): void {
+    const { policy, tables } = context;
+    this.forwarded = forwardedRequestHead(this.text, this.target, head, this.peer, upstream, policy, tables);
+  }
+
+  /** An idle connection holds nothing of its last request. */
+  clear(): void {
+    this.text = "";
+    this.forwarded = "";
+    this.target = "";
+  }
+
+  get peerAddress(): string {
+    return this.peer.address;
+  }
+
+  get peerTrusted(): boolean {
+    return this.peer.trusted;
+  }
+
+  /** Value of the first field with this lower-case name. */
+  header(name: string): string | undefined {
+    return fieldIn(this.text, name);
+  }
+
+  /** It may be sent twice (RFC 9110 section 9.2.2). */
+  get isIdempotent(): boolean {
+    switch (this.method) {
+      case "GET":
+      case "HEAD":
+      case "OPTIONS":
+      case "PUT":
+      case "DELETE":
+        return true;
+      default:
+        return false;
+    }
+  }
+}
+
+/** What an absolute-form target without a path stands for (RFC 9112 section 3.2.4: `*` with OPTIONS). */
+function rootedTarget(target: string, method: string): string {
+  return target === "" && method === "OPTIONS" ? "*" : `/${target}`;
+}
+
+/** In a well-formed head; read only when asked, since most keys are in the target. */
+function fieldIn(head: string, name: string): string | undefined {
+  let at = head.indexOf("\r\n") + 2;
+  while (at < head.length - 2) {
+    const end = head.indexOf("\r\n", at);
+    if (head.charCodeAt(at + name.length) === 58 && startsIgnoringCase(head, at, name)) {
+      return head.slice(at + name.length + 1, end).replace(/^[ \t]+|[ \t]+$/g, "");
+    }
+    at = end + 2;
+  }
+  return undefined;
+}
+
+function startsIgnoringCase(text: string, at: number, lowerCase: string): boolean {
+  for (let i = 0; i < lowerCase.length; i++) {
+    const code = text.charCodeAt(at + i);
+    const lower = code >= 65 && code <= 90 ? code + 32 : code;
+    if (lower !== lowerCase.charCodeAt(i)) return false;
+  }
+  return true;
+}

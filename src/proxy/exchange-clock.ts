@@ -1,0 +1,55 @@
+// The times of one exchange: since when nothing has happened, and what is overdue because of that. Events only set a
+// flag; the clock is read by the sweep, ten times a second.
+import type { ProxyLimits } from "./limits.ts";
+
+/** Where an exchange is in its life. */
+export const stage = {
+  none: 0,
+  /** Waiting for an upstream connection, or for it to be established. */
+  connecting: 1,
+  /** Sent, at least in part; no final answer head yet. */
+  awaiting: 2,
+  /** The answer's head has gone to the client: from here on nothing can be asked for again. */
+  answering: 3,
+} as const;
+
+const silentAfterMs = 250;
+
+/** What the sweep found: a deadline has passed, or it is time to ask whether the upstream lives. */
+export type Overdue = "connect" | "body" | "answer" | "silent" | "nothing";
+
+export class ExchangeClock {
+  /** performance.now() when its head was complete. */
+  startedMs = 0;
+  private quietSinceMs = 0;
+  private progressed = false;
+  private silenceReported = false;
+
+  attempt(nowMs: number): void {
+    this.quietSinceMs = nowMs;
+    this.progressed = false;
+    this.silenceReported = false;
+  }
+
+  /** Something has happened. */
+  progress(): void {
+    this.progressed = true;
+  }
+
+  /** The next step may be the client's, which owes a part of its body, or takes the answer slowly. */
+  overdue(nowMs: number, at: number, owesBody: boolean, takesSlowly: boolean, limits: ProxyLimits): Overdue {
+    if (this.progressed) {
+      this.progressed = false;
+      this.quietSinceMs = nowMs;
+      return "nothing";
+    }
+    const quietMs = nowMs - this.quietSinceMs;
+    if (at === stage.connecting) return quietMs > limits.connectDeadlineMs ? "connect" : "nothing";
+    if (owesBody) return quietMs > limits.requestIdleMs ? "body" : "nothing";
+    if (at === stage.answering) return !takesSlowly && quietMs > limits.responseIdleMs ? "answer" : "nothing";
+    if (quietMs > limits.responseDeadlineMs) return "answer";
+    if (quietMs < silentAfterMs || this.silenceReported) return "nothing";
+    this.silenceReported = true;
+    return "silent";
+  }
+}

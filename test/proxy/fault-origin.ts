@@ -1,0 +1,161 @@
+// An origin that commits the planned fault on a request's first attempt and serves every further attempt well.
+import { type Origin, type OriginConnection, startRawOrigin } from "../http/origin.ts";
+import { type Message, parseRequest } from "../http/strict.ts";
+import { type Fault, faultOf, largeBody, type PlanOptions } from "./fault-plan.ts";
+
+/** Shared by all origins of a run. */
+export interface FaultLog {
+  readonly options: PlanOptions;
+  /** Attempts by nonce, as complete requests at any origin. */
+  readonly attempts: Map<string, number>;
+  /** How often garbage followed an answer. */
+  garbage: number;
+  /** What the strict parser said against requests. */
+  readonly faults: string[];
+}
+
+export function startFaultOrigin(log: FaultLog): Promise<Origin> {
+  return startRawOrigin((connection) => {
+    // Once true the rest of the connection's bytes are read and thrown away.
+    let deaf = false;
+    let answeredEarly = false;
+    connection.socket.on("data", (chunk: Buffer) => {
+      if (deaf) return;
+      connection.pending += chunk.toString("latin1");
+      while (!deaf && connection.pending !== "") {
+        const early = answeredEarly ? null : nonceOfEarly(connection.pending, log);
+        if (early !== null) {
+          log.attempts.set(early, (log.attempts.get(early) ?? 0) + 1);
+          connection.socket.write(answer(early));
+          answeredEarly = true;
+        }
+        const parsed = parseRequest(connection.pending);
+        if (parsed.kind === "incomplete") return;
+        if (parsed.kind === "fault") {
+          log.faults.push(`${parsed.why} in ${JSON.stringify(connection.pending.slice(0, 600))}`);
+          connection.socket.destroy();
+          return;
+        }
+        connection.pending = connection.pending.slice(parsed.message.end);
+        if (answeredEarly) {
+          answeredEarly = false;
+          continue;
+        }
+        deaf = serve(parsed.message, connection, log);
+      }
+    });
+  });
+}
+
+const target = /^[A-Z]+ \/n\/([0-9a-z]+) /;
+
+/** The nonce of a request that is to be answered before its body is complete, when its head is here. */
+function nonceOfEarly(pending: string, { options, attempts }: FaultLog): string | null {
+  const nonce = target.exec(pending)?.[1];
+  if (nonce === undefined || !pending.includes("\r\n\r\n") || attempts.has(nonce)) return null;
+  return faultOf(nonce, options) === "early" ? nonce : null;
+}
+
+/** True when nothing more on this connection counts. */
+function serve({ start }: Message, connection: OriginConnection, log: FaultLog): boolean {
+  const { options, attempts } = log;
+  const nonce = target.exec(start)?.[1] ?? "";
+  const attempt = (attempts.get(nonce) ?? 0) + 1;
+  attempts.set(nonce, attempt);
+  const fault = attempt === 1 ? faultOf(nonce, options) : "plain";
+  if (fault === "late-garbage") log.garbage++;
+  return commit(fault, nonce, connection);
+}
+
+const fields = (nonce: string): string => `X-Nonce: ${nonce}\r\n`;
+const answer = (nonce: string, body = `<${nonce}>`, more = ""): string =>
+  `HTTP/1.1 200 OK\r\n${fields(nonce)}${more}Content-Length: ${body.length}\r\n\r\n${body}`;
+const chunk = (data: string): string => `${data.length.toString(16)}\r\n${data}\r\n`;
+const chunkedHead = (nonce: string): string =>
+  `HTTP/1.1 200 OK\r\n${fields(nonce)}Transfer-Encoding: chunked\r\n\r\n`;
+
+/** The name says whose it would be: nobody's. */
+const poison = answer("poison");
+const garbage = "\x16\x03\x01 this is no answer \r\n\r\n";
+
+function commit(fault: Fault, nonce: string, { socket }: OriginConnection): boolean {
+  const closing = (bytes: string): boolean => {
+    socket.end(Buffer.from(bytes, "latin1"));
+    return true;
+  };
+  switch (fault) {
+    case "chunked":
+      socket.write(`${chunkedHead(nonce)}${chunk("<")}${chunk(`${nonce}>`)}0\r\n\r\n`);
+      return false;
+    case "large":
+      socket.write(answer(nonce, largeBody(nonce)));
+      return false;
+    case "slow":
+      slowly(answer(nonce), (piece) => socket.write(piece));
+      return false;
+    case "interim":
+      socket.write(`HTTP/1.1 103 Early Hints\r\nX-A: b\r\n\r\n${answer(nonce)}`);
+      return false;
+    case "close-after":
+      return closing(answer(nonce));
+    case "close-said":
+      return closing(answer(nonce, `<${nonce}>`, "Connection: close\r\n"));
+    case "reset-later":
+      socket.write(answer(nonce));
+      setTimeout(() => socket.resetAndDestroy(), 2);
+      return false;
+    case "late-garbage":
+      socket.write(answer(nonce));
+      setTimeout(() => socket.writable && socket.write(garbage), 1);
+      return false;
+    case "poison":
+      socket.write(answer(nonce) + poison);
+      return true;
+    case "poison-next-write":
+      socket.write(answer(nonce));
+      socket.write(poison);
+      return true;
+    case "close-first":
+      return closing("");
+    case "reset-first":
+      socket.resetAndDestroy();
+      return true;
+    case "cut-head":
+      return closing(answer(nonce).slice(0, 25));
+    case "cut-small":
+      return closing(answer(nonce).slice(0, -2));
+    case "cut-large":
+      return closing(answer(nonce, largeBody(nonce)).slice(0, -2));
+    case "cut-chunked":
+      return closing(chunkedHead(nonce) + chunk("<"));
+    case "reset-chunked":
+      socket.write(chunkedHead(nonce) + chunk("<"), () => setTimeout(() => socket.resetAndDestroy(), 1));
+      return true;
+    case "garbage":
+      socket.write(garbage);
+      return true;
+    case "two-lengths":
+      socket.write(
+        `HTTP/1.1 200 OK\r\n${fields(nonce)}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      );
+      return true;
+    case "wrong-version":
+      socket.write(answer(nonce).replace("HTTP/1.1", "HTTP/2.0"));
+      return true;
+    case "stall":
+      return true;
+    default:
+      socket.write(answer(nonce));
+      return false;
+  }
+}
+
+/** In three pieces, each in a turn of its own. */
+function slowly(bytes: string, write: (piece: string) => void): void {
+  const third = Math.ceil(bytes.length / 3);
+  write(bytes.slice(0, third));
+  setImmediate(() => {
+    write(bytes.slice(third, 2 * third));
+    setImmediate(() => write(bytes.slice(2 * third)));
+  });
+}
