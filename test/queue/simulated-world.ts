@@ -2,7 +2,7 @@
 // messages that take their time; a store that knows the epoch of each tablet and who has it open; producers that
 // follow routes which may be out of date; a control plane that is itself started anew. One seed, one history.
 // The world checks what must always hold, and records what went wrong in words. It holds no threads and no clock:
-// time is a number, and what happens next is the earliest entry of a list.
+// time is a number, and what happens next is the earliest entry of the agenda.
 import {
   createOwnership,
   type Ownership,
@@ -10,6 +10,7 @@ import {
   type OwnershipEvent,
   type OwnershipStep,
 } from "../../src/queue/ownership.ts";
+import { createAgenda, seededRandom } from "./agenda.ts";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -55,7 +56,7 @@ const HEARTBEATS_MS = 1500;
 export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions): WorldReport {
   const random = seededRandom(seed);
   const between = (low: number, high: number): number => low + Math.floor(random() * (high - low));
-  const agenda: { at: number; order: number; run: () => void }[] = [];
+  const agenda = createAgenda();
   const disks = Array.from({ length: tablets }, (): Disk => ({ epoch: 0, log: [], openBy: new Set() }));
   const processes: Process[] = [];
   const violations: string[] = [];
@@ -65,8 +66,6 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
   const remembered = new Array<number>(tablets).fill(0);
   let routes = new Array<string | null>(tablets).fill(null);
   const heardAtMs = new Map<string, number>();
-  let nowMs = 0;
-  let order = 0;
   let nextSeat = 1;
   let nextValue = 0;
   let state = createOwnership(remembered, 0);
@@ -76,10 +75,6 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
   let down = false;
   let pending: OwnershipEffect[] = [];
   let carryingOut = false;
-
-  function later(delayMs: number, run: () => void): void {
-    agenda.push({ at: nowMs + delayMs, order: order++, run });
-  }
 
   /** Something that this process does: not when it is dead, and only later when it is stopped. */
   function act(process: Process, run: () => void): void {
@@ -91,15 +86,15 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
   /** What one broker's side reports arrives in the order in which it was sent. */
   function tellControl(event: OwnershipEvent & { readonly broker: string }, delayMs = between(0, 5)): void {
     const sentTo = reign;
-    const at = Math.max(nowMs + delayMs, heardAtMs.get(event.broker) ?? 0);
+    const at = Math.max(agenda.nowMs() + delayMs, heardAtMs.get(event.broker) ?? 0);
     heardAtMs.set(event.broker, at);
-    later(at - nowMs, () => {
+    agenda.later(at - agenda.nowMs(), () => {
       if (reign === sentTo) happen(event);
     });
   }
 
   function happen(event: OwnershipEvent): void {
-    const step = reduce(state, event, nowMs);
+    const step = reduce(state, event, agenda.nowMs());
     for (const [tablet, place] of step.state.tablets.entries()) {
       if (place.epoch < (state.tablets[tablet]?.epoch ?? 0))
         violations.push(`epoch of tablet ${tablet} fell`);
@@ -122,7 +117,7 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
       if (of === reign) carryOut();
     };
     if (effect.kind === "remember") {
-      later(between(1, 6), () => {
+      agenda.later(between(1, 6), () => {
         if (of === reign) remembered[effect.tablet] = effect.epoch;
         next();
       });
@@ -136,7 +131,7 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     if (effect.kind === "route") {
       counts.moves++;
       // The front door learns of it a little later, and sends by the old route until then.
-      later(between(0, 4), () => {
+      agenda.later(between(0, 4), () => {
         routes[effect.tablet] = effect.broker;
       });
       return;
@@ -146,11 +141,11 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     if (process === undefined) return;
     if (effect.kind === "kill") {
       counts.kills++;
-      later(between(0, 40), () => die(process));
-    } else if (effect.kind === "stop") later(between(0, 20), () => act(process, () => die(process)));
+      agenda.later(between(0, 40), () => die(process));
+    } else if (effect.kind === "stop") agenda.later(between(0, 20), () => act(process, () => die(process)));
     else if (effect.kind === "open") {
-      later(between(0, 5), () => act(process, () => open(process, effect.tablet, effect.epoch)));
-    } else later(between(0, 5), () => act(process, () => close(process, effect.tablet, effect.epoch)));
+      agenda.later(between(0, 5), () => act(process, () => open(process, effect.tablet, effect.epoch)));
+    } else agenda.later(between(0, 5), () => act(process, () => close(process, effect.tablet, effect.epoch)));
   }
 
   function open(process: Process, tablet: number, epoch: number): void {
@@ -162,11 +157,11 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     }
     disk.openBy.add(process);
     process.open.set(tablet, { epoch, serving: false, underWay: 0 });
-    if (nowMs < FAULTS_UNTIL_MS && random() < 0.01) {
+    if (agenda.nowMs() < FAULTS_UNTIL_MS && random() < 0.01) {
       die(process);
       return;
     }
-    later(between(1, 20), () => act(process, () => claim(process, tablet, epoch)));
+    agenda.later(between(1, 20), () => act(process, () => claim(process, tablet, epoch)));
   }
 
   function claim(process: Process, tablet: number, epoch: number): void {
@@ -189,7 +184,7 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     if (place?.epoch !== epoch) return;
     place.serving = false;
     if (place.underWay > 0) {
-      later(2, () => act(process, () => close(process, tablet, epoch)));
+      agenda.later(2, () => act(process, () => close(process, tablet, epoch)));
       return;
     }
     letGo(process, tablet);
@@ -214,8 +209,9 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     const target = routes[tablet];
     const value = nextValue++;
     const process = processes.find((one) => one.alive && one.name === target);
-    if (process !== undefined) later(between(0, 4), () => act(process, () => append(process, tablet, value)));
-    if (nowMs < END_MS - 5000) later(between(5, 60), produce);
+    if (process !== undefined)
+      agenda.later(between(0, 4), () => act(process, () => append(process, tablet, value)));
+    if (agenda.nowMs() < END_MS - 5000) agenda.later(between(5, 60), produce);
   }
 
   /** One transaction: it begins, and some time later it commits if the epoch is still mine. */
@@ -223,7 +219,7 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     const place = process.open.get(tablet);
     if (place?.serving !== true) return;
     place.underWay++;
-    later(between(1, 8), () =>
+    agenda.later(between(1, 8), () =>
       act(process, () => {
         place.underWay--;
         const disk = disks[tablet] as Disk;
@@ -259,8 +255,8 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
   /** SIGSTOP, at any point; the heartbeats notice if it lasts. */
   function pause(process: Process): void {
     process.paused = true;
-    later(between(100, 4000), () => resume(process));
-    later(HEARTBEATS_MS, () => {
+    agenda.later(between(100, 4000), () => resume(process));
+    agenda.later(HEARTBEATS_MS, () => {
       if (process.alive && process.paused) {
         tellControl({ kind: "suspected", broker: process.name, reason: "heartbeats missed" });
       }
@@ -269,7 +265,7 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
 
   function resume(process: Process): void {
     process.paused = false;
-    for (const run of process.held.splice(0)) later(between(0, 3), run);
+    for (const run of process.held.splice(0)) agenda.later(between(0, 3), run);
   }
 
   /** The control plane dies: its brokers exit, and the next one waits for that before it opens anything. */
@@ -280,10 +276,10 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     pending = [];
     carryingOut = false;
     routes = routes.map(() => null);
-    for (const process of processes) later(between(0, 60), () => die(process));
-    later(61, () => {
+    for (const process of processes) agenda.later(between(0, 60), () => die(process));
+    agenda.later(61, () => {
       down = false;
-      state = createOwnership(remembered, nowMs);
+      state = createOwnership(remembered, agenda.nowMs());
       for (let i = 0; i < 2; i++) join();
     });
   }
@@ -292,7 +288,7 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     const living = processes.filter((process) => process.alive);
     const victim = living[between(0, Math.max(1, living.length))];
     if (down) {
-      later(100, fault);
+      agenda.later(100, fault);
       return;
     }
     const dice = random();
@@ -303,19 +299,19 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     else if (dice < 0.72) die(victim);
     else if (dice < 0.95) tellControl({ kind: "leave", broker: victim.name });
     else restartControl();
-    if (nowMs < FAULTS_UNTIL_MS) later(between(50, 2500), fault);
+    if (agenda.nowMs() < FAULTS_UNTIL_MS) agenda.later(between(50, 2500), fault);
   }
 
   function tick(): void {
     happen({ kind: "tick" });
-    if (nowMs < END_MS) later(250, tick);
+    if (agenda.nowMs() < END_MS) agenda.later(250, tick);
   }
 
   for (let i = between(1, 4); i > 0; i--) join();
-  later(10, produce);
-  later(between(100, 1000), fault);
-  later(1, tick);
-  later(FAULTS_UNTIL_MS + 5000, () => {
+  agenda.later(10, produce);
+  agenda.later(between(100, 1000), fault);
+  agenda.later(1, tick);
+  agenda.later(FAULTS_UNTIL_MS + 5000, () => {
     for (const process of processes) resume(process);
     if (!processes.some((process) => process.alive)) join();
     else join();
@@ -324,18 +320,7 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     }
   });
 
-  while (agenda.length > 0) {
-    let first = 0;
-    for (let i = 1; i < agenda.length; i++) {
-      const a = agenda[i] as (typeof agenda)[number];
-      const b = agenda[first] as (typeof agenda)[number];
-      if (a.at < b.at || (a.at === b.at && a.order < b.order)) first = i;
-    }
-    const [entry] = agenda.splice(first, 1);
-    if (entry === undefined || entry.at > END_MS) break;
-    nowMs = entry.at;
-    entry.run();
-  }
+  for (let run = agenda.next(END_MS); run !== null; run = agenda.next(END_MS)) run();
 
   for (const { tablet, offset, value } of acks) {
     if (disks[tablet]?.log[offset]?.value !== value)
@@ -348,16 +333,4 @@ export function runWorld({ seed, tablets, reduce, fencing = true }: WorldOptions
     }
   }
   return { violations, acked: acks.length, ...counts, final: state };
-}
-
-/** mulberry32: small, good enough for schedules, and the same on every machine. */
-function seededRandom(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = a;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
