@@ -32,7 +32,7 @@ export interface FrontDoorSettings {
   /** Are `/rep`, `/add` and `/rm` served on the front port? */
   readonly control: boolean;
   readonly policy: AuthorizationPolicy;
-  readonly proxy: Pick<ProxyOptions, "limits" | "trustedProxies" | "upstreamBatching">;
+  readonly proxy: Pick<ProxyOptions, "limits" | "trustedProxies" | "headers" | "upstreamBatching">;
   readonly drainMs: number;
 }
 
@@ -56,7 +56,7 @@ export function settleOptions(
     loadFactor: options.boundedLoad === "off" ? undefined : options.boundedLoad,
     keyOf: settleKey(options, onKeyError),
     keyText: keyText(options),
-    labelOf: options.launcher === "static" ? labelOfAddress : () => undefined,
+    labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,
     control: options.control !== "off",
     policy: {
       allow: options.allow === undefined ? null : parseNetworks("allow", options.allow),
@@ -66,6 +66,7 @@ export function settleOptions(
     proxy: {
       limits: present(options.limits ?? {}),
       trustedProxies,
+      headers: present(options.headers ?? {}),
       upstreamBatching: options.upstreamBatching ?? false,
     },
     drainMs: options.drainMs ?? 10_000,

@@ -18,7 +18,7 @@ async function faultRun(batching: boolean, report: (line: string) => void): Prom
   const stand = await startStand({
     origins,
     upstreamBatching: batching,
-    limits: { responseDeadlineMs: 1_500 },
+    limits: { responseDeadlineMs: 4_000 },
     pick: (_, left) => left[turn++ % left.length] ?? null,
   });
   const objections: string[] = [];
