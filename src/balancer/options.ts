@@ -4,7 +4,7 @@ import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
 import type { ProxyOptions } from "../proxy/proxy.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
-import { createRing, type Key, type Ring, type RingOptions } from "../ring/ring.ts";
+import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
 import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
@@ -21,6 +21,8 @@ export interface FrontDoorSettings {
   /** Null: no admin listener. */
   readonly admin: { readonly host: string; readonly port: number } | null;
   readonly emptyRing: Ring;
+  /** How many servers the ring holds. */
+  readonly ringCapacity: number;
   /** See {@link Config.boundedLoad}; undefined: off. */
   readonly loadFactor: number | undefined;
   readonly keyOf: (request: RoutedRequest) => Key;
@@ -50,6 +52,7 @@ export function settleOptions(
     port: options.port ?? 5000,
     admin: adminAddress(options),
     emptyRing: emptyRing(options),
+    ringCapacity: ringCapacity(ringOptions(options)),
     loadFactor: options.boundedLoad === "off" ? undefined : options.boundedLoad,
     keyOf: settleKey(options, onKeyError),
     keyText: keyText(options),
@@ -80,11 +83,15 @@ function labelOfAddress({ address }: Replica): string | undefined {
   return address === null ? undefined : `${address.host}:${address.port}`;
 }
 
-function emptyRing(options: FrontDoorOptions): Ring {
+function ringOptions(options: FrontDoorOptions): RingOptions {
   const { hash, slots, probing, requestHash, virtualNodeHash } = options;
-  const chosen = present({ placement: hash, slots, probing, requestHash, virtualNodeHash });
+  return present({ placement: hash, slots, probing, requestHash, virtualNodeHash });
+}
+
+function emptyRing(options: FrontDoorOptions): Ring {
+  const { requestHash, virtualNodeHash } = options;
   try {
-    const ring = createRing(chosen as RingOptions);
+    const ring = createRing(ringOptions(options));
     if (requestHash !== undefined || virtualNodeHash !== undefined) tryOut(ring, options);
     return ring;
   } catch (cause) {

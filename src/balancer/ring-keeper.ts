@@ -1,18 +1,18 @@
-// Keeps the ring equal to the replicas that serve, in steps that are short enough for the event loop: a member more or
-// less costs one pass over the table, some 4 ms at 262,144 slots.
+// Keeps the ring equal to the replicas that serve. One seat more or less costs a few milliseconds and is done at once;
+// a larger change is made in slices, so that requests are served meanwhile.
 import type { Replica } from "../fleet/fleet.ts";
 import type { Ring, RingChange } from "../ring/ring.ts";
-import { type LastChange, movedFraction, ringChange } from "./ring-change.ts";
+import { ringChange } from "./ring-change.ts";
 
 export interface RingKeeper {
   readonly current: Ring;
   /** Changes of the ring since the start. */
   readonly changes: number;
-  /** One step towards these replicas; true when more steps are needed. */
+  /** Makes the ring that these replicas want, or a slice of it; true when it must be called again, in a later turn. */
   approach(replicas: readonly Replica[]): boolean;
   /** Seat → fraction of the key space. Counted once per ring, when first asked for. */
   shares(): ReadonlyMap<number, number>;
-  /** Slots that changed owner when the replicas last changed. Computed when first asked for. */
+  /** Slots that changed owner at the last change. Counted when first asked for. */
   slotsMoved(): number;
 }
 
@@ -25,36 +25,38 @@ export interface RingKeeperOptions {
   readonly labelOf?: ((replica: Replica) => string | undefined) | undefined;
 }
 
-/** Slots times seats that one step may pass over: two seats of the default table. */
-const stepCells = 2 * 262_144;
+/** How long one slice may take, in ms. */
+const sliceMs = 4;
 
 export function createRingKeeper({ ring, refused, labelOf }: RingKeeperOptions): RingKeeper {
   let current = ring;
-  /** The ring before the last step. */
+  /** The ring before the last change. */
   let previous: Ring | null = null;
-  let last: LastChange | null = null;
-  let moved = 0;
+  let work: Generator<undefined, Ring> | null = null;
   let changes = 0;
-  let underWay = false;
   let shares: { readonly of: Ring; readonly bySeat: ReadonlyMap<number, number> } | null = null;
+  let moved: { readonly at: number; readonly slots: number } = { at: 0, slots: 0 };
 
-  function step(whole: RingChange, replicas: readonly Replica[]): boolean {
-    const part = firstPart(whole, Math.max(1, Math.floor(stepCells / current.slots)));
-    // A replacement on the dead one's seat brings back the very ring from before: nothing to compute or to store.
-    const back = previous !== null && ringChange(previous, replicas, labelOf) === null;
-    const next = (back ? previous : null) ?? current.with(part);
-    moved = underWay ? slotsMoved() : 0;
-    last = { before: current, change: back ? whole : part };
+  function replace(next: Ring): void {
     previous = current;
     current = next;
+    work = null;
     changes += 1;
-    return !back && part !== whole;
   }
 
-  function slotsMoved(): number {
-    if (last !== null) moved += Math.round(movedFraction(last, current) * current.slots);
-    last = null;
-    return moved;
+  function begin(change: RingChange, replicas: readonly Replica[]): void {
+    // A replacement on the dead one's seat brings back the very ring from before: nothing to compute or to store.
+    if (previous !== null && ringChange(previous, replicas, labelOf) === null) replace(previous);
+    else if (seatsOf(change) === 1) replace(current.with(change));
+    else work = current.withInSteps(change);
+  }
+
+  function workOn(steps: Generator<undefined, Ring>): void {
+    const until = performance.now() + sliceMs;
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done) replace(step.value);
+      if (step.done || performance.now() >= until) return;
+    }
   }
 
   return {
@@ -65,33 +67,30 @@ export function createRingKeeper({ ring, refused, labelOf }: RingKeeperOptions):
       return changes;
     },
     approach: (replicas) => {
-      const whole = ringChange(current, replicas, labelOf);
-      if (whole === null) {
-        underWay = false;
+      try {
+        const change = ringChange(current, replicas, labelOf);
+        if (work === null && change !== null) begin(change, replicas);
+        if (work !== null) workOn(work);
+        return ringChange(current, replicas, labelOf) !== null;
+      } catch (error) {
+        work = null;
+        refused(error);
         return false;
       }
-      try {
-        underWay = step(whole, replicas);
-      } catch (error) {
-        underWay = false;
-        refused(error);
-      }
-      return underWay;
     },
     shares: () => {
       if (shares?.of !== current) shares = { of: current, bySeat: current.shares() };
       return shares.bySeat;
     },
-    slotsMoved,
+    slotsMoved: () => {
+      if (previous !== null && moved.at !== changes) {
+        moved = { at: changes, slots: Math.round(previous.compare(current).moved * current.slots) };
+      }
+      return moved.slots;
+    },
   };
 }
 
-/** At most so many seats of a change, those that leave first; the change itself when it is small enough. */
-function firstPart(whole: RingChange, seats: number): RingChange {
-  const { add = [], remove = [], weights = new Map<number, number>() } = whole;
-  if (add.length + remove.length + weights.size <= seats) return whole;
-  const leaving = remove.slice(0, seats);
-  const joining = add.slice(0, seats - leaving.length);
-  const reweighted = [...weights].slice(0, seats - leaving.length - joining.length);
-  return { add: joining, remove: leaving, weights: new Map(reweighted) };
+function seatsOf({ add = [], remove = [], weights }: RingChange): number {
+  return add.length + remove.length + (weights?.size ?? 0);
 }
