@@ -5,6 +5,7 @@ import { field, incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
 import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
 import { ClientOutput } from "./client-output.ts";
+import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import type { Peer } from "./forwarded-request.ts";
@@ -33,7 +34,7 @@ export interface DownstreamOwner {
   onDownstreamClosed(downstream: Downstream): void;
 }
 
-export class Downstream {
+export class Downstream implements ClientSide {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
