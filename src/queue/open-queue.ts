@@ -6,7 +6,6 @@ import { inBallastRoom, layBallast } from "./ballast.ts";
 import { openCatalog, type ShardEntry, type TopicEntry } from "./catalog.ts";
 import { openConsumer } from "./consumer.ts";
 import { openDataDir } from "./data-dir.ts";
-import { MESSAGE_BYTES_MAX, type Message, type NewMessage, toMessage, toRecord } from "./message.ts";
 import type {
   Produced,
   ProduceOptions,
@@ -15,7 +14,8 @@ import type {
   ShardInfo,
   TopicInfo,
   TopicOptions,
-} from "./queue.ts";
+} from "./definitions.ts";
+import { MESSAGE_BYTES_MAX, type Message, type NewMessage, toMessage, toRecord } from "./message.ts";
 import { type NewRecord, packBatch, recordsOf } from "./records.ts";
 import type { TabletEvents } from "./tablet.ts";
 import { createTablets } from "./tablets.ts";
