@@ -18,3 +18,16 @@ test("servers that somebody else runs are hashed by their addresses, with --laun
   }
   assert.equal(settleOptions({}, ignore).labelOf(replica), undefined);
 });
+
+test("a hash function is tried with the kind of key that it will meet", () => {
+  const course = (key: string | number) => (key as number) ** 2 + 2 * (key as number) + 17;
+  settleOptions({ hash: "assignment", requestHash: course }, ignore);
+  assert.throws(() => settleOptions({ key: "path", requestHash: course }, ignore), {
+    code: "BAD_CONFIG",
+    message: /requestHash.*NaN/,
+  });
+  settleOptions({ key: () => 7, requestHash: course }, ignore);
+  assert.throws(() => settleOptions({ virtualNodeHash: () => -1 }, ignore), {
+    message: /virtualNodeHash.*-1/,
+  });
+});

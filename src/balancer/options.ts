@@ -92,7 +92,7 @@ function emptyRing(options: FrontDoorOptions): Ring {
   const { requestHash, virtualNodeHash } = options;
   try {
     const ring = createRing(ringOptions(options));
-    if (requestHash !== undefined || virtualNodeHash !== undefined) tryOut(ring);
+    if (requestHash !== undefined || virtualNodeHash !== undefined) tryOut(ring, options);
     return ring;
   } catch (cause) {
     throw new RoundhouseError("BAD_CONFIG", (cause as Error).message, { source: "downstream", cause });
@@ -100,9 +100,15 @@ function emptyRing(options: FrontDoorOptions): Ring {
 }
 
 /** Hash functions of the user's own are tried before anything starts, rather than at the first request. */
-function tryOut(ring: Ring): void {
+function tryOut(ring: Ring, { key = "random", stickyCookie: sticky }: FrontDoorOptions): void {
   const probe = ring.with({ add: [{ seat: 1 }, { seat: 2 }] });
-  for (const key of ["/", "probe", 100_000, 999_999]) probe.lookup(key);
+  for (const sample of sampleKeys(key, sticky !== undefined)) probe.lookup(sample);
+}
+
+/** Of the kind that the hash will meet: request ids are numbers, what is read from a request is text. */
+function sampleKeys(key: KeyOption, sticky: boolean): readonly Key[] {
+  if (typeof key === "function") return [];
+  return key === "random" && !sticky ? [100_000, 999_999] : ["/", "probe"];
 }
 
 /** Without the fields that are undefined. */

@@ -1,7 +1,7 @@
 // How often one request may be sent, and to whom. Nothing here sends anything: the exchange asks after each failure
 // what may be done next.
-import type { UpstreamFailure } from "./routing.ts";
 import type { PooledUpstream, Upstream } from "./upstream.ts";
+import type { UpstreamFailure } from "./upstream-connection.ts";
 
 /** A request that was not sent at all may try so many upstreams after its first. */
 const unsentTriesMax = 3;

@@ -1,4 +1,4 @@
-// What all connections of one proxy share.
+// What all connections of one proxy share: its options, its counters, and the heads being parsed.
 import { type AnswerHead, createAnswerHead } from "../http/answer-head.ts";
 import { createRequestHead, type RequestHead } from "../http/request-head.ts";
 import {
@@ -8,8 +8,33 @@ import {
   requestTables,
 } from "./header-policy.ts";
 import { defaultLimits, type ProxyLimits } from "./limits.ts";
-import type { ProxyOptions, ProxyStats } from "./proxy.ts";
 import type { ProxyObserver, Routing } from "./routing.ts";
+
+export interface ProxyOptions {
+  /** Read anew for every request, so that a new routing is one assignment: `() => current`. */
+  readonly routing: () => Routing;
+  readonly observer: ProxyObserver;
+  /** Every limit has a safe default. */
+  readonly limits?: Partial<ProxyLimits>;
+  /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
+  readonly trustedProxies?: readonly string[];
+  readonly headers?: Partial<HeaderPolicy>;
+  /** Opt-in, requests of one event-loop turn sharing an upstream connection: reserved, without effect so far. */
+  readonly upstreamBatching?: boolean;
+}
+
+/** What a proxy counts besides its upstreams' own counters. */
+export interface ProxyStats {
+  /** Downstream connections open now, and since the start. */
+  connections: number;
+  connectionsTotal: number;
+  /** Connections turned away because of a connection limit. */
+  connectionsRefused: number;
+  /** Requests with a well-formed head. */
+  requests: number;
+  /** Answers that the proxy made itself, by status code (400, 408, 413, 431, 502, 503, 504 …). */
+  readonly ownAnswers: Map<number, number>;
+}
 
 export interface ProxyContext {
   readonly routing: () => Routing;

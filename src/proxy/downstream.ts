@@ -4,7 +4,9 @@ import type { Socket } from "node:net";
 import { field, incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
 import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
+import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
+import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import type { Peer } from "./forwarded-request.ts";
@@ -33,7 +35,7 @@ export interface DownstreamOwner {
   onDownstreamClosed(downstream: Downstream): void;
 }
 
-export class Downstream {
+export class Downstream implements ClientSide {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
@@ -41,6 +43,7 @@ export class Downstream {
   /** Its place in its owner's list. */
   index = 0;
   private readonly owner: DownstreamOwner;
+  private readonly input: ClientInput;
   private readonly exchange: Exchange;
   private tunnel: Tunnel | null = null;
   private phase: number = phase.ready;
@@ -51,7 +54,6 @@ export class Downstream {
   private headBegun = false;
   /** The head in pieces, or requests that wait for their turn. */
   private held: HeldBytes | null = null;
-  private paused = false;
   private advancing = false;
   /** The client will send no more (FIN). */
   private ended = false;
@@ -66,7 +68,7 @@ export class Downstream {
     this.out = new ClientOutput(socket, context.limits.bufferedBytesMax);
     this.exchange = new Exchange(this);
     socket.allowHalfOpen = true;
-    socket.on("data", (chunk: Buffer) => this.onData(chunk));
+    this.input = new ClientInput(socket, (chunk) => this.onData(chunk));
     socket.on("end", () => this.onEnd());
     socket.on("drain", () => this.onDrain());
     socket.on("error", () => socket.destroy());
@@ -176,15 +178,11 @@ export class Downstream {
   }
 
   pause(): void {
-    if (this.paused) return;
-    this.paused = true;
-    this.socket.pause();
+    this.input.pause();
   }
 
   unpause(): void {
-    if (!this.paused) return;
-    this.paused = false;
-    this.socket.resume();
+    this.input.resume();
   }
 
   // — Bytes to the client
@@ -259,8 +257,7 @@ export class Downstream {
     this.sinceMs = performance.now();
     this.out.writeNow();
     this.socket.end();
-    this.paused = true;
-    this.unpause();
+    this.input.readOn();
   }
 
   private linger(bytes: number): void {

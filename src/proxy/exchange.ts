@@ -9,16 +9,15 @@ import { AnswerIntake, intake } from "./answer-intake.ts";
 import { AnswerRelay, relay } from "./answer-relay.ts";
 import { Attempts, failureText } from "./attempts.ts";
 import { ClientRequest } from "./client-request.ts";
-import type { Downstream } from "./downstream.ts";
+import type { ClientSide } from "./client-side.ts";
 import { ExchangeClock, stage } from "./exchange-clock.ts";
 import { type BodyPiece, RequestBody } from "./request-body.ts";
-import type { UpstreamFailure } from "./routing.ts";
 import { Tunnel } from "./tunnel.ts";
 import type { ConnectionTaker, PooledUpstream } from "./upstream.ts";
-import type { UpstreamConnection } from "./upstream-connection.ts";
+import type { UpstreamConnection, UpstreamFailure } from "./upstream-connection.ts";
 
 export class Exchange implements ConnectionTaker {
-  private readonly downstream: Downstream;
+  private readonly downstream: ClientSide;
 
   // The request
   private readonly request: ClientRequest;
@@ -41,7 +40,7 @@ export class Exchange implements ConnectionTaker {
 
   private readonly clock = new ExchangeClock();
 
-  constructor(downstream: Downstream) {
+  constructor(downstream: ClientSide) {
     this.downstream = downstream;
     this.request = new ClientRequest(downstream.peer);
     this.answerRelay = new AnswerRelay(downstream.out);

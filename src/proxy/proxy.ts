@@ -1,39 +1,12 @@
 // The data plane's front: sockets in, exchanges through. What one exchange does is in exchange.ts.
 import type { Socket } from "node:net";
-import { countOwnAnswer, createContext } from "./context.ts";
+import { countOwnAnswer, createContext, type ProxyOptions, type ProxyStats } from "./context.ts";
 import { Downstream } from "./downstream.ts";
 import { createPeer } from "./forwarded-request.ts";
-import type { HeaderPolicy } from "./header-policy.ts";
-import type { ProxyLimits } from "./limits.ts";
 import { peerAddress, trustOf } from "./peer-trust.ts";
-import type { ProxyObserver, Routing } from "./routing.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
 
-export interface ProxyOptions {
-  /** Read anew for every request, so that a new routing is one assignment: `() => current`. */
-  readonly routing: () => Routing;
-  readonly observer: ProxyObserver;
-  /** Every limit has a safe default. */
-  readonly limits?: Partial<ProxyLimits>;
-  /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
-  readonly trustedProxies?: readonly string[];
-  readonly headers?: Partial<HeaderPolicy>;
-  /** Opt-in, requests of one event-loop turn sharing an upstream connection: reserved, without effect so far. */
-  readonly upstreamBatching?: boolean;
-}
-
-/** What a proxy counts besides its upstreams' own counters. */
-export interface ProxyStats {
-  /** Downstream connections open now, and since the start. */
-  connections: number;
-  connectionsTotal: number;
-  /** Connections turned away because of a connection limit. */
-  connectionsRefused: number;
-  /** Requests with a well-formed head. */
-  requests: number;
-  /** Answers that the proxy made itself, by status code (400, 408, 413, 431, 502, 503, 504 …). */
-  readonly ownAnswers: Map<number, number>;
-}
+export type { ProxyOptions, ProxyStats } from "./context.ts";
 
 export interface Proxy {
   /**

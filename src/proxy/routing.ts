@@ -1,6 +1,9 @@
 // The seam between the data plane and whoever decides where a request goes. The data plane reads a routing
 // decision and reports what it saw; it never waits for an answer.
 import type { Upstream } from "./upstream.ts";
+import type { UpstreamFailure } from "./upstream-connection.ts";
+
+export type { UpstreamFailure } from "./upstream-connection.ts";
 
 /** What a routing decision may look at: a view of the exchange, valid only during the call. */
 export interface RoutedRequest {
@@ -28,14 +31,6 @@ export interface Routing {
   /** The body (JSON) and Retry-After (seconds) of the 503 sent when `pick` gave null. */
   unavailable(request: RoutedRequest): { readonly body: string; readonly retryAfterS: number };
 }
-
-/** How an upstream failed an exchange or a connection attempt. */
-export type UpstreamFailure =
-  | "refused" // connection refused or unreachable
-  | "connect-timeout"
-  | "reset" // closed or reset before the answer was complete
-  | "response-timeout"
-  | "protocol"; // its answer broke the rules of HTTP/1.1
 
 /** What the data plane tells the control plane. Calls are cheap and must not throw. */
 export interface ProxyObserver {

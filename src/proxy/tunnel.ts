@@ -1,10 +1,23 @@
 // What a connection becomes after a real 101: bytes both ways, unread, with backpressure, until either side ends.
-import type { Downstream } from "./downstream.ts";
+import type { Socket } from "node:net";
+import type { ClientOutput } from "./client-output.ts";
+import type { ProxyContext } from "./context.ts";
 import type { PooledUpstream } from "./upstream.ts";
 import type { ConnectionUser, UpstreamConnection } from "./upstream-connection.ts";
 
+/** The client's end of a tunnel. */
+export interface TunnelClient {
+  readonly context: ProxyContext;
+  readonly socket: Socket;
+  readonly out: ClientOutput;
+  /** Reads no more from the client until {@link unpause}. */
+  pause(): void;
+  unpause(): void;
+  destroy(): void;
+}
+
 export class Tunnel implements ConnectionUser {
-  private readonly downstream: Downstream;
+  private readonly downstream: TunnelClient;
   private readonly connection: UpstreamConnection;
   private readonly upstream: PooledUpstream;
   private upstreamPaused = false;
@@ -12,7 +25,7 @@ export class Tunnel implements ConnectionUser {
   private active = true;
   private quietSinceMs = 0;
 
-  constructor(downstream: Downstream, connection: UpstreamConnection, upstream: PooledUpstream) {
+  constructor(downstream: TunnelClient, connection: UpstreamConnection, upstream: PooledUpstream) {
     this.downstream = downstream;
     this.connection = connection;
     this.upstream = upstream;

@@ -1,9 +1,18 @@
 // One connection to an upstream: at most one exchange uses it at a time, and it goes back to its pool only when
 // nothing about it is in doubt. The bytes it reads are valid only during the call that hands them over.
 import { connect, type Socket } from "node:net";
-import type { UpstreamFailure } from "./routing.ts";
 import { atTurnEnd, type TurnWriter } from "./turn.ts";
-import type { UpstreamAddress } from "./upstream.ts";
+
+/** Where an upstream listens. */
+export type UpstreamAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** How an upstream failed an exchange or a connection attempt. */
+export type UpstreamFailure =
+  | "refused" // connection refused or unreachable
+  | "connect-timeout"
+  | "reset" // closed or reset before the answer was complete
+  | "response-timeout"
+  | "protocol"; // its answer broke the rules of HTTP/1.1
 
 /** Who uses a connection: an exchange, or a tunnel. */
 export interface ConnectionUser {

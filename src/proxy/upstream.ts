@@ -1,10 +1,9 @@
 // One server the data plane can forward to: its address, its idle connections, its counters.
 import { defaultUpstreamLimits, type UpstreamLimits } from "./limits.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
-import { type ConnectionUser, UpstreamConnection } from "./upstream-connection.ts";
+import { type ConnectionUser, type UpstreamAddress, UpstreamConnection } from "./upstream-connection.ts";
 
-/** Where an upstream listens. */
-export type UpstreamAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+export type { UpstreamAddress } from "./upstream-connection.ts";
 
 export interface UpstreamOptions {
   /** The replica's name; appears in metrics and logs. */

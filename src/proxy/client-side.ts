@@ -1,0 +1,21 @@
+// The client's side of an exchange, as the exchange sees it: where the answer goes, when to stop reading, and what
+// comes after. The connection behind it is in downstream.ts.
+import type { Peer } from "./forwarded-request.ts";
+import type { Tunnel, TunnelClient } from "./tunnel.ts";
+
+export interface ClientSide extends TunnelClient {
+  readonly peer: Peer;
+  /** The connection may serve another request after this one. */
+  readonly mayKeep: boolean;
+  /**
+   * An answer of our own. Closes afterwards unless the request was read whole and `keep` is true; tells whether it
+   * closes.
+   */
+  answer(status: number, body: string, fields: string, method: string, keep: boolean): boolean;
+  /** The exchange is over. `unread`: part of its request may still be on its way. */
+  exchangeDone(close: boolean, unread: boolean, nowMs: number): void;
+  /** Cuts the connection so that the client cannot take what it got for whole. */
+  abort(): void;
+  /** From now on `tunnel` has the connection; it gets what the client sent too early. */
+  startTunnel(tunnel: Tunnel): void;
+}
