@@ -108,7 +108,10 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   const report: AdminApiParts = { fleet, table, key: settings.keyText, policy: settings.policy };
   const ready = () => !closing && table.current.replicas.length > 0;
   const admin = await openAdmin(house, proxy, report, ready, open);
-  const settled = startFleet(fleet, log).then(listener.release);
+  const settled = startFleet(fleet, log).then(() => {
+    table.begin();
+    listener.release();
+  });
 
   let patienceMs = settings.drainMs;
   let closed: Promise<void> | null = null;

@@ -1,5 +1,6 @@
-// Keeps the ring equal to the replicas that serve. One seat more or less costs a few milliseconds and is done at once;
-// a larger change is made in slices, so that requests are served meanwhile.
+// Keeps the ring equal to the replicas that serve. One seat more or less costs a few milliseconds and is done at once,
+// and so are the first members, since nobody is served before; a larger change is made in slices, so that requests are
+// served meanwhile.
 import type { Replica } from "../fleet/fleet.ts";
 import type { Ring, RingChange } from "../ring/ring.ts";
 import { ringChange } from "./ring-change.ts";
@@ -47,7 +48,7 @@ export function createRingKeeper({ ring, refused, labelOf }: RingKeeperOptions):
   function begin(change: RingChange, replicas: readonly Replica[]): void {
     // A replacement on the dead one's seat brings back the very ring from before: nothing to compute or to store.
     if (previous !== null && ringChange(previous, replicas, labelOf) === null) replace(previous);
-    else if (seatsOf(change) === 1) replace(current.with(change));
+    else if (seatsOf(change) === 1 || current.members.length === 0) replace(current.with(change));
     else work = current.withInSteps(change);
   }
 

@@ -7,7 +7,7 @@ import { createRingKeeper } from "./ring-keeper.ts";
 import { createRoutingTable } from "./routing-table.ts";
 
 /** A table over replicas that the test moves from state to state by hand. */
-function world(slots = 4096) {
+function world({ slots = 4096, begun = true } = {}) {
   const replicas = new Map<string, Replica>();
   const upstreams: FakeUpstream[] = [];
   const gone: string[] = [];
@@ -25,6 +25,7 @@ function world(slots = 4096) {
     joined: () => {},
     left: ({ name }) => gone.push(name),
   });
+  if (begun) table.begin();
   const put = (name: string, seat: number, state: ReplicaState, more = false, weight = 1) => {
     const address = { host: "127.0.0.1", port: 1000 + seat };
     const replica = { name, seat, weight, state, address, pid: 1, sinceMs: 0, reason: "" };
@@ -105,19 +106,31 @@ test("a draining replica retires, a dead one is destroyed, each once it is out o
 test("changes of one turn are one change of the ring", () => {
   const { table, put } = world();
   for (const seat of [1, 2, 3, 4, 5]) put(`S${seat}`, seat, "healthy", seat < 5);
-  assert.equal(table.current.ring.members.length, 5);
   assert.equal(table.ring.changes, 1);
+  assert.equal(table.current.ring.members.length, 5);
+});
+
+test("before it begins, changes are only noted: the first replicas make one ring", () => {
+  const { table, put, owners } = world({ begun: false });
+  for (const seat of [1, 2, 3]) put(`S${seat}`, seat, "healthy");
+  put("S2", 2, "dead");
+  assert.deepEqual(table.current.replicas, []);
+  table.begin();
+  assert.equal(table.ring.changes, 1);
+  assert.deepEqual(new Set(owners()), new Set(["S1", "S3"]));
 });
 
 test("a large change of a large ring takes several turns, and is right for requests at once", async () => {
-  const { table, put, owners } = world(262_144);
+  const { table, put, owners } = world({ slots: 262_144 });
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   for (let seat = 1; seat <= 7; seat += 1) put(`S${seat}`, seat, "healthy", seat < 7);
-  while (table.current.ring.members.length < 7) await turn();
+  // The first members are there at once: before them nobody could serve.
+  assert.equal(table.current.ring.members.length, 7);
   assert.equal(table.ring.changes, 1);
   assert.equal(table.ring.slotsMoved(), 262_144);
   const before = owners();
   for (const seat of [2, 3, 4, 5, 6]) put(`S${seat}`, seat, "dead", seat < 6);
+  assert.equal(table.current.ring.members.length, 7);
   const first = table.current;
   const serving = (key: number) =>
     [...first.ring.candidates(`k${key}`)].map((seat) => first.upstreamsBySeat[seat]?.name).find(Boolean);

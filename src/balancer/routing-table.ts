@@ -27,6 +27,8 @@ export interface RoutingTable {
   readonly current: RoutingSnapshot;
   /** Takes in a change of the fleet; see {@link FleetChange.more}. */
   apply(change: FleetChange): void;
+  /** Until then changes are only noted, so that the first replicas make one ring and not one each. */
+  begin(): void;
   /** Exchanges that a replica still has, of all its upstreams. */
   inFlightOf(name: string): number;
   /** The ring's figures; see there. */
@@ -48,6 +50,7 @@ export interface RoutingTableParts {
 export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   const { ring } = parts;
   let current: RoutingSnapshot = { ring: ring.current, bounded: null, upstreamsBySeat: [], replicas: [] };
+  let begun = false;
   let stepping = false;
   /** By replica name. An upstream is in exactly one of these, and in none once its replica is dead. */
   const live = new Map<string, Upstream>();
@@ -114,7 +117,11 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
     ring,
     apply: (change) => {
       follow(change.replica);
-      if (!change.more) swap();
+      if (begun && !change.more) swap();
+    },
+    begin: () => {
+      begun = true;
+      swap();
     },
     inFlightOf: (name) => {
       let inFlight = live.get(name)?.inFlight ?? 0;
