@@ -23,6 +23,8 @@ import { createWatching } from "./watching.ts";
 
 /** After SIGKILL at the latest, how long {@link Fleet.stop} waits for processes to vanish, in ms. */
 const vanishMs = 2_000;
+/** Servers of somebody else's are there or not: after so many looks in quick succession there is no hurry. */
+const fixedQuickTries = 4;
 const timerMsMax = 2 ** 31 - 1;
 
 type Settled = Extract<Effect, { type: "settled" }>;
@@ -65,7 +67,11 @@ export function createFleet(options: FleetOptions): Fleet {
     launched: (run, address, pid) => dispatch({ type: "launched", run, address, pid }),
     exited: (run, reason) => dispatch({ type: "exited", run, reason }),
   });
-  const heartbeat = createHeartbeat(heartbeatOptions, { heard });
+  const heartbeat = createHeartbeat(
+    heartbeatOptions,
+    { heard },
+    launcher.fixed ? fixedQuickTries : undefined,
+  );
   const memory = watchMemory(options.maxRssBytes, log, (run, reason) =>
     dispatch({ type: "outgrown", run, reason }),
   );
