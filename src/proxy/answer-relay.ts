@@ -80,6 +80,11 @@ export class AnswerRelay {
     return relay.done;
   }
 
+  /** Bytes of the body that are known to come. */
+  get leftBytes(): number {
+    return this.body.leftBytes;
+  }
+
   /** The upstream has closed. True when that is how this answer ends. */
   end(): boolean {
     if (!this.body.end(this.out)) return false;

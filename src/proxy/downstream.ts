@@ -240,11 +240,12 @@ export class Downstream implements ClientSide {
     if (this.held !== null || this.ended) this.advance(null);
   }
 
-  /** Everything was read and answered: close once it is sent. */
+  /** Everything was read and answered: close once it is sent. Closing sends the FIN, of TLS only ending the alert. */
   private closeClean(): void {
     this.phase = phase.closed;
     this.out.writeNow();
-    this.socket.destroySoon();
+    if (this.peer.proto === "http" && this.socket.writableLength === 0) this.socket.destroy();
+    else this.socket.destroySoon();
   }
 
   private lingerClose(): void {

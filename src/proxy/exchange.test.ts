@@ -74,6 +74,21 @@ test("a body comes through in both framings, split at any byte", async () => {
   upstream.close();
 });
 
+test("of an answer whose trailer is malformed nothing leaves, and the request goes elsewhere", async () => {
+  const chunk = `2000\r\n${"x".repeat(8192)}\r\n`;
+  for (const chunks of [chunk, `${chunk}1\r\nx\r\n`]) {
+    const broken = await scriptedUpstream(
+      answering(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\nA B: c\r\n\r\n`),
+    );
+    const sound = await scriptedUpstream(answering(ok("hello")));
+    const tested = await testedProxy([broken.port, sound.port]);
+    assert.match(await ask(tested.port, getClose()), /^HTTP\/1.1 200 OK\r\nContent-Length: 5\r\n[^x]*hello$/);
+    tested.close();
+    broken.close();
+    sound.close();
+  }
+});
+
 test("a chunked answer is chunked anew with its trailer, and plain for HTTP/1.0", async () => {
   const upstream = await scriptedUpstream(
     answering(

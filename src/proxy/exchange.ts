@@ -170,10 +170,13 @@ export class Exchange implements ConnectionTaker {
   }
 
   private passBody(bytes: Buffer, from: number, length: number): void {
+    const { out, context } = this.downstream;
     const come = this.answerRelay.pass(bytes, from, length);
     if (come === relay.done) this.finish();
-    else if (come === relay.more) this.upstreamPaused = this.downstream.out.isBlocked;
-    else {
+    else if (come === relay.more) {
+      this.upstreamPaused = out.isBlocked;
+      this.connection?.readBuffer.expect(this.answerRelay.leftBytes, context.limits.bufferedBytesMax);
+    } else {
       if (this.answerRelay.retract()) this.stage = stage.awaiting; // it came with its head: the client saw nothing
       this.fail("protocol");
     }
@@ -194,15 +197,11 @@ export class Exchange implements ConnectionTaker {
     upstream.inFlight--;
     const unread = !this.body.done;
     const close = this.answerRelay.closes || unread;
-    const reusable =
-      this.reusable &&
-      !this.answerRelay.overrun &&
-      !unread &&
-      !this.upstreamPaused &&
-      connection.unsentBytes === 0;
+    const reusable = this.reusable && !this.answerRelay.overrun && !unread && !this.upstreamPaused;
+    connection.readBuffer.done(this.downstream.out.holdsLent);
     const { keepAliveTimeoutS } = this;
     this.clear();
-    if (reusable) upstream.release(connection, keepAliveTimeoutS, nowMs);
+    if (reusable && connection.unsentBytes === 0) upstream.release(connection, keepAliveTimeoutS, nowMs);
     else connection.discard();
     this.downstream.exchangeDone(close, unread, nowMs);
   }
