@@ -341,7 +341,8 @@ export class Exchange implements ConnectionTaker {
     const owesBody = !this.body.done && this.connection?.unsentBytes === 0;
     const overdue = this.clock.overdue(nowMs, this.stage, owesBody, this.upstreamPaused, limits);
     if (overdue === "connect") this.fail("connect-timeout");
-    else if (overdue === "answer") this.fail("response-timeout");
+    // The control API keeps deadlines of its own: a change that is under way must not be reported as failed.
+    else if (overdue === "answer" && this.upstream?.kind !== "control") this.fail("response-timeout");
     else if (overdue === "body") this.refuseBody(408, `no byte of the body for ${limits.requestIdleMs} ms`);
     else if (overdue === "silent" && this.upstream !== null) observer.upstreamSilent(this.upstream);
   }
