@@ -15,7 +15,7 @@ import { forwardedTrailer } from "../http/trailer.ts";
 import type { ClientOutput } from "./client-output.ts";
 
 /** Short bodies go as text, in one string with their head. */
-const textPieceBytesMax = 4 * 1024;
+export const textBodyBytesMax = 4 * 1024;
 const trailerBytesMax = 16 * 1024;
 
 export class AnswerBody {
@@ -63,7 +63,7 @@ export class AnswerBody {
 
   private pass(bytes: Buffer, start: number, end: number, out: ClientOutput): void {
     if (this.chunkedToClient) out.text(`${(end - start).toString(16)}\r\n`);
-    if (end - start <= textPieceBytesMax) out.text(bytes.toString("latin1", start, end));
+    if (end - start <= textBodyBytesMax) out.text(bytes.toString("latin1", start, end));
     else out.lent(bytes, start, end); // the read buffer is used again
     if (this.chunkedToClient) out.text("\r\n");
   }

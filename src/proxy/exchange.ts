@@ -158,15 +158,15 @@ export class Exchange implements ConnectionTaker {
   }
 
   private takeFinal(head: AnswerHead): void {
-    const { bytes, headEnd, length } = this.intake;
+    const { bytes, length } = this.intake;
     const unread = !this.body.done;
     const early = unread || (this.connection?.unsentBytes ?? 0) > 0;
     const persistent = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     this.reusable = persistent && !early && head.body.kind !== framing.untilClose;
     this.keepAliveTimeoutS = head.keepAliveTimeoutS;
-    this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
+    const upTo = this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
     this.stage = stage.answering;
-    this.passBody(bytes, headEnd, length);
+    this.passBody(bytes, upTo, length);
   }
 
   private passBody(bytes: Buffer, from: number, length: number): void {
