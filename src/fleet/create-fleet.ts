@@ -15,6 +15,7 @@ import {
   emptyFleet,
   type FleetEvent,
   holders,
+  isProven,
   nextDeadlineMs,
   servingOf,
   sparesOf,
@@ -112,7 +113,9 @@ export function createFleet(options: FleetOptions): Fleet {
 
   async function heard(run: number, result: ProbeResult, enough: boolean): Promise<void> {
     if (!result.alive && !result.ours) dispatch({ type: "missed", run, reason: result.reason, enough });
-    if (result.alive && (await launches.confirm(run))) dispatch({ type: "answered", run });
+    // With hundreds of replicas, most of what is heard changes nothing; it does not go through the lifecycle.
+    if (!result.alive || isProven(state, run)) return;
+    if (await launches.confirm(run)) dispatch({ type: "answered", run });
   }
 
   // ── Effects out ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,10 @@
 // One HTTP question to one server, over a bare socket: does a complete answer come, and with which status? It is
 // asked hundreds of times a second beside the traffic, so nothing is kept of the answer but how far it has come.
+//
+// Every look makes a connection of its own. Asking again on a kept one takes a fifth of the processor time (17 µs
+// instead of 80, in a loop that does nothing else), but it would not show that the server still accepts, it would ask
+// one and the same worker of a server that has several, and it would block a server that serves one connection at a
+// time.
 import { connect, isIPv6, type Socket } from "node:net";
 import type { Address } from "./launcher.ts";
 import { ProbeAnswer, type ProbeVerdict } from "./probe-answer.ts";
