@@ -17,6 +17,8 @@ const phase = {
   /** Between requests, or in the midst of a head. */
   ready: 0,
   exchange: 1,
+  /** Answered, but the client has not taken it: the next request waits, or answers without a reader would pile up. */
+  answered: 5,
   tunnel: 2,
   /** Our last word is said; what the client still sends is thrown away, so that it can read that word. */
   lingering: 3,
@@ -86,8 +88,8 @@ export class Downstream {
   private hold(chunk: Buffer): void {
     if (this.held === null) this.held = new HeldBytes(chunk, 0, chunk.length);
     else this.held.append(chunk, 0, chunk.length);
-    if (this.phase === phase.exchange) {
-      if (this.held.length > pipelinedBytesMax) this.pause();
+    if (this.requestWaits) {
+      if (this.isFarAhead) this.pause();
     } else if (chunk.includes(10) || this.held.length > this.context.limits.headBytesMax) {
       this.advance(null); // a line is complete, so there is something to parse
     }
@@ -99,9 +101,11 @@ export class Downstream {
     this.advancing = true;
     let bytes = chunk;
     let from = 0;
+    let source: HeldBytes | null = null;
     while (this.isReady) {
       if (bytes === null && this.held !== null) {
-        bytes = this.held.bytes();
+        source = this.held;
+        bytes = source.bytes();
         from = 0;
         this.held = null;
         this.unpause();
@@ -109,9 +113,12 @@ export class Downstream {
       if (bytes === null || from >= bytes.length) break;
       from = this.takeRequest(bytes, from);
       if (from < 0) break;
-      if (this.phase === phase.exchange && from < bytes.length)
-        this.held = new HeldBytes(bytes, from, bytes.length);
-      if (this.phase === phase.exchange || from >= bytes.length) bytes = null;
+      if (this.requestWaits && from < bytes.length) {
+        source?.drop(from);
+        this.held = source ?? new HeldBytes(bytes, from, bytes.length);
+        if (this.isFarAhead) this.pause();
+      }
+      if (this.requestWaits || from >= bytes.length) bytes = null;
     }
     this.advancing = false;
     if (!this.ended) return;
@@ -121,6 +128,11 @@ export class Downstream {
 
   private get isReady(): boolean {
     return this.phase === phase.ready;
+  }
+
+  /** What the client sends now is a later request, and not its turn yet. */
+  private get requestWaits(): boolean {
+    return this.phase === phase.exchange || this.phase === phase.answered;
   }
 
   /** The offset after what belongs to this request, or −1 when nothing more is to be read for now. */
@@ -175,14 +187,19 @@ export class Downstream {
     else if (this.phase === phase.ready) this.advance(chunk.subarray(upTo));
   }
 
+  private get isFarAhead(): boolean {
+    return this.held !== null && this.held.length > pipelinedBytesMax;
+  }
+
   pause(): void {
     if (this.paused) return;
     this.paused = true;
     this.socket.pause();
   }
 
+  /** Also asked for by the exchange, which knows nothing of the requests that wait behind it. */
   unpause(): void {
-    if (!this.paused) return;
+    if (!this.paused || this.isFarAhead) return;
     this.paused = false;
     this.socket.resume();
   }
@@ -191,6 +208,7 @@ export class Downstream {
 
   private onDrain(): void {
     if (this.phase === phase.exchange) this.exchange.onClientDrain();
+    else if (this.phase === phase.answered) this.takeNext(performance.now());
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
   }
 
@@ -236,6 +254,11 @@ export class Downstream {
       else this.closeClean();
       return;
     }
+    if (this.out.isBlocked) this.phase = phase.answered;
+    else this.takeNext(nowMs);
+  }
+
+  private takeNext(nowMs: number): void {
     this.phase = phase.ready;
     this.sinceMs = nowMs;
     this.unpause();
