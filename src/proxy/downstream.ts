@@ -288,7 +288,7 @@ export class Downstream {
 
   private linger(bytes: number): void {
     this.lingeredBytes += bytes;
-    if (this.lingeredBytes > lingerBytesMax) this.socket.destroy();
+    if (this.lingeredBytes > lingerBytesMax && this.socket.writableLength === 0) this.socket.destroy();
   }
 
   /** Cuts the connection so that the client cannot take what it got for whole. */
@@ -347,8 +347,14 @@ export class Downstream {
     if (this.phase === phase.ready) this.sweepReady(quietMs);
     else if (this.phase === phase.exchange) this.exchange.sweep(nowMs);
     else if (this.phase === phase.tunnel) this.tunnel?.sweep(nowMs, limits.tunnelIdleMs);
-    else if (quietMs > lingerMs && this.phase === phase.lingering) this.socket.destroy();
+    else if (this.phase === phase.lingering) this.sweepLingering(nowMs, quietMs);
     if (this.out.stuckMs(nowMs) > limits.sendIdleMs) this.socket.destroy();
+  }
+
+  /** The client's time to read our last word begins when the last of it has left. */
+  private sweepLingering(nowMs: number, quietMs: number): void {
+    if (this.socket.writableLength > 0) this.sinceMs = nowMs;
+    else if (quietMs > lingerMs) this.socket.destroy();
   }
 
   private sweepReady(quietMs: number): void {
