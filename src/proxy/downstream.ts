@@ -307,6 +307,7 @@ export class Downstream {
     this.held = null;
     this.unpause();
     if (early !== null) tunnel.onClientBytes(early.bytes());
+    if (this.ended) tunnel.onClientEnd();
   }
 
   private onEnd(): void {

@@ -41,3 +41,25 @@ test("a slow reader gets the whole of its last answer, though it had sent more t
   tested.close();
   upstream.close();
 });
+
+test("what a client has left before it began ends upstream too: a tunnel, an event stream", async () => {
+  const heads = [
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
+  ];
+  for (const head of heads) {
+    const upstream = await scriptedUpstream(() => true);
+    const tested = await testedProxy([upstream.port]);
+    const client = connect(tested.port, "127.0.0.1");
+    client.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    await eventually(() => upstream.received.length === 1);
+    client.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 50)); // its FIN is on the way
+    const [socket] = upstream.sockets as [Socket];
+    socket.write(head);
+    await new Promise((resolve) => socket.once("close", resolve));
+    await eventually(() => tested.upstreams[0]?.inFlight === 0 && tested.proxy.stats.connections === 0);
+    tested.close();
+    upstream.close();
+  }
+});

@@ -167,7 +167,8 @@ export class Exchange implements ConnectionTaker {
     this.keepAliveTimeoutS = head.keepAliveTimeoutS;
     this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
     this.stage = stage.answering;
-    this.passBody(bytes, headEnd, length);
+    if (this.answerRelay.isEventStream && this.downstream.clientEnded) this.downstream.destroy();
+    else this.passBody(bytes, headEnd, length);
   }
 
   private passBody(bytes: Buffer, from: number, length: number): void {
