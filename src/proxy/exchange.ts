@@ -166,7 +166,8 @@ export class Exchange implements ConnectionTaker {
     this.keepAliveTimeoutS = head.keepAliveTimeoutS;
     const upTo = this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
     this.stage = stage.answering;
-    this.passBody(bytes, upTo, length);
+    if (this.answerRelay.isEventStream && this.downstream.clientEnded) this.downstream.destroy();
+    else this.passBody(bytes, upTo, length);
   }
 
   private passBody(bytes: Buffer, from: number, length: number): void {
