@@ -9,7 +9,7 @@ export const valueByte = 2;
  * back quote, yet browsers send them in queries, and no server reads them as anything else.
  */
 export const targetByte = 4;
-/** The same and `\`, which browsers leave as it is in a query (WHATWG URL: the query percent-encode set), never in a path. */
+/** The same and `\`: browsers leave it as it is in a query (WHATWG URL, query percent-encode set), never in a path. */
 export const queryByte = 16;
 /** Host and authority: RFC 3986 unreserved, sub-delims without the comma (a list is no host), `%`, `:`, `[`, `]`. */
 export const hostByte = 8;

@@ -127,6 +127,11 @@ export class Downstream implements ClientSide {
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
   }
 
+  /** No head has begun: the empty line that may precede one, and that old clients send after a body, is none. */
+  private get isIdle(): boolean {
+    return this.held === null || this.held.isEmptyLine;
+  }
+
   private get isReady(): boolean {
     return this.phase === phase.ready;
   }
@@ -141,8 +146,11 @@ export class Downstream implements ClientSide {
     const { limits, requestHead, stats } = this.context;
     const end = parseRequestHead(bytes, from, bytes.length, limits.headBytesMax, requestHead);
     if (end === incomplete) {
-      if (this.requests > 0) this.beginDeadline();
       this.held = new HeldBytes(bytes, from, bytes.length);
+      if (this.requests > 0 && !this.isIdle && !this.headBegun) {
+        this.headBegun = true;
+        this.sinceMs = performance.now();
+      }
       return -1;
     }
     if (end === refused || !isAccepted(requestHead, this.context)) {
@@ -154,12 +162,6 @@ export class Downstream implements ClientSide {
     this.phase = phase.exchange;
     this.headBegun = false;
     return this.exchange.begin(bytes, requestHead, performance.now());
-  }
-
-  private beginDeadline(): void {
-    if (this.headBegun) return;
-    this.headBegun = true;
-    this.sinceMs = performance.now();
   }
 
   private readBody(chunk: Buffer): void {
@@ -298,7 +300,7 @@ export class Downstream implements ClientSide {
   }
 
   private endIdle(): void {
-    if (this.held !== null) this.refuse(400, "the connection ended in the midst of a request's head", "");
+    if (!this.isIdle) this.refuse(400, "the connection ended in the midst of a request's head", "");
     else this.closeClean();
   }
 
@@ -339,7 +341,7 @@ export class Downstream implements ClientSide {
 
   private sweepReady(quietMs: number): void {
     const { limits } = this.context;
-    if (this.requests === 0 || this.held !== null) {
+    if (this.requests === 0 || !this.isIdle) {
       if (quietMs > limits.headDeadlineMs) {
         this.refuse(408, `no complete request head within ${limits.headDeadlineMs} ms`, "");
       }

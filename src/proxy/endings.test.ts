@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
-import { eventually, scriptedUpstream, testedProxy } from "./scripted.test.ts";
+import { answering, eventually, ok, rawClient, scriptedUpstream, testedProxy } from "./scripted.test.ts";
 
 test("a slow reader gets the whole of its last answer, though it had sent more than its last request", async () => {
   let accepted: Socket | undefined;
@@ -62,4 +62,20 @@ test("what a client has left before it began ends upstream too: a tunnel, an eve
     tested.close();
     upstream.close();
   }
+});
+
+test("an empty line after a body is no head that has begun", async () => {
+  const upstream = await scriptedUpstream(answering(ok("hi")));
+  const tested = await testedProxy([upstream.port], {
+    limits: { headDeadlineMs: 100, keepAliveIdleMs: 600 },
+  });
+  const post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab\r\n";
+  const resting = rawClient(tested.port, post);
+  const leaving = rawClient(tested.port, post);
+  await leaving.until((text) => text.endsWith("hi"));
+  leaving.socket.end();
+  for (const client of [resting, leaving]) assert.match(await client.closed(), /\r\n\r\nhi$/);
+  assert.equal(tested.proxy.stats.ownAnswers.size, 0);
+  tested.close();
+  upstream.close();
 });

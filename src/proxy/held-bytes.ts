@@ -1,5 +1,6 @@
 // Bytes that came before they could be used: a head in pieces, a held answer, a pipelined request. One buffer that
 // doubles, so that many small pieces cost no more than one large one.
+import { CR } from "../http/bytes.ts";
 
 export class HeldBytes {
   private buffer: Buffer;
@@ -14,6 +15,11 @@ export class HeldBytes {
 
   get length(): number {
     return this.end - this.from;
+  }
+
+  /** CR, or CR LF, and nothing else. */
+  get isEmptyLine(): boolean {
+    return this.length <= 2 && this.buffer[this.from] === CR;
   }
 
   append(bytes: Uint8Array, start: number, end: number): void {
