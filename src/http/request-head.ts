@@ -46,11 +46,6 @@ export interface RequestHead {
   problem: string;
 }
 
-export interface RequestHeadLimits {
-  readonly headBytesMax: number;
-  readonly headerCountMax: number;
-}
-
 export function createRequestHead(headerCountMax: number): RequestHead {
   return {
     fields: createFieldTable(headerCountMax),

@@ -14,7 +14,8 @@ import { framing } from "../http/framing.ts";
 import { forwardedTrailer } from "../http/trailer.ts";
 import type { ClientOutput } from "./client-output.ts";
 
-const textPieceBytesMax = 15 * 1024;
+/** Short bodies go as text, in one string with their head. */
+export const textBodyBytesMax = 4 * 1024;
 const trailerBytesMax = 16 * 1024;
 
 export class AnswerBody {
@@ -55,10 +56,15 @@ export class AnswerBody {
     return true;
   }
 
+  /** Bytes that are known to come; chunks and what ends with the connection tell nothing. */
+  get leftBytes(): number {
+    return this.kind === framing.length ? this.left : 0;
+  }
+
   private pass(bytes: Buffer, start: number, end: number, out: ClientOutput): void {
     if (this.chunkedToClient) out.text(`${(end - start).toString(16)}\r\n`);
-    if (end - start <= textPieceBytesMax) out.text(bytes.toString("latin1", start, end));
-    else out.bytes(Buffer.from(bytes.subarray(start, end))); // a copy: the read buffer is used again
+    if (end - start <= textBodyBytesMax) out.text(bytes.toString("latin1", start, end));
+    else out.lent(bytes, start, end); // the read buffer is used again
     if (this.chunkedToClient) out.text("\r\n");
   }
 
@@ -66,13 +72,14 @@ export class AnswerBody {
     const chunks = this.chunks as ChunkedReader;
     const upTo = readChunked(chunks, bytes, start, end, trailerBytesMax);
     if (upTo < 0) return -1;
+    const ends = chunkedIsDone(chunks);
+    const trailer = ends ? forwardedTrailer(chunks.trailer) : "";
+    if (trailer === null) return -1; // before anything of this read has left
     const { segments } = chunks;
     if (segments.length === 2) this.pass(bytes, segments[0] as number, segments[1] as number, out);
     else if (segments.length > 2)
       out.bytes(this.chunkedToClient ? asOneChunk(chunks, bytes) : asPlainData(chunks, bytes));
-    if (!chunkedIsDone(chunks)) return upTo;
-    const trailer = forwardedTrailer(chunks.trailer);
-    if (trailer === null) return -1;
+    if (!ends) return upTo;
     this.done = true;
     if (this.chunkedToClient) out.text(`0\r\n${trailer}\r\n`);
     return upTo;

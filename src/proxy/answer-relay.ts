@@ -2,11 +2,11 @@
 // because from then on it can only be completed or cut.
 import type { AnswerHead } from "../http/answer-head.ts";
 import { framing } from "../http/framing.ts";
-import { AnswerBody } from "./answer-body.ts";
+import { AnswerBody, textBodyBytesMax } from "./answer-body.ts";
 import type { AnswerIntake } from "./answer-intake.ts";
 import type { ClientOutput } from "./client-output.ts";
 import type { ClientRequest } from "./client-request.ts";
-import { finalFields, forwardedAnswerHead } from "./forwarded-answer.ts";
+import { addedLines, forwardedAnswer } from "./forwarded-answer.ts";
 
 /** How far a body has come. */
 export const relay = { more: 0, done: 1, malformed: 2 } as const;
@@ -35,28 +35,29 @@ export class AnswerRelay {
     if (request.versionMinor === 0) return;
     if (head.code === 100 && !request.expectsContinue) return;
     if (head.code === 100) request.expectsContinue = false;
-    this.out.text(`${forwardedAnswerHead(bytes.toString("latin1", head.start, head.end), head)}\r\n`);
+    this.out.text(forwardedAnswer(bytes.toString("latin1", head.start, head.end), head, ""));
     this.out.flush();
   }
 
   /** The 101 and what came after it. */
   switching(found: AnswerIntake, head: AnswerHead, request: ClientRequest): void {
-    const { bytes, headEnd, length } = found;
-    const text = forwardedAnswerHead(bytes.toString("latin1", head.start, headEnd), head);
-    this.out.text(`${text}Connection: Upgrade\r\nUpgrade: websocket\r\n`);
-    this.out.text(finalFields(false, false, false, request.setCookie));
-    this.out.text(bytes.toString("latin1", headEnd, length));
+    const added = addedLines(false, false, false, request.setCookie);
+    const text = found.bytes.toString("latin1", head.start, found.length);
+    this.out.text(forwardedAnswer(text, head, `Connection: Upgrade\r\nUpgrade: websocket\r\n${added}`));
     this.out.writeNow();
   }
 
-  /** The final head; `unread`: the request's body has not come whole. */
+  /**
+   * The final head, and a short body that came whole with it, as one text: the offset up to which that is. `unread`:
+   * the request's body has not come whole.
+   */
   begin(
     found: AnswerIntake,
     head: AnswerHead,
     request: ClientRequest,
     unread: boolean,
     mayKeep: boolean,
-  ): void {
+  ): number {
     const { kind, length } = head.body;
     const stays = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     this.persistent = stays && kind !== framing.untilClose;
@@ -68,11 +69,15 @@ export class AnswerRelay {
     this.extraBytes = 0;
     this.closes =
       !request.keepAlive || !mayKeep || (unread && kind === framing.none) || (unframed && !chunked);
-    const text = found.bytes.toString("latin1", found.from, found.headEnd);
+    const whole =
+      kind === framing.length && length <= textBodyBytesMax && length <= found.length - found.headEnd;
+    const end = whole ? found.headEnd + length : found.headEnd;
+    const text = found.bytes.toString("latin1", found.from, end);
     this.isEventStream = unframed && /\r\ncontent-type:[ \t]*text\/event-stream/i.test(text);
-    const last = finalFields(chunked, this.closes, request.versionMinor === 0, request.setCookie);
-    this.out.text(forwardedAnswerHead(text, head) + last);
-    this.body.start(kind, length, chunked);
+    const added = addedLines(chunked, this.closes, request.versionMinor === 0, request.setCookie);
+    this.out.text(forwardedAnswer(text, head, added));
+    this.body.start(whole ? framing.none : kind, length, chunked);
+    return end;
   }
 
   pass(bytes: Buffer, from: number, length: number): number {
@@ -84,6 +89,11 @@ export class AnswerRelay {
     if (!body.done) return relay.more;
     this.extraBytes = length - upTo;
     return relay.done;
+  }
+
+  /** Bytes of the body that are known to come. */
+  get leftBytes(): number {
+    return this.body.leftBytes;
   }
 
   /** The upstream has closed. True when that is how this answer ends. */

@@ -1,24 +1,36 @@
 // What goes to a client: text is gathered and written at the end of the turn, bytes go at once and take the text
-// before them along.
+// before them along. Bytes are copied as seldom as their owner's rules allow.
 import type { Socket } from "node:net";
+import { sharedReadBytes } from "./read-buffer.ts";
 import { atTurnEnd, type TurnWriter } from "./turn.ts";
 
 /** Text that waits for the end of the turn; more is written at once. */
 const textBytesMax = 16 * 1024;
 
+/**
+ * Where text and bytes are joined for one write. Mostly the kernel takes all of it at once; when it does not, libuv
+ * goes on writing from it, and the next writer gets another.
+ */
+let joined = Buffer.allocUnsafeSlow(sharedReadBytes);
+
 export class ClientOutput implements TurnWriter {
   private readonly socket: Socket;
   private readonly bufferedBytesMax: number;
+  /** TLS writes are never over at once. */
+  private readonly writesAtOnce: boolean;
   private gathered = "";
   /** How much of it is to be written at the end of the turn; the rest may still be dropped. */
   private flushed = 0;
   /** What waited for the client at the last sweep, and since when that has not changed. */
   private unsentBytes = 0;
   private unsentSinceMs = 0;
+  /** Bytes that the socket had not taken whole are their owner's, who must not touch them until it has. */
+  private owesLent = false;
 
   constructor(socket: Socket, bufferedBytesMax: number) {
     this.socket = socket;
     this.bufferedBytesMax = bufferedBytesMax;
+    this.writesAtOnce = !("encrypted" in socket);
   }
 
   text(latin1: string): void {
@@ -30,6 +42,35 @@ export class ClientOutput implements TurnWriter {
     this.writeNow();
     this.socket.write(bytes);
     this.socket.uncork();
+  }
+
+  /**
+   * Bytes that will be overwritten. More than the shared read buffer has room for are in a buffer that is their
+   * connection's own, and written from there: while {@link holdsLent}, it must be left alone. Others are copied.
+   */
+  lent(bytes: Buffer, start: number, end: number): void {
+    if (end - start > sharedReadBytes) {
+      this.bytes(bytes.subarray(start, end));
+      this.owesLent = this.socket.writableLength > 0;
+    } else if (!this.joins(bytes, start, end)) this.bytes(Buffer.from(bytes.subarray(start, end)));
+  }
+
+  private joins(bytes: Buffer, start: number, end: number): boolean {
+    const { gathered, socket } = this;
+    const length = gathered.length + end - start;
+    if (!this.writesAtOnce || length > sharedReadBytes || socket.writableLength > 0) return false;
+    this.gathered = "";
+    this.flushed = 0;
+    joined.write(gathered, 0, "latin1");
+    bytes.copy(joined, gathered.length, start, end);
+    socket.write(joined.subarray(0, length));
+    if (socket.writableLength > 0) joined = Buffer.allocUnsafeSlow(sharedReadBytes);
+    return true;
+  }
+
+  /** The socket still writes bytes that were lent; it tells by `drain` when it no longer does. */
+  get holdsLent(): boolean {
+    return this.owesLent && this.socket.writableLength > 0;
   }
 
   /** Forgets text that was not flushed yet. */
@@ -58,7 +99,8 @@ export class ClientOutput implements TurnWriter {
 
   /** So much waits for the client that no more should be read for it. */
   get isBlocked(): boolean {
-    return this.socket.writableLength > this.bufferedBytesMax / 2;
+    const unsent = this.socket.writableLength;
+    return unsent > this.bufferedBytesMax / 2 || (unsent > 0 && this.owesLent);
   }
 
   /** For how long the client has taken nothing of what waits for it. */

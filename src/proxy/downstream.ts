@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { field, incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
 import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
+import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
 import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
@@ -42,6 +43,7 @@ export class Downstream implements ClientSide {
   /** Its place in its owner's list. */
   index = 0;
   private readonly owner: DownstreamOwner;
+  private readonly input: ClientInput;
   private readonly exchange: Exchange;
   private tunnel: Tunnel | null = null;
   private phase: number = phase.ready;
@@ -52,7 +54,6 @@ export class Downstream implements ClientSide {
   private headBegun = false;
   /** The head in pieces, or requests that wait for their turn. */
   private held: HeldBytes | null = null;
-  private paused = false;
   private advancing = false;
   /** The client will send no more (FIN). */
   private ended = false;
@@ -67,7 +68,7 @@ export class Downstream implements ClientSide {
     this.out = new ClientOutput(socket, context.limits.bufferedBytesMax);
     this.exchange = new Exchange(this);
     socket.allowHalfOpen = true;
-    socket.on("data", (chunk: Buffer) => this.onData(chunk));
+    this.input = new ClientInput(socket, (chunk) => this.onData(chunk));
     socket.on("end", () => this.onEnd());
     socket.on("drain", () => this.onDrain());
     socket.on("error", () => socket.destroy());
@@ -177,15 +178,11 @@ export class Downstream implements ClientSide {
   }
 
   pause(): void {
-    if (this.paused) return;
-    this.paused = true;
-    this.socket.pause();
+    this.input.pause();
   }
 
   unpause(): void {
-    if (!this.paused) return;
-    this.paused = false;
-    this.socket.resume();
+    this.input.resume();
   }
 
   // — Bytes to the client
@@ -243,11 +240,12 @@ export class Downstream implements ClientSide {
     if (this.held !== null || this.ended) this.advance(null);
   }
 
-  /** Everything was read and answered: close once it is sent. */
+  /** Everything was read and answered: close once it is sent. Closing sends the FIN, of TLS only ending the alert. */
   private closeClean(): void {
     this.phase = phase.closed;
     this.out.writeNow();
-    this.socket.destroySoon();
+    if (this.peer.proto === "http" && this.socket.writableLength === 0) this.socket.destroy();
+    else this.socket.destroySoon();
   }
 
   private lingerClose(): void {
@@ -260,8 +258,7 @@ export class Downstream implements ClientSide {
     this.sinceMs = performance.now();
     this.out.writeNow();
     this.socket.end();
-    this.paused = true;
-    this.unpause();
+    this.input.readOn();
   }
 
   private linger(bytes: number): void {

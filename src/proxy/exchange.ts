@@ -33,7 +33,6 @@ export class Exchange implements PipelineMember {
   // The answer
   private readonly intake = new AnswerIntake();
   private readonly answerRelay: AnswerRelay;
-  /** The upstream connection can serve again. */
   private reusable = false;
   private upstreamPaused = false;
 
@@ -155,21 +154,24 @@ export class Exchange implements PipelineMember {
   }
 
   private takeFinal(head: AnswerHead): void {
-    const { bytes, headEnd, length } = this.intake;
+    const { bytes, length } = this.intake;
     const unread = !this.body.done;
     const early = unread || (this.connection?.unsentBytes ?? 0) > 0;
-    this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
+    const upTo = this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
     this.reusable = this.answerRelay.persistent && !early;
     if (!this.answerRelay.persistent || head.versionMinor === 0) this.upstream?.distrust();
     this.stage = stage.answering;
-    this.passBody(bytes, headEnd, length);
+    this.passBody(bytes, upTo, length);
   }
 
   private passBody(bytes: Buffer, from: number, length: number): void {
+    const { out, context } = this.downstream;
     const come = this.answerRelay.pass(bytes, from, length);
     if (come === relay.done) this.finish();
-    else if (come === relay.more) this.upstreamPaused = this.downstream.out.isBlocked;
-    else {
+    else if (come === relay.more) {
+      this.upstreamPaused = out.isBlocked;
+      this.connection?.readBuffer.expect(this.answerRelay.leftBytes, context.limits.bufferedBytesMax);
+    } else {
       if (this.answerRelay.retract()) this.stage = stage.awaiting; // it came with its head: the client saw nothing
       this.fail("protocol");
     }
@@ -192,6 +194,7 @@ export class Exchange implements PipelineMember {
     const close = this.answerRelay.closes || unread;
     const reusable = this.reusable && !unread && !this.upstreamPaused && connection.unsentBytes === 0;
     const { extraBytes, keepAliveTimeoutS } = this.answerRelay;
+    connection.readBuffer.done(this.downstream.out.holdsLent);
     this.clear();
     if (reusable) connection.release(extraBytes, keepAliveTimeoutS, nowMs);
     else connection.discard();
@@ -242,8 +245,7 @@ export class Exchange implements PipelineMember {
   /** It waited on a shared connection for longer than it should: the same upstream, a new connection. */
   onUpstreamMoved(): void {
     const upstream = this.upstream as PooledUpstream;
-    this.connection = null;
-    upstream.inFlight--;
+    this.leaveUpstream();
     this.attempts.repeating = true;
     this.dispatch(upstream, performance.now());
   }
@@ -263,24 +265,20 @@ export class Exchange implements PipelineMember {
     }
     const step = attempts.after(failure, upstream, this.request.isIdempotent, this.body.pieces !== null);
     const next = step === "repeat" ? upstream : step === "next" ? this.nextCandidate(upstream) : null;
-    if (next === null) this.answerFailed(upstream, failure);
-    else this.dispatch(next, performance.now());
+    if (next !== null) this.dispatch(next, performance.now());
+    else if (attempts.everSent) this.answerFailed(upstream, failure);
+    else this.answerUnavailable();
   }
 
   private nextCandidate(upstream: PooledUpstream): PooledUpstream | null {
-    const next = this.downstream.context
-      .routing()
-      .pick(this.request, this.attempts.tried) as PooledUpstream | null;
+    const routing = this.downstream.context.routing();
+    const next = routing.pick(this.request, this.attempts.tried) as PooledUpstream | null;
     if (next === null || next.kind !== upstream.kind) return null;
     upstream.stats.redispatched++;
     return next;
   }
 
   private answerFailed(upstream: PooledUpstream, failure: UpstreamFailure): void {
-    if (!this.attempts.everSent) {
-      this.answerUnavailable();
-      return;
-    }
     upstream.stats.failed++;
     const status = failure === "response-timeout" ? 504 : 502;
     this.answer(status, failureBody(failureText(upstream.name, failure)), "");
@@ -343,7 +341,8 @@ export class Exchange implements PipelineMember {
     const owesBody = !this.body.done && this.connection?.unsentBytes === 0;
     const overdue = this.clock.overdue(nowMs, this.stage, owesBody, this.upstreamPaused, limits);
     if (overdue === "connect") this.fail("connect-timeout");
-    else if (overdue === "answer") this.fail("response-timeout");
+    // The control API keeps deadlines of its own: a change that is under way must not be reported as failed.
+    else if (overdue === "answer" && this.upstream?.kind !== "control") this.fail("response-timeout");
     else if (overdue === "body") this.refuseBody(408, `no byte of the body for ${limits.requestIdleMs} ms`);
     else if (overdue === "silent" && this.upstream !== null) observer.upstreamSilent(this.upstream);
   }

@@ -4,11 +4,15 @@ import { field } from "../http/fields.ts";
 import { leftOutOfAnswers } from "./header-policy.ts";
 import { clock } from "./sweep.ts";
 
-/** `text` is the head as latin1, from `head.start`. Its last line is left open for {@link finalFields}. */
-export function forwardedAnswerHead(text: string, head: AnswerHead): string {
+/**
+ * `text` is the head as latin1, from `head.start`, and what is to go along behind it; `added` are lines of ours. Where
+ * nothing is added, the last slice holds the head's end and the body in one.
+ */
+export function forwardedAnswer(text: string, head: AnswerHead, added: string): string {
   const { fields, code } = head;
   const { nameStart, id, count } = fields;
   const base = head.start;
+  const blankLine = head.end - 2 - base;
   const bodyless = code < 200 || code === 204;
   let out = "";
   let from = 0;
@@ -22,14 +26,16 @@ export function forwardedAnswerHead(text: string, head: AnswerHead): string {
     if (leftOutOfAnswers[kind] !== 1 && !(bodyless && kind === field.contentLength)) continue;
     const lineStart = (nameStart[index] as number) - base;
     if (lineStart > from) out += text.slice(from, lineStart);
-    from = (index + 1 < count ? (nameStart[index + 1] as number) : head.end - 2) - base;
+    from = index + 1 < count ? (nameStart[index + 1] as number) - base : blankLine;
   }
-  out += text.slice(from, head.end - 2 - base);
-  return head.hasDate || code < 200 ? out : `${out}Date: ${clock.httpDate}\r\n`; // RFC 9110 section 6.6.1
+  const dated = head.hasDate || code < 200; // RFC 9110 section 6.6.1
+  if (dated && added === "") return out + text.slice(from);
+  out += text.slice(from, blankLine);
+  return (dated ? out + added : `${out}Date: ${clock.httpDate}\r\n${added}`) + text.slice(blankLine);
 }
 
-/** The lines that this hop adds, and the blank line. */
-export function finalFields(
+/** The lines that this hop adds to a final answer. */
+export function addedLines(
   chunked: boolean,
   close: boolean,
   keepAliveSaid: boolean,
@@ -37,6 +43,6 @@ export function finalFields(
 ): string {
   let out = chunked ? "Transfer-Encoding: chunked\r\n" : "";
   if (setCookie !== undefined) out += `Set-Cookie: ${setCookie}\r\n`;
-  if (close) return `${out}Connection: close\r\n\r\n`;
-  return keepAliveSaid ? `${out}Connection: keep-alive\r\n\r\n` : `${out}\r\n`;
+  if (close) return `${out}Connection: close\r\n`;
+  return keepAliveSaid ? `${out}Connection: keep-alive\r\n` : out;
 }

@@ -18,13 +18,13 @@ export interface Peer {
   /** Its X-Forwarded-* are believed. */
   readonly trusted: boolean;
   readonly proto: "http" | "https";
-  /** `X-Forwarded-For: … CR LF X-Forwarded-Proto: … CR LF X-Forwarded-Host: `, to be followed by the host. */
-  readonly xForwarded: string;
+  /** What this hop adds to a request for this host; most clients name the same one again and again. */
+  addedHost: string | null;
+  added: string;
 }
 
 export function createPeer(address: string, trusted: boolean, proto: "http" | "https"): Peer {
-  const xForwarded = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: `;
-  return { address, trusted, proto, xForwarded };
+  return { address, trusted, proto, addedHost: null, added: "" };
 }
 
 /** `text` is the head as latin1, from `head.start`; `target` what follows the method. */
@@ -46,11 +46,25 @@ export function forwardedRequestHead(
   if (head.body.kind === framing.chunked) out += "Transfer-Encoding: chunked\r\n";
   if (head.upgradesToWebSocket) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
   if (control) return `${out}${peerHeader}: ${peer.address}\r\n${peerProtoHeader}: ${peer.proto}\r\n\r\n`;
-  if (policy.xForwarded)
-    out += peer.trusted ? extendedXForwarded(text, head, peer, host) : `${peer.xForwarded}${host}\r\n`;
-  if (policy.forwarded) out += forwardedField(peer, host);
-  if (policy.via) out += "Via: 1.1 roundhouse\r\n";
-  return `${out}\r\n`;
+  if (policy.xForwarded && peer.trusted) out += extendedXForwarded(text, head, peer, host);
+  if (peer.addedHost !== host) nameHost(peer, host, policy);
+  return out + peer.added;
+}
+
+/** Makes the end of the heads that name this host. Copies: slices would keep the whole head they were cut from. */
+function nameHost(peer: Peer, host: string, policy: HeaderPolicy): void {
+  const { address, proto } = peer;
+  let added = "";
+  if (policy.xForwarded && !peer.trusted)
+    added = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${host}\r\n`;
+  if (policy.forwarded) added += forwardedField(peer, host);
+  if (policy.via) added += "Via: 1.1 roundhouse\r\n";
+  peer.added = copyOf(`${added}\r\n`);
+  peer.addedHost = copyOf(host);
+}
+
+function copyOf(latin1: string): string {
+  return Buffer.from(latin1, "latin1").toString("latin1");
 }
 
 /** Request line and fields that stay, in as few slices as there are gaps between them, and a request id. */

@@ -1,5 +1,6 @@
 // Every bound of the data plane in one place, with its default and its reason. What one client can make us hold
-// follows from here: at most headBytesMax while it sends a head, then bufferedBytesMax in each direction.
+// follows from here: at most headBytesMax while it sends a head, then bufferedBytesMax in each direction. A large
+// answer is read into one buffer of 256 KB, and not read further before the client has taken all that is in it.
 
 export interface ProxyLimits {
   /** Whole request head, request line included, in bytes; more → 431 (414 when the request line alone is longer). */

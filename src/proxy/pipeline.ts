@@ -43,6 +43,20 @@ class Place implements ExchangeConnection {
     return this.pipeline.connection.unsentBytes;
   }
 
+  get readBuffer(): this {
+    return this;
+  }
+
+  /** So much of its answer is still to come: too much for others to wait behind it. */
+  expect(bytes: number, heldBytesMax: number): void {
+    if (bytes > answerBytesMax) this.pipeline.retire();
+    this.pipeline.connection.readBuffer.expect(bytes, heldBytesMax);
+  }
+
+  done(held: boolean): void {
+    this.pipeline.connection.readBuffer.done(held);
+  }
+
   text(latin1: string): void {
     this.pipeline.connection.text(latin1);
   }
@@ -156,6 +170,7 @@ export class Pipeline implements ConnectionUser {
 
   /** Who waits is moved; the answer at the head is the connection's last. */
   retire(): void {
+    if (this.turn + 1 >= this.places.length) return; // nobody waits
     this.retired = true;
     unwatch(this);
     this.moveFrom(this.turn + 1);

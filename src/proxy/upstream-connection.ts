@@ -1,6 +1,7 @@
 // One connection to an upstream: at most one exchange uses it at a time, and it goes back to its pool only when
 // nothing about it is in doubt. The bytes it reads are valid only during the call that hands them over.
 import { connect, type Socket } from "node:net";
+import { ReadBuffer } from "./read-buffer.ts";
 import { atTurnEnd, type TurnWriter } from "./turn.ts";
 
 /** Where an upstream listens. */
@@ -40,6 +41,7 @@ export interface ExchangeConnection {
   readonly exchanges: number;
   /** Bytes that the upstream has not taken yet. */
   readonly unsentBytes: number;
+  readonly readBuffer: Pick<ReadBuffer, "expect" | "done">;
   text(latin1: string): void;
   piece(piece: string | Buffer): void;
   /** Reads on after its user returned false. */
@@ -62,15 +64,9 @@ export interface ConnectionOwner {
   distrust(): void;
 }
 
-/**
- * All connections read into one buffer: what is read is used or copied before the next read. Where reads are
- * posted in advance (Windows) each connection has its own.
- */
-const readBufferBytes = 64 * 1024;
-const sharedReadBuffer = process.platform === "win32" ? undefined : Buffer.allocUnsafeSlow(readBufferBytes);
-
 export class UpstreamConnection implements TurnWriter, ExchangeConnection {
   readonly socket: Socket;
+  readonly readBuffer = new ReadBuffer();
   user: ConnectionUser | null = null;
   connected = false;
   closed = false;
@@ -84,14 +80,15 @@ export class UpstreamConnection implements TurnWriter, ExchangeConnection {
   private asked = false;
   /** Gathered for the end of the turn. */
   private unwritten = "";
-
   constructor(address: UpstreamAddress, owner: ConnectionOwner) {
     this.owner = owner;
-    const buffer = sharedReadBuffer ?? Buffer.allocUnsafeSlow(readBufferBytes);
     this.socket = connect({
       ...address,
       noDelay: true,
-      onread: { buffer, callback: (length) => this.onRead(buffer, length) },
+      onread: {
+        buffer: () => this.readBuffer.current, // asked after each read
+        callback: (length, bytes) => this.onRead(bytes as Buffer, length),
+      },
     });
     this.socket.on("connect", () => {
       this.connected = true;

@@ -41,9 +41,11 @@ export function startFaultOrigin(log: FaultLog): Promise<Origin> {
         connection.pending = connection.pending.slice(parsed.message.end);
         if (answeredEarly) {
           answeredEarly = false;
+          connection.count++;
           continue;
         }
         if (nth > 0) log.shared++;
+        connection.count++;
         deaf = serve(parsed.message, connection, log);
       }
     });
@@ -81,7 +83,8 @@ const chunkedHead = (nonce: string): string =>
 const poison = answer("poison");
 const garbage = "\x16\x03\x01 this is no answer \r\n\r\n";
 
-function commit(fault: Fault, nonce: string, { socket }: OriginConnection): boolean {
+function commit(fault: Fault, nonce: string, connection: OriginConnection): boolean {
+  const { socket, count } = connection;
   const closing = (bytes: string): boolean => {
     socket.end(Buffer.from(bytes, "latin1"));
     return true;
@@ -105,7 +108,8 @@ function commit(fault: Fault, nonce: string, { socket }: OriginConnection): bool
       return closing(answer(nonce, `<${nonce}>`, "Connection: close\r\n"));
     case "reset-later":
       socket.write(answer(nonce));
-      setTimeout(() => socket.resetAndDestroy(), 2);
+      // Only while it rests: a reset of an answer under way would be another fault, on another request.
+      setTimeout(() => connection.count === count && socket.resetAndDestroy(), 2);
       return false;
     case "late-garbage":
       socket.write(answer(nonce));

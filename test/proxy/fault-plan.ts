@@ -66,7 +66,7 @@ export function faultOf(nonce: string, { seed, batching }: PlanOptions): Fault {
   if (kind < 0.85) return batching ? among(sound) : among(poisoned);
   if (kind < 0.95) return among(unusable);
   if (kind < 0.975) return among(cut);
-  if (kind < 0.976) return "stall";
+  if (kind < 0.9753) return "stall";
   return kind < 0.98 ? "late-garbage" : "early";
 }
 

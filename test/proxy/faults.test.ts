@@ -15,7 +15,7 @@ const clients = 48;
 /** As if the replica had restarted now and then: it is trusted again, and known to be quick on any machine. */
 function renew({ batching }: PooledUpstream, turn: number): void {
   if (turn % 60 < 3) batching.trusted = true;
-  for (let answers = 0; answers < 20; answers++) batching.count(0.1);
+  for (let answers = 0; answers < 300; answers++) batching.count(0.1);
 }
 
 async function faultRun(batching: boolean, report: (line: string) => void): Promise<void> {
@@ -31,7 +31,7 @@ async function faultRun(batching: boolean, report: (line: string) => void): Prom
   const stand = await startStand({
     origins,
     upstreamBatching: batching,
-    limits: { responseDeadlineMs: 1_500 },
+    limits: { responseDeadlineMs: 4_000 },
     pick: (_, left) => {
       const upstream = left[turn++ % left.length] ?? null;
       if (batching && upstream instanceof PooledUpstream) renew(upstream, turn);
