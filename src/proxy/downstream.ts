@@ -1,9 +1,9 @@
 // One client connection: its requests one after another, pipelined ones held until their turn, and its end. What
 // happens to a request is in exchange.ts.
 import type { Socket } from "node:net";
-import { field, incomplete, refused } from "../http/fields.ts";
+import { incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
-import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
+import { parseRequestHead } from "../http/request-head.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
 import type { ClientSide } from "./client-side.ts";
@@ -11,6 +11,7 @@ import { countOwnAnswer, type ProxyContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
+import { isAccepted } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import type { Tunnel } from "./tunnel.ts";
 
@@ -19,6 +20,8 @@ const phase = {
   /** Between requests, or in the midst of a head. */
   ready: 0,
   exchange: 1,
+  /** Answered, but the client has not taken it: the next request waits, or answers without a reader would pile up. */
+  answered: 5,
   tunnel: 2,
   /** Our last word is said; what the client still sends is thrown away, so that it can read that word. */
   lingering: 3,
@@ -88,9 +91,8 @@ export class Downstream implements ClientSide {
   private hold(chunk: Buffer): void {
     if (this.held === null) this.held = new HeldBytes(chunk, 0, chunk.length);
     else this.held.append(chunk, 0, chunk.length);
-    if (this.phase === phase.exchange) {
-      if (this.held.length > pipelinedBytesMax) this.pause();
-    } else if (chunk.includes(10) || this.held.length > this.context.limits.headBytesMax) {
+    if (this.requestWaits) this.holdBack();
+    else if (chunk.includes(10) || this.held.length > this.context.limits.headBytesMax) {
       this.advance(null); // a line is complete, so there is something to parse
     }
   }
@@ -101,21 +103,25 @@ export class Downstream implements ClientSide {
     this.advancing = true;
     let bytes = chunk;
     let from = 0;
+    let source: HeldBytes | null = null;
     while (this.isReady) {
       if (bytes === null && this.held !== null) {
-        bytes = this.held.bytes();
+        source = this.held;
+        bytes = source.bytes();
         from = 0;
         this.held = null;
-        this.unpause();
       }
       if (bytes === null || from >= bytes.length) break;
       from = this.takeRequest(bytes, from);
       if (from < 0) break;
-      if (this.phase === phase.exchange && from < bytes.length)
-        this.held = new HeldBytes(bytes, from, bytes.length);
-      if (this.phase === phase.exchange || from >= bytes.length) bytes = null;
+      if (this.requestWaits && from < bytes.length) {
+        source?.drop(from);
+        this.held = source ?? new HeldBytes(bytes, from, bytes.length);
+      }
+      if (this.requestWaits || from >= bytes.length) bytes = null;
     }
     this.advancing = false;
+    this.holdBack();
     if (!this.ended) return;
     if (this.isReady) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
@@ -123,6 +129,11 @@ export class Downstream implements ClientSide {
 
   private get isReady(): boolean {
     return this.phase === phase.ready;
+  }
+
+  /** What the client sends now is a later request, and not its turn yet. */
+  private get requestWaits(): boolean {
+    return this.phase === phase.exchange || this.phase === phase.answered;
   }
 
   /** The offset after what belongs to this request, or −1 when nothing more is to be read for now. */
@@ -134,7 +145,7 @@ export class Downstream implements ClientSide {
       this.held = new HeldBytes(bytes, from, bytes.length);
       return -1;
     }
-    if (end === refused || !this.accepts(requestHead)) {
+    if (end === refused || !isAccepted(requestHead, this.context)) {
       this.refuse(requestHead.status, requestHead.problem, requestHead.method);
       return -1;
     }
@@ -151,30 +162,16 @@ export class Downstream implements ClientSide {
     this.sinceMs = performance.now();
   }
 
-  /** What the parser leaves to policy; a request whose Max-Forwards says so ends here. */
-  private accepts(head: RequestHead): boolean {
-    const { policy, limits } = this.context;
-    if (policy.underscoreNames === "refuse" && hasUnderscoreName(head)) {
-      head.status = 400;
-      head.problem = "`_` in a field name";
-      return false;
-    }
-    if (head.maxForwards === 0) {
-      head.status = head.method === "OPTIONS" ? 204 : 405;
-      head.problem = "TRACE is not answered here";
-      return false;
-    }
-    if (head.body.length <= limits.requestBytesMax) return true;
-    head.status = 413;
-    head.problem = `a body of ${head.body.length} bytes; at most ${limits.requestBytesMax} are accepted`;
-    return false;
-  }
-
   private readBody(chunk: Buffer): void {
     const upTo = this.exchange.readBody(chunk, 0);
     if (upTo < 0 || upTo >= chunk.length) return;
     if (this.phase === phase.exchange) this.hold(chunk.subarray(upTo));
     else if (this.phase === phase.ready) this.advance(chunk.subarray(upTo));
+  }
+
+  /** Reads no further while much waits for its turn, and reads on when that is done. */
+  private holdBack(): void {
+    this.input.holdBack(this.held !== null && this.held.length > pipelinedBytesMax);
   }
 
   pause(): void {
@@ -189,6 +186,7 @@ export class Downstream implements ClientSide {
 
   private onDrain(): void {
     if (this.phase === phase.exchange) this.exchange.onClientDrain();
+    else if (this.phase === phase.answered) this.takeNext(performance.now());
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
   }
 
@@ -234,6 +232,11 @@ export class Downstream implements ClientSide {
       else this.closeClean();
       return;
     }
+    if (this.out.isBlocked) this.phase = phase.answered;
+    else this.takeNext(nowMs);
+  }
+
+  private takeNext(nowMs: number): void {
     this.phase = phase.ready;
     this.sinceMs = nowMs;
     this.unpause();
@@ -263,7 +266,7 @@ export class Downstream implements ClientSide {
 
   private linger(bytes: number): void {
     this.lingeredBytes += bytes;
-    if (this.lingeredBytes > lingerBytesMax) this.socket.destroy();
+    if (this.lingeredBytes > lingerBytesMax && this.socket.writableLength === 0) this.socket.destroy();
   }
 
   /** Cuts the connection so that the client cannot take what it got for whole. */
@@ -280,8 +283,10 @@ export class Downstream implements ClientSide {
     this.tunnel = tunnel;
     const early = this.held;
     this.held = null;
+    this.holdBack();
     this.unpause();
     if (early !== null) tunnel.onClientBytes(early.bytes());
+    if (this.ended) tunnel.onClientEnd();
   }
 
   private onEnd(): void {
@@ -322,8 +327,14 @@ export class Downstream implements ClientSide {
     if (this.phase === phase.ready) this.sweepReady(quietMs);
     else if (this.phase === phase.exchange) this.exchange.sweep(nowMs);
     else if (this.phase === phase.tunnel) this.tunnel?.sweep(nowMs, limits.tunnelIdleMs);
-    else if (quietMs > lingerMs && this.phase === phase.lingering) this.socket.destroy();
+    else if (this.phase === phase.lingering) this.sweepLingering(nowMs, quietMs);
     if (this.out.stuckMs(nowMs) > limits.sendIdleMs) this.socket.destroy();
+  }
+
+  /** The client's time to read our last word begins when the last of it has left. */
+  private sweepLingering(nowMs: number, quietMs: number): void {
+    if (this.socket.writableLength > 0) this.sinceMs = nowMs;
+    else if (quietMs > lingerMs) this.socket.destroy();
   }
 
   private sweepReady(quietMs: number): void {
@@ -334,8 +345,4 @@ export class Downstream implements ClientSide {
       }
     } else if (quietMs > limits.keepAliveIdleMs) this.closeClean();
   }
-}
-
-function hasUnderscoreName(head: RequestHead): boolean {
-  return head.fields.id.subarray(0, head.fields.count).includes(field.underscore);
 }

@@ -161,7 +161,8 @@ export class Exchange implements PipelineMember {
     this.reusable = this.answerRelay.persistent && !early;
     if (!this.answerRelay.persistent || head.versionMinor === 0) this.upstream?.distrust();
     this.stage = stage.answering;
-    this.passBody(bytes, upTo, length);
+    if (this.answerRelay.isEventStream && this.downstream.clientEnded) this.downstream.destroy();
+    else this.passBody(bytes, upTo, length);
   }
 
   private passBody(bytes: Buffer, from: number, length: number): void {
