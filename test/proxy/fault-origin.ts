@@ -10,6 +10,8 @@ export interface FaultLog {
   readonly attempts: Map<string, number>;
   /** How often garbage followed an answer. */
   garbage: number;
+  /** Requests that came while another one of the same piece was not yet answered. */
+  shared: number;
   /** What the strict parser said against requests. */
   readonly faults: string[];
 }
@@ -22,7 +24,7 @@ export function startFaultOrigin(log: FaultLog): Promise<Origin> {
     connection.socket.on("data", (chunk: Buffer) => {
       if (deaf) return;
       connection.pending += chunk.toString("latin1");
-      while (!deaf && connection.pending !== "") {
+      for (let nth = 0; !deaf && connection.pending !== ""; nth++) {
         const early = answeredEarly ? null : nonceOfEarly(connection.pending, log);
         if (early !== null) {
           log.attempts.set(early, (log.attempts.get(early) ?? 0) + 1);
@@ -42,6 +44,7 @@ export function startFaultOrigin(log: FaultLog): Promise<Origin> {
           connection.count++;
           continue;
         }
+        if (nth > 0) log.shared++;
         connection.count++;
         deaf = serve(parsed.message, connection, log);
       }
