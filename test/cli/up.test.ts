@@ -80,8 +80,12 @@ test("a second Ctrl-C stops at once, though a replica is still at work", async (
   door.signal("SIGINT");
   await eventually("the drain is announced", () => door.log.some((record) => record.event === "signal"));
   door.signal("SIGINT"); // the echo of the first, as npm and timeout forward it
+  let sentMs = performance.now();
   await eventually("the next one counts", () => {
-    door.signal("SIGINT");
+    if (performance.now() - sentMs > 300) {
+      sentMs = performance.now();
+      door.signal("SIGINT");
+    }
     return door.log.some((record) => record.msg.includes("stopping at once"));
   });
   assert.equal((await door.ended).code, 0);
