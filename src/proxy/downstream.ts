@@ -78,7 +78,7 @@ export class Downstream implements ClientSide {
   // — Bytes from the client
 
   private onData(chunk: Buffer): void {
-    if (this.phase === phase.ready && this.held === null) this.advance(chunk);
+    if (this.isReady && this.held === null) this.advance(chunk);
     else if (this.phase === phase.exchange && !this.exchange.bodyIsRead) this.readBody(chunk);
     else if (this.phase === phase.tunnel) this.tunnel?.onClientBytes(chunk);
     else if (this.phase === phase.lingering) this.linger(chunk.length);
@@ -88,7 +88,7 @@ export class Downstream implements ClientSide {
   private hold(chunk: Buffer): void {
     if (this.held === null) this.held = new HeldBytes(chunk, 0, chunk.length);
     else this.held.append(chunk, 0, chunk.length);
-    if (this.phase === phase.exchange) {
+    if (!this.isReady) {
       if (this.held.length > pipelinedBytesMax) this.pause();
     } else if (chunk.includes(10) || this.held.length > this.context.limits.headBytesMax) {
       this.advance(null); // a line is complete, so there is something to parse
@@ -116,13 +116,16 @@ export class Downstream implements ClientSide {
       if (this.phase === phase.exchange || from >= bytes.length) bytes = null;
     }
     this.advancing = false;
+    if (this.phase === phase.ready && bytes !== null && from >= 0 && from < bytes.length)
+      this.held = new HeldBytes(bytes, from, bytes.length);
     if (!this.ended) return;
-    if (this.isReady) this.endIdle();
+    if (this.phase === phase.ready) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
   }
 
+  /** For the next request: not while the client does not take the answers it has asked for. */
   private get isReady(): boolean {
-    return this.phase === phase.ready;
+    return this.phase === phase.ready && !this.out.isBlocked;
   }
 
   /** The offset after what belongs to this request, or −1 when nothing more is to be read for now. */
@@ -190,6 +193,10 @@ export class Downstream implements ClientSide {
   private onDrain(): void {
     if (this.phase === phase.exchange) this.exchange.onClientDrain();
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
+    else if (this.phase === phase.ready && this.held !== null) {
+      this.sinceMs = performance.now();
+      this.advance(null);
+    }
   }
 
   /** An answer of our own. Closes afterwards unless the request was read whole and `keep` is true. */
@@ -293,6 +300,7 @@ export class Downstream implements ClientSide {
   }
 
   private endIdle(): void {
+    if (this.held !== null && this.out.isBlocked) return; // what is held comes to its turn
     if (this.held !== null) this.refuse(400, "the connection ended in the midst of a request's head", "");
     else this.closeClean();
   }
@@ -328,6 +336,7 @@ export class Downstream implements ClientSide {
 
   private sweepReady(quietMs: number): void {
     const { limits } = this.context;
+    if (this.out.isBlocked) return; // it is the client that keeps us waiting
     if (this.requests === 0 || this.held !== null) {
       if (quietMs > limits.headDeadlineMs) {
         this.refuse(408, `no complete request head within ${limits.headDeadlineMs} ms`, "");
