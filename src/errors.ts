@@ -16,7 +16,20 @@ export type ErrorCode =
   | "START_FAILED"
   | "TIMEOUT"
   | "UNREACHABLE"
-  | "SHUTTING_DOWN";
+  | "SHUTTING_DOWN"
+  // The queue.
+  | "BAD_BATCH" // a record batch that is not well formed, or asks for what clients may not ask
+  | "COMPRESSION_UNSUPPORTED"
+  | "DAMAGED" // stored bytes no longer match their checksum
+  | "DATA_DIR_IN_USE"
+  | "DATA_FORMAT" // a data directory or tablet of another format version
+  | "DISK_FULL"
+  | "FENCED" // another owner has taken over: the epoch is no longer ours
+  | "OFFSET_MISMATCH" // the caller expected another end of the shard
+  | "OFFSET_OUT_OF_RANGE"
+  | "PRODUCER_FENCED" // a newer instance of the same producer has appended
+  | "SEQUENCE_GAP" // batches of an idempotent producer are missing before this one
+  | "STORE_FAILED"; // the disk failed a sync: the tablet is given up
 
 /**
  * An error that says what failed, the value seen, and what would be accepted:

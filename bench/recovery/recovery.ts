@@ -4,7 +4,7 @@
 //   npm run bench -- recovery [--kills 20] [--warm 0,1] [--connections 64]
 import { Agent, get, request } from "node:http";
 import { parseArgs } from "node:util";
-import { up } from "../../test/cli/roundhouse-process.ts";
+import { eventually, type RunningFrontDoor, up } from "../../test/cli/roundhouse-process.ts";
 import { type KillResult, type RecoveryResult, row, saveResults } from "./report.ts";
 
 interface Load {
@@ -40,7 +40,7 @@ async function measure(warm: number, kills: number, connections: number): Promis
     for (let kill = 0; kill < kills; kill++) {
       await settled(door.adminUrl, warm);
       const before = await ownersOf(door.adminUrl);
-      const { victim, result } = await killOne(door.url, door.adminUrl, kill);
+      const { victim, result } = await killOne(door, kill);
       measured.push(result);
       const after = await ownersOf(door.adminUrl);
       movedKeys += before.filter((seat, key) => seat !== victim && after[key] !== seat).length;
@@ -130,22 +130,34 @@ async function ownersOf(adminUrl: string): Promise<number[]> {
 }
 
 async function killOne(
-  url: string,
-  adminUrl: string,
+  door: RunningFrontDoor,
   turn: number,
 ): Promise<{ victim: number; result: KillResult }> {
-  const { replicas } = await json<Status>(`${adminUrl}/api/v1/status`);
+  const { replicas } = await json<Status>(`${door.adminUrl}/api/v1/status`);
   const victim = replicas.filter((replica) => replica.state === "healthy")[turn % 3];
   if (victim === undefined) throw new Error("no replica to kill");
+  const logged = door.log.length;
   const startMs = performance.now();
+  const startUnixMs = Date.now();
   process.kill(victim.pid, "SIGKILL");
   let outMs = Number.NaN;
   for (;;) {
-    const { message } = await json<{ message: { replicas: string[] } }>(`${url}/rep`);
+    const { message } = await json<{ message: { replicas: string[] } }>(`${door.url}/rep`);
     const nowMs = performance.now() - startMs;
     if (Number.isNaN(outMs) && !message.replicas.includes(victim.name)) outMs = nowMs;
-    if (!Number.isNaN(outMs) && message.replicas.length === 3)
-      return { victim: victim.seat, result: { outMs, healedMs: nowMs } };
+    if (!Number.isNaN(outMs) && message.replicas.length === 3) {
+      const sinceMs = async (state: string) =>
+        (await eventually(`${state} in the log`, () => loggedAt(door, logged, victim.seat, state))) -
+        startUnixMs;
+      const byLog = { outByLogMs: await sinceMs("dead"), healedByLogMs: await sinceMs("healthy") };
+      return { victim: victim.seat, result: { outMs, healedMs: nowMs, ...byLog } };
+    }
     await pause(1);
   }
+}
+
+/** When the front door logged that a replica on this seat came into this state. */
+function loggedAt(door: RunningFrontDoor, from: number, seat: number, state: string): number | undefined {
+  const record = door.log.slice(from).find((each) => each.seat === seat && each.state === state);
+  return record === undefined ? undefined : Date.parse(String(record.time));
 }

@@ -8,6 +8,9 @@ export interface KillResult {
   readonly outMs: number;
   /** From the signal to the first `/rep` with N replicas again, in ms. */
   readonly healedMs: number;
+  /** The same two by the front door's own log: the ring changes in the turn in which the line is written. */
+  readonly outByLogMs: number;
+  readonly healedByLogMs: number;
 }
 
 export interface RecoveryResult {
@@ -21,13 +24,15 @@ export interface RecoveryResult {
 }
 
 const heads =
-  "| warm spares | kills | out of `/rep`, ms: median / max | N again, ms: median / max | requests | failed | keys moved between survivors |\n|---|---|---|---|---|---|---|";
+  "| warm spares | kills | out of the ring by the log, ms: median / max | out of `/rep` | healed by the log | N again in `/rep` | requests | failed | keys moved between survivors |\n|---|---|---|---|---|---|---|---|---|";
 
 /** One row of the table. */
 export function row({ warm, kills, requests, failed, movedKeys }: RecoveryResult): string {
   const out = medianAndMax(kills.map((kill) => kill.outMs));
   const healed = medianAndMax(kills.map((kill) => kill.healedMs));
-  return `| ${warm} | ${kills.length} | ${out} | ${healed} | ${requests} | ${failed} | ${movedKeys} |`;
+  const outByLog = medianAndMax(kills.map((kill) => kill.outByLogMs));
+  const healedByLog = medianAndMax(kills.map((kill) => kill.healedByLogMs));
+  return `| ${warm} | ${kills.length} | ${outByLog} | ${out} | ${healedByLog} | ${healed} | ${requests} | ${failed} | ${movedKeys} |`;
 }
 
 function medianAndMax(values: readonly number[]): string {
@@ -47,8 +52,9 @@ export function saveResults(results: readonly RecoveryResult[], command: string)
 - Machine: ${machine}
 
 Three built-in replicas; \`kill -9\` of one at a time while clients with a connection each send GETs without a pause.
-Times count from the signal and are seen from outside, by polling \`/rep\` every millisecond or so; front door, replicas,
-load and poller share the machine's cores. *Failed*: any request that did not end in a complete 200.
+Times count from the signal. By the log: when the front door noted the death, and the successor on the seat, which is the
+turn in which its ring changes. By \`/rep\`: seen from outside by polling, so that the poll's own wait behind the load is
+part of it. Front door, replicas, load and poller share the machine's cores. *Failed*: any request that did not end in a complete 200.
 
 ${heads}
 ${results.map(row).join("\n")}

@@ -103,7 +103,7 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
 
 export function statusReport({ fleet, table, key }: AdminApiParts): StatusReport {
   const { ring } = table.current;
-  const shares = table.shares();
+  const shares = table.ring.shares();
   const report = (replica: Replica): ReplicaReport => ({
     name: replica.name,
     state: replica.state,
@@ -124,7 +124,7 @@ export function statusReport({ fleet, table, key }: AdminApiParts): StatusReport
     serving: fleet.serving().length,
     respawns: fleet.counters.respawns,
     heartbeatFailures: fleet.counters.heartbeatFailures,
-    ringChanges: table.changes,
+    ringChanges: table.ring.changes,
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
   };
@@ -132,7 +132,7 @@ export function statusReport({ fleet, table, key }: AdminApiParts): StatusReport
 
 function sharesReport(table: RoutingTable): SharesReport {
   const { ring } = table.current;
-  const shares = table.shares();
+  const shares = table.ring.shares();
   return {
     placement: ring.placement,
     slots: ring.slots,

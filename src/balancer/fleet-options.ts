@@ -4,8 +4,10 @@ import type { Launcher } from "../fleet/launcher.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type FrontDoorOptions, present } from "./options.ts";
 
+/** @param capacity how many servers the ring holds */
 export function fleetOptions(
   options: FrontDoorOptions,
+  capacity: number,
   { launcher, log }: { readonly launcher: Launcher; readonly log: Log },
 ): FleetOptions {
   // Servers that somebody else runs: all of them, and never more.
@@ -17,16 +19,11 @@ export function fleetOptions(
     replicaCount: options.replicas ?? given ?? 3,
     replicasMax: options.replicasMax ?? Math.max(64, given ?? 0),
     heartbeat: { ...builtInHeartbeat(options), ...present(options.heartbeat ?? {}) },
-    ...present({ warm, maxRssBytes, drainMs, startDeadlineMs, capacity: capacityOf(options) }),
+    ...present({ warm, maxRssBytes, drainMs, startDeadlineMs, capacity }),
   };
 }
 
 /** The built-in server promises 200; of somebody else's any answer below 500 means that it lives. */
 function builtInHeartbeat({ command, upstreams }: FrontDoorOptions): { expect: "200" | "below-500" } {
   return { expect: command === undefined && upstreams === undefined ? "200" : "below-500" };
-}
-
-/** `assignment` gives each server 9 slots of its own: 56 servers fill 512. */
-function capacityOf({ hash, slots = 512 }: FrontDoorOptions): number | undefined {
-  return hash === "assignment" ? Math.floor(slots / 9) : undefined;
 }

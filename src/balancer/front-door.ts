@@ -22,6 +22,7 @@ import { createKeyErrors, type KeyErrors } from "./key-errors.ts";
 import { openListener } from "./listener.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
+import { createRingKeeper } from "./ring-keeper.ts";
 import { createRouting } from "./route.ts";
 import { createRoutingTable, type RoutingTable } from "./routing-table.ts";
 
@@ -56,35 +57,21 @@ export interface FrontDoorParts {
  * Opens the front door and starts its replicas. Resolves when it listens; rejects with PORT_IN_USE or BAD_CONFIG, and
  * then nothing is left open or running.
  */
-export async function createFrontDoor(options: FrontDoorOptions, parts: FrontDoorParts): Promise<FrontDoor> {
-  const fleet = createFleet(fleetOptions(options, parts));
-  try {
-    return await openFrontDoor(options, fleet, parts.log);
-  } catch (error) {
-    await fleet.stop(0);
-    throw error;
-  }
-}
-
-/**
- * Opens the front door before a fleet that has not been started yet, and starts it. Resolves when it listens; rejects
- * with PORT_IN_USE or BAD_CONFIG, and then nothing is left open.
- */
-export async function openFrontDoor(
+export async function createFrontDoor(
   options: FrontDoorOptions,
-  fleet: Fleet,
-  log: OwnedLog,
+  { launcher, log }: FrontDoorParts,
 ): Promise<FrontDoor> {
-  const keyErrors = createKeyErrors(log);
-  const settings = settleOptions(options, keyErrors.note);
-  // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
-  warmUp({ placement: settings.emptyRing.placement });
-  const ledger = createTrafficLedger(latencyBucketsS.length + 1);
-  const table = joinFleet(fleet, settings, ledger, log);
-  const house = { settings, fleet, table, ledger, log, keyErrors };
-  const open: Opened = [];
+  const open: Opened = [() => launcher.close()];
   try {
-    return await openHouse(house, open);
+    const keyErrors = createKeyErrors(log);
+    const settings = settleOptions(options, keyErrors.note);
+    // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
+    warmUp({ placement: settings.emptyRing.placement });
+    const fleet = createFleet(fleetOptions(options, settings.ringCapacity, { launcher, log }));
+    open[0] = () => fleet.stop(0);
+    const ledger = createTrafficLedger(latencyBucketsS.length + 1);
+    const table = joinFleet(fleet, settings, ledger, log);
+    return await openHouse({ settings, fleet, table, ledger, log, keyErrors }, open);
   } catch (error) {
     for (const close of open.reverse()) await close();
     throw error;
@@ -121,7 +108,10 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   const report: AdminApiParts = { fleet, table, key: settings.keyText, policy: settings.policy };
   const ready = () => !closing && table.current.replicas.length > 0;
   const admin = await openAdmin(house, proxy, report, ready, open);
-  const settled = startFleet(fleet, log).then(listener.release);
+  const settled = startFleet(fleet, log).then(() => {
+    table.begin();
+    listener.release();
+  });
 
   let patienceMs = settings.drainMs;
   let closed: Promise<void> | null = null;
@@ -137,6 +127,7 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     });
     hurry = () => void fleet.stop(patienceMs);
     await fleet.stop(patienceMs);
+    open.shift(); // the fleet, which is stopped
     for (const close of open.reverse()) await close();
     await log.flush().catch(() => {});
   }
@@ -162,15 +153,15 @@ function joinFleet(
   ledger: TrafficLedger,
   log: OwnedLog,
 ): RoutingTable {
+  const refused = (error: unknown) =>
+    log.error({ event: "ring" }, `The ring was not changed: ${(error as Error).message}`);
   const table = createRoutingTable({
-    ring: settings.emptyRing,
+    ring: createRingKeeper({ ring: settings.emptyRing, refused, labelOf: settings.labelOf }),
     loadFactor: settings.loadFactor,
     serving: () => fleet.serving(),
     createUpstream: (name, address) => createUpstream({ name, address }),
     joined: ({ name, stats }) => ledger.join(name, stats),
     left: ({ stats }) => ledger.leave(stats),
-    refused: (error) => log.error({ event: "ring" }, `The ring was not changed: ${(error as Error).message}`),
-    labelOf: settings.labelOf,
   });
   fleet.onChange(table.apply);
   fleet.setInFlightOf(table.inFlightOf);

@@ -20,7 +20,7 @@ const states: readonly ReplicaState[] = ["starting", "healthy", "down", "drainin
 
 export function readMetrics({ fleet, table, ledger, stats, ...parts }: MetricsParts): MetricsReading {
   const { ring, replicas } = table.current;
-  const shares = table.shares();
+  const shares = table.ring.shares();
   return {
     traffic: ledger.sums(),
     ownAnswers: stats.ownAnswers,
@@ -39,8 +39,8 @@ export function readMetrics({ fleet, table, ledger, stats, ...parts }: MetricsPa
       ]),
     ),
     slots: ring.slots,
-    slotsMoved: table.slotsMoved(),
-    ringChanges: table.changes,
+    slotsMoved: table.ring.slotsMoved(),
+    ringChanges: table.ring.changes,
     keyErrors: parts.keyErrors.count,
     logLinesDropped: parts.logLinesDropped(),
   };

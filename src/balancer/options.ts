@@ -4,7 +4,7 @@ import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
 import type { ProxyOptions } from "../proxy/proxy.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
-import { createRing, type Key, type Ring, type RingOptions } from "../ring/ring.ts";
+import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
 import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
@@ -21,6 +21,8 @@ export interface FrontDoorSettings {
   /** Null: no admin listener. */
   readonly admin: { readonly host: string; readonly port: number } | null;
   readonly emptyRing: Ring;
+  /** How many servers the ring holds. */
+  readonly ringCapacity: number;
   /** See {@link Config.boundedLoad}; undefined: off. */
   readonly loadFactor: number | undefined;
   readonly keyOf: (request: RoutedRequest) => Key;
@@ -30,7 +32,7 @@ export interface FrontDoorSettings {
   /** Are `/rep`, `/add` and `/rm` served on the front port? */
   readonly control: boolean;
   readonly policy: AuthorizationPolicy;
-  readonly proxy: Pick<ProxyOptions, "limits" | "trustedProxies" | "upstreamBatching">;
+  readonly proxy: Pick<ProxyOptions, "limits" | "trustedProxies" | "headers" | "upstreamBatching">;
   readonly drainMs: number;
 }
 
@@ -50,10 +52,11 @@ export function settleOptions(
     port: options.port ?? 5000,
     admin: adminAddress(options),
     emptyRing: emptyRing(options),
+    ringCapacity: ringCapacity(ringOptions(options)),
     loadFactor: options.boundedLoad === "off" ? undefined : options.boundedLoad,
     keyOf: settleKey(options, onKeyError),
     keyText: keyText(options),
-    labelOf: options.launcher === "static" ? labelOfAddress : () => undefined,
+    labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,
     control: options.control !== "off",
     policy: {
       allow: options.allow === undefined ? null : parseNetworks("allow", options.allow),
@@ -63,6 +66,7 @@ export function settleOptions(
     proxy: {
       limits: present(options.limits ?? {}),
       trustedProxies,
+      headers: present(options.headers ?? {}),
       upstreamBatching: options.upstreamBatching ?? false,
     },
     drainMs: options.drainMs ?? 10_000,
@@ -79,12 +83,16 @@ function labelOfAddress({ address }: Replica): string | undefined {
   return address === null ? undefined : `${address.host}:${address.port}`;
 }
 
-function emptyRing(options: FrontDoorOptions): Ring {
+function ringOptions(options: FrontDoorOptions): RingOptions {
   const { hash, slots, probing, requestHash, virtualNodeHash } = options;
-  const chosen = present({ placement: hash, slots, probing, requestHash, virtualNodeHash });
+  return present({ placement: hash, slots, probing, requestHash, virtualNodeHash });
+}
+
+function emptyRing(options: FrontDoorOptions): Ring {
+  const { requestHash, virtualNodeHash } = options;
   try {
-    const ring = createRing(chosen as RingOptions);
-    if (requestHash !== undefined || virtualNodeHash !== undefined) tryOut(ring);
+    const ring = createRing(ringOptions(options));
+    if (requestHash !== undefined || virtualNodeHash !== undefined) tryOut(ring, options);
     return ring;
   } catch (cause) {
     throw new RoundhouseError("BAD_CONFIG", (cause as Error).message, { source: "downstream", cause });
@@ -92,9 +100,15 @@ function emptyRing(options: FrontDoorOptions): Ring {
 }
 
 /** Hash functions of the user's own are tried before anything starts, rather than at the first request. */
-function tryOut(ring: Ring): void {
+function tryOut(ring: Ring, { key = "random", stickyCookie: sticky }: FrontDoorOptions): void {
   const probe = ring.with({ add: [{ seat: 1 }, { seat: 2 }] });
-  for (const key of ["/", "probe", 100_000, 999_999]) probe.lookup(key);
+  for (const sample of sampleKeys(key, sticky !== undefined)) probe.lookup(sample);
+}
+
+/** Of the kind that the hash will meet: request ids are numbers, what is read from a request is text. */
+function sampleKeys(key: KeyOption, sticky: boolean): readonly Key[] {
+  if (typeof key === "function") return [];
+  return key === "random" && !sticky ? [100_000, 999_999] : ["/", "probe"];
 }
 
 /** Without the fields that are undefined. */

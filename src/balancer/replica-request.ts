@@ -131,6 +131,15 @@ function checkName(name: string): void {
 /** The value as JSON, cut short. */
 function show(value: unknown): string {
   if (typeof value === "string" && value.length > 70) return JSON.stringify(`${value.slice(0, 70)}…`);
-  const text = JSON.stringify(value) ?? "nothing";
+  const text = typeof value === "number" ? String(value) : asJson(value);
   return text.length <= 80 ? text : `${text.slice(0, 77)}…`;
+}
+
+/** JSON.parse takes lists nested deeper than JSON.stringify's stack reaches. */
+function asJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? "nothing";
+  } catch {
+    return "a value nested too deeply to show";
+  }
 }

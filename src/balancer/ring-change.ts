@@ -1,25 +1,6 @@
-// The difference between a ring and the replicas that should be on it, and how much of the key space it moved.
+// The difference between a ring and the replicas that should be on it.
 import type { Replica } from "../fleet/fleet.ts";
-import type { Member, PlacementName, Ring, RingChange } from "../ring/ring.ts";
-
-/** A change that was made, and the ring it was made to. */
-export interface LastChange {
-  readonly before: Ring;
-  readonly change: RingChange;
-}
-
-/** These move nothing between those who stay, so what moved is what came or went; a preview costs three times more. */
-const strict: readonly PlacementName[] = ["rendezvous", "ketama"];
-
-/** The fraction of the key space that has another owner `after` the change. */
-export function movedFraction({ before, change }: LastChange, after: Ring): number {
-  const { add = [], remove = [], weights } = change;
-  const oneWay = (add.length === 0) !== (remove.length === 0) && !weights?.size;
-  if (!oneWay || !strict.includes(before.placement)) return before.preview(change).moved;
-  const shares = add.length > 0 ? after.shares() : before.shares();
-  const seats = add.length > 0 ? add.map(({ seat }) => seat) : remove;
-  return seats.reduce((sum, seat) => sum + (shares.get(seat) ?? 0), 0);
-}
+import type { Member, Ring, RingChange } from "../ring/ring.ts";
 
 /** What makes the ring's members equal to the replicas that serve; null when they are equal already. */
 export function ringChange(

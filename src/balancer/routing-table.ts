@@ -9,7 +9,7 @@ import type { FleetChange, Replica } from "../fleet/fleet.ts";
 import type { Upstream } from "../proxy/upstream.ts";
 import { type BoundedLoad, boundedLoad } from "../ring/bounded-load.ts";
 import type { Ring } from "../ring/ring.ts";
-import { type LastChange, movedFraction, ringChange } from "./ring-change.ts";
+import type { RingKeeper } from "./ring-keeper.ts";
 
 /** What one request sees. Never changed after it was made. */
 export interface RoutingSnapshot {
@@ -27,19 +27,16 @@ export interface RoutingTable {
   readonly current: RoutingSnapshot;
   /** Takes in a change of the fleet; see {@link FleetChange.more}. */
   apply(change: FleetChange): void;
+  /** Until then changes are only noted, so that the first replicas make one ring and not one each. */
+  begin(): void;
   /** Exchanges that a replica still has, of all its upstreams. */
   inFlightOf(name: string): number;
-  /** Changes of the ring since the start. */
-  readonly changes: number;
-  /** Seat → fraction of the key space. Counted once per ring, when first asked for. */
-  shares(): ReadonlyMap<number, number>;
-  /** Slots that changed owner at the last change. Computed when first asked for. */
-  slotsMoved(): number;
+  /** The ring's figures; see there. */
+  readonly ring: Pick<RingKeeper, "changes" | "shares" | "slotsMoved">;
 }
 
 export interface RoutingTableParts {
-  /** An empty ring of the chosen placement. */
-  readonly ring: Ring;
+  readonly ring: RingKeeper;
   /** How many times its fair part of the requests in flight a replica may have; undefined: loads are not bounded. */
   readonly loadFactor?: number | undefined;
   /** What is in the ring; called when a change is complete. */
@@ -48,20 +45,13 @@ export interface RoutingTableParts {
   /** An upstream was made for a replica, or left it; for the counters. */
   readonly joined: (upstream: Upstream) => void;
   readonly left: (upstream: Upstream) => void;
-  /** The ring could not be changed (the placement is full): the replica stays out of it. */
-  readonly refused: (error: unknown) => void;
-  /** `ketama` only: what a member is hashed by; see {@link Member.label}. */
-  readonly labelOf?: (replica: Replica) => string | undefined;
 }
 
 export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
-  let current: RoutingSnapshot = { ring: parts.ring, bounded: null, upstreamsBySeat: [], replicas: [] };
-  let last: LastChange | null = null;
-  /** The ring before the last change. */
-  let previous: Ring | null = null;
-  let moved = 0;
-  let changes = 0;
-  let shares: { readonly of: Ring; readonly bySeat: ReadonlyMap<number, number> } | null = null;
+  const { ring } = parts;
+  let current: RoutingSnapshot = { ring: ring.current, bounded: null, upstreamsBySeat: [], replicas: [] };
+  let begun = false;
+  let stepping = false;
   /** By replica name. An upstream is in exactly one of these, and in none once its replica is dead. */
   const live = new Map<string, Upstream>();
   const leaving = new Map<string, Set<Upstream>>();
@@ -96,64 +86,47 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
     leaving.delete(name);
   }
 
+  /** Who can serve is right at once; the ring may take a few turns to follow, and seats without an upstream are passed over. */
   function swap(): void {
     const replicas = parts.serving().filter(({ name }) => live.has(name));
-    const ring = changedRing(replicas);
+    const more = ring.approach(replicas);
     const upstreamsBySeat: (Upstream | undefined)[] = [];
     for (const { name, seat } of replicas) upstreamsBySeat[seat] = live.get(name);
-    current = { ring, bounded: boundedOver(ring), upstreamsBySeat, replicas };
+    current = { ring: ring.current, bounded: boundedOver(ring.current), upstreamsBySeat, replicas };
     const calls = farewells;
     farewells = [];
     for (const call of calls) call();
+    if (more && !stepping) setImmediate(nextStep);
+    stepping ||= more;
   }
 
-  function boundedOver(ring: Ring): BoundedLoad | null {
-    if (parts.loadFactor === undefined || ring.members.length === 0) return null;
-    return ring === current.ring ? current.bounded : boundedLoad(ring, { c: parts.loadFactor });
+  function nextStep(): void {
+    stepping = false;
+    swap();
   }
 
-  function changedRing(replicas: readonly Replica[]): Ring {
-    const before = current.ring;
-    const change = ringChange(before, replicas, parts.labelOf);
-    if (change === null) return before;
-    try {
-      // A replacement on the dead one's seat brings back the very ring from before: nothing to compute or to store.
-      const back = previous !== null && ringChange(previous, replicas, parts.labelOf) === null;
-      const ring = (back ? previous : null) ?? before.with(change);
-      previous = before;
-      last = { before, change };
-      changes += 1;
-      return ring;
-    } catch (error) {
-      parts.refused(error);
-      return before;
-    }
+  function boundedOver(now: Ring): BoundedLoad | null {
+    if (parts.loadFactor === undefined || now.members.length === 0) return null;
+    return now === current.ring ? current.bounded : boundedLoad(now, { c: parts.loadFactor });
   }
 
   return {
     get current() {
       return current;
     },
-    get changes() {
-      return changes;
-    },
+    ring,
     apply: (change) => {
       follow(change.replica);
-      if (!change.more) swap();
+      if (begun && !change.more) swap();
+    },
+    begin: () => {
+      begun = true;
+      swap();
     },
     inFlightOf: (name) => {
       let inFlight = live.get(name)?.inFlight ?? 0;
       for (const upstream of leaving.get(name) ?? []) inFlight += upstream.inFlight;
       return inFlight;
-    },
-    shares: () => {
-      if (shares?.of !== current.ring) shares = { of: current.ring, bySeat: current.ring.shares() };
-      return shares.bySeat;
-    },
-    slotsMoved: () => {
-      if (last !== null) moved = Math.round(movedFraction(last, current.ring) * current.ring.slots);
-      last = null;
-      return moved;
     },
   };
 }

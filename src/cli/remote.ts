@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { RoundhouseError } from "../errors.ts";
 import { print, table } from "./output.ts";
+import { usage, wholeNumber } from "./usage.ts";
 
 interface RemoteFlags {
   readonly url: string;
@@ -54,7 +55,7 @@ function withRemoteFlags(command: Command): Command {
 }
 
 async function statusText(flags: RemoteFlags): Promise<string> {
-  const status = (await ask(flags, new URL("/api/v1/status", flags.admin))) as {
+  const status = (await ask(flags, urlOf("--admin", flags.admin, "/api/v1/status"))) as {
     readonly replicas: readonly ReplicaStatus[];
   };
   if (flags.json) return JSON.stringify(status);
@@ -79,14 +80,19 @@ async function change(
   names: readonly string[],
   flags: RemoteFlags & { count?: string },
 ): Promise<string> {
-  const n = flags.count === undefined ? Math.max(1, names.length) : Number(flags.count);
-  const answer = (await ask(flags, new URL(path, flags.url), {
+  const n = flags.count === undefined ? Math.max(1, names.length) : wholeNumber("--count", flags.count);
+  const answer = (await ask(flags, urlOf("--url", flags.url, path), {
     method,
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ n, hostnames: names }),
   })) as { readonly message: { readonly N: number; readonly replicas: readonly string[] } };
   if (flags.json) return JSON.stringify(answer);
   return `${answer.message.N} replicas: ${answer.message.replicas.join(" ")}`;
+}
+
+function urlOf(flag: string, base: string, path: string): URL {
+  if (/^https?:/.test(base) && URL.canParse(base)) return new URL(path, base);
+  throw usage(`${flag} is "${base}"; accepted: a URL such as http://127.0.0.1:5000`);
 }
 
 async function ask(

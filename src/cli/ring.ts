@@ -1,8 +1,8 @@
 // `roundhouse ring shares|lookup|preview`: where keys go, by arithmetic alone. Nothing needs to run.
 import type { Command } from "commander";
-import { RoundhouseError } from "../errors.ts";
 import { createRing, type Key, type PlacementName, type Ring, type RingOptions } from "../ring/ring.ts";
 import { print, table } from "./output.ts";
+import { usage, wholeNumber } from "./usage.ts";
 
 interface RingFlags {
   readonly servers: string;
@@ -79,7 +79,7 @@ function lookupsText(keys: readonly string[], flags: RingFlags): string {
 function previewText(flags: PreviewFlags): string {
   const ring = ringFrom(flags);
   const preview = ring.preview({
-    add: freeSeats(ring, wholeNumber("--add", flags.add ?? "0")).map((seat) => ({ seat })),
+    add: freeSeats(ring, wholeNumber("--add", flags.add ?? "0", 1_000)).map((seat) => ({ seat })),
     remove: listOf("--remove", flags.remove),
     weights: new Map((flags.setWeight ?? []).map(seatAndWeight)),
   });
@@ -94,7 +94,7 @@ function previewText(flags: PreviewFlags): string {
 }
 
 function ringFrom(flags: RingFlags): Ring {
-  const count = wholeNumber("--servers", flags.servers);
+  const count = wholeNumber("--servers", flags.servers, 10_000);
   const weights = listOf("--weights", flags.weights);
   if (weights.length > count) throw usage(`--weights names ${weights.length} weights for ${count} servers`);
   const options = {
@@ -121,15 +121,10 @@ function keyFrom(text: string): Key {
 }
 
 function seatAndWeight(text: string): [number, number] {
-  const [seat, weight] = text.split("=");
-  if (seat === undefined || weight === undefined || !(Number(weight) > 0))
+  const [, seat, weight] = /^(\d+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+  if (seat === undefined || !(Number(weight) > 0))
     throw usage(`--set-weight is "${text}"; accepted: seat=weight, such as 2=0.5`);
   return [wholeNumber("--set-weight", seat), Number(weight)];
-}
-
-function wholeNumber(flag: string, text: string): number {
-  if (/^\d{1,7}$/.test(text)) return Number(text);
-  throw usage(`${flag} is "${text}"; accepted: a whole number, 0 or more`);
 }
 
 function listOf(flag: string, text: string | undefined): number[] {
@@ -137,10 +132,6 @@ function listOf(flag: string, text: string | undefined): number[] {
   const numbers = text.split(",").map(Number);
   if (numbers.every((number) => number > 0 && Number.isFinite(number))) return numbers;
   throw usage(`${flag} is "${text}"; accepted: numbers above 0 with commas, such as 1,2,4`);
-}
-
-function usage(message: string): RoundhouseError {
-  return new RoundhouseError("BAD_CONFIG", message, { source: "downstream" });
 }
 
 const seatName = (seat: number | null) => (seat === null ? "nobody" : `seat ${seat}`);

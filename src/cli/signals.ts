@@ -2,11 +2,21 @@
 import type { FrontDoor } from "../balancer/front-door.ts";
 import type { Log } from "../telemetry/log.ts";
 
+/**
+ * One Ctrl-C can come twice: from the terminal, and forwarded by the npm, `timeout` or init that started us. A person's
+ * second one takes longer.
+ */
+const echoMs = 250;
+
 /** Resolves when the front door has closed after a signal. */
 export function stopOnSignals(door: FrontDoor, log: Log, drainMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let signals = 0;
+    let lastMs = Number.NEGATIVE_INFINITY;
     const stop = (signal: NodeJS.Signals) => {
+      const nowMs = performance.now();
+      if (nowMs - lastMs < echoMs) return;
+      lastMs = nowMs;
       signals += 1;
       const deadlineMs = signals === 1 ? drainMs : 0;
       const how =

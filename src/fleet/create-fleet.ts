@@ -15,6 +15,7 @@ import {
   emptyFleet,
   type FleetEvent,
   holders,
+  isProven,
   nextDeadlineMs,
   servingOf,
   sparesOf,
@@ -23,6 +24,8 @@ import { createWatching } from "./watching.ts";
 
 /** After SIGKILL at the latest, how long {@link Fleet.stop} waits for processes to vanish, in ms. */
 const vanishMs = 2_000;
+/** Servers of somebody else's are there or not: after so many looks in quick succession there is no hurry. */
+const fixedQuickTries = 4;
 const timerMsMax = 2 ** 31 - 1;
 
 type Settled = Extract<Effect, { type: "settled" }>;
@@ -65,7 +68,11 @@ export function createFleet(options: FleetOptions): Fleet {
     launched: (run, address, pid) => dispatch({ type: "launched", run, address, pid }),
     exited: (run, reason) => dispatch({ type: "exited", run, reason }),
   });
-  const heartbeat = createHeartbeat(heartbeatOptions, { heard });
+  const heartbeat = createHeartbeat(
+    heartbeatOptions,
+    { heard },
+    launcher.fixed ? fixedQuickTries : undefined,
+  );
   const memory = watchMemory(options.maxRssBytes, log, (run, reason) =>
     dispatch({ type: "outgrown", run, reason }),
   );
@@ -106,7 +113,9 @@ export function createFleet(options: FleetOptions): Fleet {
 
   async function heard(run: number, result: ProbeResult, enough: boolean): Promise<void> {
     if (!result.alive && !result.ours) dispatch({ type: "missed", run, reason: result.reason, enough });
-    if (result.alive && (await launches.confirm(run))) dispatch({ type: "answered", run });
+    // With hundreds of replicas, most of what is heard changes nothing; it does not go through the lifecycle.
+    if (!result.alive || isProven(state, run)) return;
+    if (await launches.confirm(run)) dispatch({ type: "answered", run });
   }
 
   // ── Effects out ──────────────────────────────────────────────────────────────────────────────────────────────

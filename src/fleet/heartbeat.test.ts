@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { createHeartbeat, defaultHeartbeat, type Heartbeat } from "./heartbeat.ts";
+import { createHeartbeat, defaultHeartbeat, type Heartbeat, nextSteadyMs } from "./heartbeat.ts";
 
 /** A server whose answers can be held back, and a heartbeat that watches it as run 1. */
 async function watched(intervalMs: number, body: (lab: Lab) => Promise<void>): Promise<void> {
@@ -97,4 +97,44 @@ test("after unwatch nothing is heard, not even of the probe under way", async ()
     assert.deepEqual(lab.heard, []);
     assert.equal(lab.asked, asked);
   });
+});
+
+test("the probes of many runs that began at one moment are spread over the interval", () => {
+  const startedMs = 123_456.7;
+  const perTwentieth = new Array<number>(20).fill(0);
+  for (let run = 1; run <= 300; run += 1) {
+    const gapMs = nextSteadyMs(run, startedMs, 1_000) - startedMs;
+    assert.ok(gapMs > 250 - 1e-6 && gapMs <= 1_250, `${gapMs} ms`);
+    const twentieth = Math.floor((gapMs % 1_000) / 50);
+    perTwentieth[twentieth] = (perTwentieth[twentieth] ?? 0) + 1;
+  }
+  assert.ok(
+    perTwentieth.every((count) => count >= 10 && count <= 20),
+    `${perTwentieth}`,
+  );
+});
+
+test("a run keeps its phase, though its timers fire late or a little early", () => {
+  for (let run = 1; run <= 50; run += 1) {
+    let dueMs = nextSteadyMs(run, 5_000, 1_000);
+    for (const offMs of [0, 180, -1, 600, 0.25, 0]) {
+      const nextMs = nextSteadyMs(run, dueMs + offMs, 1_000);
+      assert.ok(Math.abs(nextMs - dueMs - 1_000) < 1e-6, `run ${run}, ${offMs} ms off: ${nextMs - dueMs}`);
+      dueMs = nextMs;
+    }
+  }
+});
+
+test("with a limit to the quick tries, a run that goes on starting is probed at the steady interval", async () => {
+  const options = { ...defaultHeartbeat, kind: "none" as const, intervalMs: hourMs };
+  const address = { host: "127.0.0.1", port: 1 };
+  const heard = { limited: 0, unlimited: 0 };
+  const limited = createHeartbeat(options, { heard: () => void heard.limited++ }, 3);
+  const unlimited = createHeartbeat(options, { heard: () => void heard.unlimited++ });
+  limited.watch(1, address, "starting");
+  unlimited.watch(1, address, "starting");
+  await until(() => heard.unlimited >= 8);
+  limited.unwatch(1);
+  unlimited.unwatch(1);
+  assert.equal(heard.limited, 3);
 });

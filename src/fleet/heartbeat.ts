@@ -1,10 +1,11 @@
-// When replicas are checked: each watched run has its own rhythm, quick while it starts and steady afterwards.
+// When replicas are checked: each watched run has its own rhythm, quick while it starts and steady afterwards, at a
+// phase of its own, so that the probes of many replicas are spread over the interval.
 // What one check does is in probe.ts; what its outcome means is decided by the lifecycle.
 import type { Address } from "./launcher.ts";
 import { type ProbeOptions, type ProbeResult, probe } from "./probe.ts";
 
 export interface HeartbeatOptions extends ProbeOptions {
-  /** From the start of one probe to the start of the next; default 1000. */
+  /** From the start of one probe to the start of the next, in ms (the first time 0.25 to 1.25 of it); default 1000. */
   readonly intervalMs: number;
   /** Failed probes in a row that take a healthy replica out of the ring; default 2. */
   readonly downAfter: number;
@@ -49,9 +50,19 @@ interface Watch {
   again: boolean;
   /** A connection was refused: the next miss is enough. */
   enough: boolean;
+  /** Probes made at the rhythm `starting`. */
+  quickTries: number;
 }
 
-export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatListener): Heartbeat {
+/**
+ * @param quickTriesMax so many probes of a run are made in quick succession while it starts, the others at the steady
+ * interval; default: no limit, for a server that we have started ourselves comes up at any moment
+ */
+export function createHeartbeat(
+  options: HeartbeatOptions,
+  listener: HeartbeatListener,
+  quickTriesMax = Number.POSITIVE_INFINITY,
+): Heartbeat {
   const watches = new Map<number, Watch>();
 
   async function look(run: number, watch: Watch): Promise<void> {
@@ -70,11 +81,14 @@ export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatLi
   }
 
   function schedule(run: number, watch: Watch, startedMs: number): void {
-    const elapsedMs = performance.now() - startedMs;
-    const soon = watch.again || watch.rhythm === "starting";
-    const pauseMs = soon ? soonMs : Math.max(0, options.intervalMs - elapsedMs);
+    watch.timer = setTimeout(look, pauseMs(run, watch, startedMs), run, watch);
     watch.again = false;
-    watch.timer = setTimeout(look, pauseMs, run, watch);
+  }
+
+  function pauseMs(run: number, watch: Watch, startedMs: number): number {
+    if (watch.again) return soonMs;
+    if (watch.rhythm === "starting" && ++watch.quickTries < quickTriesMax) return soonMs;
+    return Math.max(0, nextSteadyMs(run, startedMs, options.intervalMs) - performance.now());
   }
 
   return {
@@ -84,7 +98,7 @@ export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatLi
         Object.assign(known, { address, rhythm });
         return;
       }
-      const watch: Watch = { address, rhythm, timer: undefined, again: false, enough: false };
+      const watch: Watch = { address, rhythm, timer: undefined, again: false, enough: false, quickTries: 0 };
       watches.set(run, watch);
       void look(run, watch);
     },
@@ -100,4 +114,13 @@ export function createHeartbeat(options: HeartbeatOptions, listener: HeartbeatLi
       else void look(run, watch);
     },
   };
+}
+
+/** The golden ratio: its multiples, modulo 1, lie far apart however many there are. */
+const stride = (Math.sqrt(5) - 1) / 2;
+
+/** When a run's next probe is due, 0.25 to 1.25 intervals after this one; from then on exactly one interval. */
+export function nextSteadyMs(run: number, startedMs: number, intervalMs: number): number {
+  const phaseMs = ((run * stride) % 1) * intervalMs;
+  return phaseMs + Math.floor((startedMs - phaseMs) / intervalMs + 1.25) * intervalMs;
 }

@@ -46,6 +46,8 @@ export interface Launcher {
    * again, and is never killed or replaced.
    */
   readonly fixed: boolean;
+  /** Processor time that a start takes, in ms: starts are spread so that they leave room for the traffic. Default 50. */
+  readonly startCostMs?: number;
   /** Weight of the server on a seat; default 1. */
   weightOf?(seat: number): number;
   /** Most servers it can start; undefined: no limit of its own. */

@@ -3,11 +3,14 @@ import { availableParallelism } from "node:os";
 import type { LaunchEvents, Launcher, LaunchHandle, LaunchSpec } from "./launcher.ts";
 import { createTurns, type Pace } from "./turns.ts";
 
-/** Starting a small server takes about this much processor time, in ms. */
-const startCostMs = 50;
+/** What starting a small server costs, unless its launcher says otherwise. */
+const smallServerStartCostMs = 50;
 const cores = availableParallelism();
+
 /** As many at once as can start without getting into each other's way, then as many as the processor can bear. */
-const launchPace: Pace = { burst: Math.max(4, 2 * cores), gapMs: startCostMs / cores };
+function paceOf({ startCostMs = smallServerStartCostMs }: Launcher): Pace {
+  return { burst: Math.max(4, 2 * cores), gapMs: startCostMs / cores };
+}
 
 export interface Launches {
   start(run: number, spec: LaunchSpec): void;
@@ -27,7 +30,7 @@ export function createLaunches(launcher: Launcher, events: RunEvents): Launches 
   const waiting = new Set<number>();
   const handles = new Map<number, LaunchHandle>();
   const confirmed = new Set<number>();
-  const turns = createTurns(launchPace);
+  const turns = createTurns(paceOf(launcher));
 
   function launch(run: number, spec: LaunchSpec): void {
     if (!waiting.delete(run)) return;

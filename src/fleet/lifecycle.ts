@@ -188,7 +188,11 @@ const notLaunched = {
 function answered(draft: Draft, life: Life): void {
   const heard = put(draft, life, { good: life.good + 1, missed: 0 });
   if (life.state === "healthy" || heard.good < draft.policy.upAfter) return;
-  if (life.batch > 0) return;
+  if (life.batch > 0) {
+    // It started in time; what it waits for now is the rest of its batch.
+    put(draft, heard, { startByMs: Number.POSITIVE_INFINITY });
+    return;
+  }
   join(draft, heard, life.state === "down" ? "it answers again" : `answers${after(life)}`);
   leaveFirstBatch(draft, life);
 }
@@ -232,6 +236,10 @@ function laggards(draft: Draft): string {
 
 function neverHealthy(draft: Draft, life: Life): void {
   const reason = `was not healthy within ${draft.policy.startDeadlineMs} ms: ${life.lastMiss}`;
+  if (life.batch > 0) {
+    endBatch(draft, "failed", `${life.name} ${reason}`);
+    return;
+  }
   const struck = put(draft, life, { strikes: strikesAfterFailedStart(life.strikes) });
   die(draft, struck, reason, true, life.hung);
   leaveFirstBatch(draft, life);

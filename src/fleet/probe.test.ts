@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { afterEach, test } from "node:test";
 import { type ProbeOptions, type ProbeResult, probe } from "./probe.ts";
+import { ProbeAnswer } from "./probe-answer.ts";
 
 const open: { server: Server; sockets: Set<Socket> }[] = [];
 afterEach(() => {
@@ -31,8 +32,10 @@ async function probeBytes(
 
 const reasonOf = (result: ProbeResult): string => (result.alive ? "alive" : result.reason);
 
+const empty200 = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
 const answers: [string, string | Buffer, string, Partial<ProbeOptions & { keep: boolean }>?][] = [
-  ["an empty 200", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "alive", { keep: true }],
+  ["an empty 200", empty200, "alive", { keep: true }],
   ["a 404, from a foreign server", "HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno", "alive"],
   ["a chunked one", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", "alive"],
   ["one that ends with the connection", "HTTP/1.0 200 OK\r\n\r\nhello", "alive"],
@@ -56,16 +59,43 @@ const answers: [string, string | Buffer, string, Partial<ProbeOptions & { keep: 
   ["a head that stalls", "HTTP/1.1 200 OK\r\n", "no answer within 300 ms", { keep: true }],
   ["no answer", "", "no answer within 300 ms", { keep: true }],
   ["a closed connection", "", "connection reset"],
-  ["something else than HTTP", "SSH-2.0-OpenSSH_9.2\r\n", "not an HTTP answer (HPE_INVALID_CONSTANT)"],
+  [
+    "something else than HTTP",
+    "SSH-2.0-OpenSSH_9.2\r\n",
+    "not an HTTP answer (no HTTP/1.0 or HTTP/1.1 status line)",
+  ],
   [
     "an endless head",
     `HTTP/1.1 200 OK\r\nx: ${"y".repeat(20_000)}\r\n\r\n`,
-    "not an HTTP answer (HPE_HEADER_OVERFLOW)",
+    "not an HTTP answer (a head longer than 16384 bytes)",
   ],
   [
     "an unasked upgrade",
     "HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
-    "closed before a complete answer",
+    "answered 101",
+  ],
+  [
+    "an answer after interim ones",
+    `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${empty200}`,
+    "alive",
+    { keep: true },
+  ],
+  [
+    "interim answers without end",
+    "HTTP/1.1 102 Processing\r\n\r\n".repeat(40),
+    "not an HTTP answer (more than 32 interim answers)",
+    { keep: true },
+  ],
+  [
+    "a malformed chunk",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nz\r\n",
+    'not an HTTP answer ("z" where a chunk size is due)',
+    { keep: true },
+  ],
+  [
+    "two lengths",
+    "HTTP/1.1 200 OK\r\ncontent-length: 0\r\ncontent-length: 1\r\n\r\n",
+    "not an HTTP answer (more than one Content-Length; send one)",
   ],
   [
     "a big body, of which enough is read",
@@ -81,6 +111,22 @@ for (const [what, bytes, expected, options] of answers) {
     assert.equal(reasonOf(await probeBytes(bytes, options)), expected);
   });
 }
+
+test("an answer that comes byte by byte is read all the same, whatever its framing", () => {
+  for (const [what, bytes, expected, options] of answers) {
+    if (options?.kind === "tcp" || expected.startsWith("no answer") || bytes.length > 20_000) continue;
+    const outcomes: string[] = [];
+    const accepts = (status: number): boolean => (options?.expect === "200" ? status === 200 : status < 500);
+    const answer = new ProbeAnswer({
+      accepts,
+      pass: () => outcomes.push("alive"),
+      fail: (reason) => outcomes.push(reason),
+    });
+    for (const byte of Buffer.from(bytes)) if (outcomes.length === 0) answer.take(Buffer.from([byte]), 1);
+    if (outcomes.length === 0) answer.end();
+    assert.deepEqual(outcomes, [expected], what);
+  }
+});
 
 test("a closed port is told as such, by http and tcp; kind none never looks", async () => {
   const address = { host: "127.0.0.1", port: 1 };

@@ -1,7 +1,7 @@
 // One look at one server: does it answer? Resolves always, never throws, and never takes longer than it is given.
-import { request } from "node:http";
 import { connect } from "node:net";
 import type { Address } from "./launcher.ts";
+import { inWords, lookByHttp } from "./look-by-http.ts";
 
 export type ProbeResult =
   | { readonly alive: true }
@@ -21,10 +21,6 @@ export interface ProbeOptions {
   /** A probe without a complete answer by then has failed; default 1000. */
   readonly timeoutMs: number;
 }
-
-/** More of an answer's body is not read: the server has shown that it works. In bytes. */
-const bodyBytesMax = 64 * 1024;
-const headBytesMax = 16 * 1024;
 
 /** A time-out that fires this much too late was caused by ourselves. In ms. */
 const lagMs = 100;
@@ -47,7 +43,6 @@ export function probe(address: Address, options: ProbeOptions): Promise<ProbeRes
       setImmediate(finish, { alive: false, reason: `no answer within ${timeoutMs} ms`, ours });
     };
     const timer = setTimeout(expire, timeoutMs);
-    const look = options.kind === "http" ? lookByHttp : lookByTcp;
     stopLooking = look(address, options, () => finish({ alive: true }), fail);
   });
 }
@@ -65,46 +60,11 @@ const lookByTcp: Look = (address, _options, pass, fail) => {
   return () => void socket.destroy();
 };
 
-/** A complete answer counts: a server that sends a head and then stalls does not work. */
-const lookByHttp: Look = (address, options, pass, fail) => {
-  const { host, port } = address;
-  const headers = { "user-agent": "roundhouse-heartbeat", connection: "close" };
-  const asked = request({
-    host,
-    port,
-    path: options.path,
-    headers,
-    agent: false,
-    maxHeaderSize: headBytesMax,
-  });
-  asked
-    .on("error", (error) => fail(inWords(error)))
-    .on("close", () => fail("closed before a complete answer"));
-  asked.on("response", (answer) => {
-    const status = answer.statusCode ?? 0;
-    const accepted = options.expect === "200" ? status === 200 : status < 500;
-    if (!accepted) return fail(`answered ${status}`);
-    let bodyBytes = 0;
-    answer.on("data", (chunk: Buffer) => {
-      bodyBytes += chunk.length;
-      if (bodyBytes > bodyBytesMax) pass();
-    });
-    answer.on("end", () => (answer.complete ? pass() : fail("cut off its answer")));
-    answer.on("error", (error) => fail(inWords(error)));
-  });
-  asked.end();
-  return () => void asked.destroy();
+const look: Look = (address, options, pass, fail) => {
+  if (options.kind === "tcp") return lookByTcp(address, options, pass, fail);
+  const accepts = options.expect === "200" ? is200 : isBelow500;
+  return lookByHttp(address, { path: options.path, accepts, pass, fail });
 };
 
-function inWords(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case "ECONNREFUSED":
-      return "connection refused";
-    case "ECONNRESET":
-      return "connection reset";
-    default:
-      return error.code?.startsWith("HPE_")
-        ? `not an HTTP answer (${error.code})`
-        : (error.code ?? error.message);
-  }
-}
+const is200 = (status: number): boolean => status === 200;
+const isBelow500 = (status: number): boolean => status < 500;

@@ -169,6 +169,12 @@ export function lifeOfRun(state: Lives, run: number): Life | undefined {
   return undefined;
 }
 
+/** Healthy, and its last probe was good: one more good one says nothing new. */
+export function isProven(state: Lives, run: number): boolean {
+  const life = lifeOfRun(state, run);
+  return life?.state === "healthy" && life.missed === 0;
+}
+
 /** When the next `tick` is due; Infinity: only an event can change anything. */
 export function nextDeadlineMs(state: FleetState): number {
   let next = state.batch?.deadlineMs ?? Number.POSITIVE_INFINITY;

@@ -9,6 +9,8 @@ export const valueByte = 2;
  * back quote, yet browsers send them in queries, and no server reads them as anything else.
  */
 export const targetByte = 4;
+/** The same and `\`: browsers leave it as it is in a query (WHATWG URL, query percent-encode set), never in a path. */
+export const queryByte = 16;
 /** Host and authority: RFC 3986 unreserved, sub-delims without the comma (a list is no host), `%`, `:`, `[`, `]`. */
 export const hostByte = 8;
 
@@ -28,9 +30,10 @@ function makeTable(): Uint8Array {
   add(hostByte, `${letters}${digits}-._~!$&'()*+;=%:[]`);
   for (let code = 0x21; code <= 0x7e; code++) {
     add(valueByte, String.fromCharCode(code));
-    if (!`"#<>\\`.includes(String.fromCharCode(code))) add(targetByte, String.fromCharCode(code));
+    if (!`"#<>\\`.includes(String.fromCharCode(code))) add(targetByte | queryByte, String.fromCharCode(code));
   }
   add(valueByte, "\t ");
+  add(queryByte, "\\");
   for (let code = 0x80; code <= 0xff; code++) add(valueByte, String.fromCharCode(code));
   return table;
 }
@@ -41,6 +44,8 @@ export const SP = 32;
 export const HTAB = 9;
 export const COLON = 58;
 export const UNDERSCORE = 95;
+export const BACKSLASH = 92;
+export const QUESTION_MARK = 63;
 
 /** The value of a hexadecimal digit, or −1. */
 export function hexValue(byte: number): number {

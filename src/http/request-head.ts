@@ -1,6 +1,18 @@
 // A request's head (RFC 9112 sections 2, 3 and 5): request line, fields, and what they mean for a proxy. Strict:
 // what two servers could read differently is refused with a status and words. Bytes in, offsets out; no sockets.
-import { byteClass, CR, hostByte, LF, SP, shownByte, targetByte, tokenByte } from "./bytes.ts";
+import {
+  BACKSLASH,
+  byteClass,
+  CR,
+  hostByte,
+  LF,
+  QUESTION_MARK,
+  queryByte,
+  SP,
+  shownByte,
+  targetByte,
+  tokenByte,
+} from "./bytes.ts";
 import { type ConnectionOptions, readConnectionOptions } from "./connection-options.ts";
 import {
   createFieldTable,
@@ -44,11 +56,6 @@ export interface RequestHead {
   /** Why it was refused. */
   status: number;
   problem: string;
-}
-
-export interface RequestHeadLimits {
-  readonly headBytesMax: number;
-  readonly headerCountMax: number;
 }
 
 export function createRequestHead(headerCountMax: number): RequestHead {
@@ -135,6 +142,9 @@ function parseRequestLine(bytes: Buffer, start: number, end: number, head: Reque
   head.method = methodName(bytes, head.start, at);
   const targetStart = ++at;
   while (at < end && ((byteClass[bytes[at] as number] as number) & targetByte) !== 0) at++;
+  if (bytes[at] === BACKSLASH && bytes.subarray(targetStart, at).includes(QUESTION_MARK)) {
+    while (at < end && ((byteClass[bytes[at] as number] as number) & queryByte) !== 0) at++;
+  }
   if (at >= end) return incomplete;
   if (bytes[at] !== SP || at === targetStart) return refuseTarget(bytes, targetStart, at, head);
   head.targetStart = targetStart;

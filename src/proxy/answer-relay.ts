@@ -15,8 +15,11 @@ export class AnswerRelay {
   code = 0;
   /** The client's connection ends with this answer. */
   closes = false;
-  /** Bytes came after the answer's end: the upstream's connection is not to be trusted again. */
-  overrun = false;
+  /** The upstream leaves its connection open behind it, for so many seconds (−1: not said). */
+  persistent = false;
+  keepAliveTimeoutS = -1;
+  /** Bytes that came with the answer's last and are not its: another exchange's, or nobody's. */
+  extraBytes = 0;
   /** It is a stream of server-sent events, which has no end of its own. */
   isEventStream = false;
   private begun = false;
@@ -56,11 +59,14 @@ export class AnswerRelay {
     mayKeep: boolean,
   ): number {
     const { kind, length } = head.body;
+    const stays = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
+    this.persistent = stays && kind !== framing.untilClose;
+    this.keepAliveTimeoutS = head.keepAliveTimeoutS;
     const unframed = kind === framing.chunked || kind === framing.untilClose;
     const chunked = unframed && request.versionMinor === 1;
     this.code = head.code;
     this.begun = false;
-    this.overrun = false;
+    this.extraBytes = 0;
     this.closes =
       !request.keepAlive || !mayKeep || (unread && kind === framing.none) || (unframed && !chunked);
     const whole =
@@ -81,7 +87,7 @@ export class AnswerRelay {
     this.begun = true;
     out.flush();
     if (!body.done) return relay.more;
-    this.overrun = upTo < length;
+    this.extraBytes = length - upTo;
     return relay.done;
   }
 

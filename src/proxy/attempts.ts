@@ -1,7 +1,9 @@
 // How often one request may be sent, and to whom. Nothing here sends anything: the exchange asks after each failure
 // what may be done next.
+import type { ClientRequest } from "./client-request.ts";
+import type { PipelineMember } from "./pipeline.ts";
 import type { PooledUpstream, Upstream } from "./upstream.ts";
-import type { UpstreamFailure } from "./upstream-connection.ts";
+import type { ExchangeConnection, UpstreamFailure } from "./upstream-connection.ts";
 
 /** A request that was not sent at all may try so many upstreams after its first. */
 const unsentTriesMax = 3;
@@ -37,6 +39,18 @@ export class Attempts {
     this.sent = false;
     this.heard = false;
     this.onReused = false;
+  }
+
+  /** A connection for the next attempt, which it shares only in its first. Null: the taker is called later. */
+  connection(
+    upstream: PooledUpstream,
+    taker: PipelineMember,
+    request: Pick<ClientRequest, "sharesConnection" | "isIdempotent">,
+    nowMs: number,
+  ): ExchangeConnection | null {
+    if (this.repeating) return upstream.takeNew(taker);
+    const shares = request.sharesConnection && this.tried.length === 0 && upstream.batching.allowed;
+    return shares ? upstream.batching.join(taker) : upstream.take(taker, !request.isIdempotent, nowMs);
   }
 
   markSent(): void {

@@ -11,6 +11,8 @@ export class ClientInput {
   /** The stream's own; the end of the stream (null) still goes through it, so `end` and half-close are as ever. */
   private readonly push: Socket["push"];
   private paused = false;
+  private asked = false;
+  private isHeldBack = false;
 
   /** `take` gets every chunk, in order: also through `data`, should a Node not come by `push`. */
   constructor(socket: Socket, take: (chunk: Buffer) => void) {
@@ -27,18 +29,38 @@ export class ClientInput {
 
   /** Reads no more; a chunk that has been read already may still come. */
   pause(): void {
-    if (this.paused) return;
-    this.paused = true;
-    this.socket.pause();
+    this.asked = true;
+    this.settle();
   }
 
   resume(): void {
-    if (this.paused) this.readOn();
+    this.asked = false;
+    this.settle();
+  }
+
+  /** A second reason not to read, besides {@link pause}: either is enough. */
+  holdBack(isHeldBack: boolean): void {
+    this.isHeldBack = isHeldBack;
+    this.settle();
+  }
+
+  private settle(): void {
+    const paused = this.asked || this.isHeldBack;
+    if (paused === this.paused) return;
+    this.paused = paused;
+    if (paused) this.socket.pause();
+    else this.readAgain();
   }
 
   /** Reads, whatever was said before. */
   readOn(): void {
+    this.asked = false;
+    this.isHeldBack = false;
     this.paused = false;
+    this.readAgain();
+  }
+
+  private readAgain(): void {
     this.push.call(this.socket, nothing); // to the stream, one read has been answered and the next may be asked for
     this.socket.resume();
   }

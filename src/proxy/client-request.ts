@@ -1,4 +1,5 @@
 // One request as the client sent it and as the routing sees it; without its body, and without what becomes of it.
+import { field } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ProxyContext } from "./context.ts";
@@ -17,6 +18,8 @@ export class ClientRequest implements RoutedRequest {
   expectsContinue = false;
   /** It asks for a WebSocket. */
   upgrades = false;
+  /** It may share an upstream connection with others. */
+  sharesConnection = false;
   /** Its head as received, and as it is forwarded; latin1. */
   forwarded = "";
   private text = "";
@@ -42,6 +45,8 @@ export class ClientRequest implements RoutedRequest {
   /** Makes the head that goes to this upstream, while `head` is still what was parsed. */
   forwardTo(upstream: PooledUpstream, head: RequestHead, context: ProxyContext): void {
     const { policy, tables } = context;
+    this.sharesConnection =
+      context.upstreamBatching && upstream.kind === "replica" && mayShareConnection(head, this.text);
     this.forwarded = forwardedRequestHead(this.text, this.target, head, this.peer, upstream, policy, tables);
   }
 
@@ -78,6 +83,35 @@ export class ClientRequest implements RoutedRequest {
         return false;
     }
   }
+}
+
+/** Only what changes nothing, is nobody's own, and is answered with an end: by its method, and by its fields. */
+function mayShareConnection(head: RequestHead, text: string): boolean {
+  if ((head.method !== "GET" && head.method !== "HEAD") || head.body.kind !== framing.none) return false;
+  const { id, valueStart, valueEnd, count } = head.fields;
+  for (let index = 0; index < count; index++) {
+    const kind = id[index] as number;
+    if (kind === field.other) continue;
+    if (forbidsSharing[kind] === 1) return false;
+    if (kind !== field.accept) continue;
+    const start = (valueStart[index] as number) - head.start;
+    if (/event-stream/i.test(text.slice(start, (valueEnd[index] as number) - head.start))) return false;
+  }
+  return true;
+}
+
+/** Indexed by a field's id; 1: a request with it shares no connection. */
+const forbidsSharing = new Uint8Array(64);
+for (const id of [
+  field.cookie,
+  field.authorization,
+  field.proxyAuthorization,
+  field.range,
+  field.upgrade,
+  field.expect,
+  field.transferEncoding,
+]) {
+  forbidsSharing[id] = 1;
 }
 
 /** What an absolute-form target without a path stands for (RFC 9112 section 3.2.4: `*` with OPTIONS). */

@@ -7,6 +7,8 @@ export interface ClientSide extends TunnelClient {
   readonly peer: Peer;
   /** The connection may serve another request after this one. */
   readonly mayKeep: boolean;
+  /** The client will send no more (FIN): it may have left, or wait for its answer. */
+  readonly clientEnded: boolean;
   /**
    * An answer of our own. Closes afterwards unless the request was read whole and `keep` is true; tells whether it
    * closes.

@@ -19,7 +19,7 @@ export interface ProxyOptions {
   /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
   readonly trustedProxies?: readonly string[];
   readonly headers?: Partial<HeaderPolicy>;
-  /** Opt-in, requests of one event-loop turn sharing an upstream connection: reserved, without effect so far. */
+  /** GET and HEAD requests of one event-loop turn share upstream connections (batching.ts). Default: false. */
   readonly upstreamBatching?: boolean;
 }
 
@@ -43,6 +43,7 @@ export interface ProxyContext {
   readonly policy: HeaderPolicy;
   readonly tables: RequestTables;
   readonly stats: ProxyStats;
+  readonly upstreamBatching: boolean;
   /** The head being parsed; what is needed longer is copied before the event ends. */
   readonly requestHead: RequestHead;
   readonly answerHead: AnswerHead;
@@ -60,6 +61,7 @@ export function createContext(options: ProxyOptions): ProxyContext {
     policy,
     tables: requestTables(policy),
     stats: { connections: 0, connectionsTotal: 0, connectionsRefused: 0, requests: 0, ownAnswers: new Map() },
+    upstreamBatching: options.upstreamBatching ?? false,
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
     draining: false,

@@ -1,9 +1,9 @@
 // One client connection: its requests one after another, pipelined ones held until their turn, and its end. What
 // happens to a request is in exchange.ts.
 import type { Socket } from "node:net";
-import { field, incomplete, refused } from "../http/fields.ts";
+import { incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
-import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
+import { parseRequestHead } from "../http/request-head.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
 import type { ClientSide } from "./client-side.ts";
@@ -11,6 +11,7 @@ import { countOwnAnswer, type ProxyContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
+import { isAccepted } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import type { Tunnel } from "./tunnel.ts";
 
@@ -19,6 +20,8 @@ const phase = {
   /** Between requests, or in the midst of a head. */
   ready: 0,
   exchange: 1,
+  /** Answered, but the client has not taken it: the next request waits, or answers without a reader would pile up. */
+  answered: 5,
   tunnel: 2,
   /** Our last word is said; what the client still sends is thrown away, so that it can read that word. */
   lingering: 3,
@@ -78,7 +81,7 @@ export class Downstream implements ClientSide {
   // — Bytes from the client
 
   private onData(chunk: Buffer): void {
-    if (this.isReady && this.held === null) this.advance(chunk);
+    if (this.phase === phase.ready && this.held === null) this.advance(chunk);
     else if (this.phase === phase.exchange && !this.exchange.bodyIsRead) this.readBody(chunk);
     else if (this.phase === phase.tunnel) this.tunnel?.onClientBytes(chunk);
     else if (this.phase === phase.lingering) this.linger(chunk.length);
@@ -88,9 +91,8 @@ export class Downstream implements ClientSide {
   private hold(chunk: Buffer): void {
     if (this.held === null) this.held = new HeldBytes(chunk, 0, chunk.length);
     else this.held.append(chunk, 0, chunk.length);
-    if (!this.isReady) {
-      if (this.held.length > pipelinedBytesMax) this.pause();
-    } else if (chunk.includes(10) || this.held.length > this.context.limits.headBytesMax) {
+    if (this.requestWaits) this.holdBack();
+    else if (chunk.includes(10) || this.held.length > this.context.limits.headBytesMax) {
       this.advance(null); // a line is complete, so there is something to parse
     }
   }
@@ -101,31 +103,42 @@ export class Downstream implements ClientSide {
     this.advancing = true;
     let bytes = chunk;
     let from = 0;
+    let source: HeldBytes | null = null;
     while (this.isReady) {
       if (bytes === null && this.held !== null) {
-        bytes = this.held.bytes();
+        source = this.held;
+        bytes = source.bytes();
         from = 0;
         this.held = null;
-        this.unpause();
       }
       if (bytes === null || from >= bytes.length) break;
       from = this.takeRequest(bytes, from);
       if (from < 0) break;
-      if (this.phase === phase.exchange && from < bytes.length)
-        this.held = new HeldBytes(bytes, from, bytes.length);
-      if (this.phase === phase.exchange || from >= bytes.length) bytes = null;
+      if (this.requestWaits && from < bytes.length) {
+        source?.drop(from);
+        this.held = source ?? new HeldBytes(bytes, from, bytes.length);
+      }
+      if (this.requestWaits || from >= bytes.length) bytes = null;
     }
     this.advancing = false;
-    if (this.phase === phase.ready && bytes !== null && from >= 0 && from < bytes.length)
-      this.held = new HeldBytes(bytes, from, bytes.length);
+    this.holdBack();
     if (!this.ended) return;
-    if (this.phase === phase.ready) this.endIdle();
+    if (this.isReady) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
   }
 
-  /** For the next request: not while the client does not take the answers it has asked for. */
+  /** No head has begun: the empty line that may precede one, and that old clients send after a body, is none. */
+  private get isIdle(): boolean {
+    return this.held === null || this.held.isEmptyLine;
+  }
+
   private get isReady(): boolean {
-    return this.phase === phase.ready && !this.out.isBlocked;
+    return this.phase === phase.ready;
+  }
+
+  /** What the client sends now is a later request, and not its turn yet. */
+  private get requestWaits(): boolean {
+    return this.phase === phase.exchange || this.phase === phase.answered;
   }
 
   /** The offset after what belongs to this request, or −1 when nothing more is to be read for now. */
@@ -133,11 +146,14 @@ export class Downstream implements ClientSide {
     const { limits, requestHead, stats } = this.context;
     const end = parseRequestHead(bytes, from, bytes.length, limits.headBytesMax, requestHead);
     if (end === incomplete) {
-      if (this.requests > 0) this.beginDeadline();
       this.held = new HeldBytes(bytes, from, bytes.length);
+      if (this.requests > 0 && !this.isIdle && !this.headBegun) {
+        this.headBegun = true;
+        this.sinceMs = performance.now();
+      }
       return -1;
     }
-    if (end === refused || !this.accepts(requestHead)) {
+    if (end === refused || !isAccepted(requestHead, this.context)) {
       this.refuse(requestHead.status, requestHead.problem, requestHead.method);
       return -1;
     }
@@ -148,36 +164,16 @@ export class Downstream implements ClientSide {
     return this.exchange.begin(bytes, requestHead, performance.now());
   }
 
-  private beginDeadline(): void {
-    if (this.headBegun) return;
-    this.headBegun = true;
-    this.sinceMs = performance.now();
-  }
-
-  /** What the parser leaves to policy; a request whose Max-Forwards says so ends here. */
-  private accepts(head: RequestHead): boolean {
-    const { policy, limits } = this.context;
-    if (policy.underscoreNames === "refuse" && hasUnderscoreName(head)) {
-      head.status = 400;
-      head.problem = "`_` in a field name";
-      return false;
-    }
-    if (head.maxForwards === 0) {
-      head.status = head.method === "OPTIONS" ? 204 : 405;
-      head.problem = "TRACE is not answered here";
-      return false;
-    }
-    if (head.body.length <= limits.requestBytesMax) return true;
-    head.status = 413;
-    head.problem = `a body of ${head.body.length} bytes; at most ${limits.requestBytesMax} are accepted`;
-    return false;
-  }
-
   private readBody(chunk: Buffer): void {
     const upTo = this.exchange.readBody(chunk, 0);
     if (upTo < 0 || upTo >= chunk.length) return;
     if (this.phase === phase.exchange) this.hold(chunk.subarray(upTo));
     else if (this.phase === phase.ready) this.advance(chunk.subarray(upTo));
+  }
+
+  /** Reads no further while much waits for its turn, and reads on when that is done. */
+  private holdBack(): void {
+    this.input.holdBack(this.held !== null && this.held.length > pipelinedBytesMax);
   }
 
   pause(): void {
@@ -192,11 +188,8 @@ export class Downstream implements ClientSide {
 
   private onDrain(): void {
     if (this.phase === phase.exchange) this.exchange.onClientDrain();
+    else if (this.phase === phase.answered) this.takeNext(performance.now());
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
-    else if (this.phase === phase.ready && this.held !== null) {
-      this.sinceMs = performance.now();
-      this.advance(null);
-    }
   }
 
   /** An answer of our own. Closes afterwards unless the request was read whole and `keep` is true. */
@@ -241,6 +234,11 @@ export class Downstream implements ClientSide {
       else this.closeClean();
       return;
     }
+    if (this.out.isBlocked) this.phase = phase.answered;
+    else this.takeNext(nowMs);
+  }
+
+  private takeNext(nowMs: number): void {
     this.phase = phase.ready;
     this.sinceMs = nowMs;
     this.unpause();
@@ -270,7 +268,7 @@ export class Downstream implements ClientSide {
 
   private linger(bytes: number): void {
     this.lingeredBytes += bytes;
-    if (this.lingeredBytes > lingerBytesMax) this.socket.destroy();
+    if (this.lingeredBytes > lingerBytesMax && this.socket.writableLength === 0) this.socket.destroy();
   }
 
   /** Cuts the connection so that the client cannot take what it got for whole. */
@@ -287,8 +285,10 @@ export class Downstream implements ClientSide {
     this.tunnel = tunnel;
     const early = this.held;
     this.held = null;
+    this.holdBack();
     this.unpause();
     if (early !== null) tunnel.onClientBytes(early.bytes());
+    if (this.ended) tunnel.onClientEnd();
   }
 
   private onEnd(): void {
@@ -300,8 +300,7 @@ export class Downstream implements ClientSide {
   }
 
   private endIdle(): void {
-    if (this.held !== null && this.out.isBlocked) return; // what is held comes to its turn
-    if (this.held !== null) this.refuse(400, "the connection ended in the midst of a request's head", "");
+    if (!this.isIdle) this.refuse(400, "the connection ended in the midst of a request's head", "");
     else this.closeClean();
   }
 
@@ -330,21 +329,22 @@ export class Downstream implements ClientSide {
     if (this.phase === phase.ready) this.sweepReady(quietMs);
     else if (this.phase === phase.exchange) this.exchange.sweep(nowMs);
     else if (this.phase === phase.tunnel) this.tunnel?.sweep(nowMs, limits.tunnelIdleMs);
-    else if (quietMs > lingerMs && this.phase === phase.lingering) this.socket.destroy();
+    else if (this.phase === phase.lingering) this.sweepLingering(nowMs, quietMs);
     if (this.out.stuckMs(nowMs) > limits.sendIdleMs) this.socket.destroy();
+  }
+
+  /** The client's time to read our last word begins when the last of it has left. */
+  private sweepLingering(nowMs: number, quietMs: number): void {
+    if (this.socket.writableLength > 0) this.sinceMs = nowMs;
+    else if (quietMs > lingerMs) this.socket.destroy();
   }
 
   private sweepReady(quietMs: number): void {
     const { limits } = this.context;
-    if (this.out.isBlocked) return; // it is the client that keeps us waiting
-    if (this.requests === 0 || this.held !== null) {
+    if (this.requests === 0 || !this.isIdle) {
       if (quietMs > limits.headDeadlineMs) {
         this.refuse(408, `no complete request head within ${limits.headDeadlineMs} ms`, "");
       }
     } else if (quietMs > limits.keepAliveIdleMs) this.closeClean();
   }
-}
-
-function hasUnderscoreName(head: RequestHead): boolean {
-  return head.fields.id.subarray(0, head.fields.count).includes(field.underscore);
 }

@@ -1,5 +1,6 @@
 // The semantics of one exchange: what reaches the upstream, what reaches the client, and how faults end.
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { test } from "node:test";
 import { answering, ask, eventually, ok, rawClient, scriptedUpstream, testedProxy } from "./scripted.test.ts";
 
@@ -411,6 +412,20 @@ test("deadlines: 408 for a head, 504 for an answer, 408 for a body; silence is r
   assert.match(await body, /^HTTP\/1.1 408 /);
   assert.ok(tested.silences.length >= 1);
   for (const each of [tested, upstream]) each.close();
+});
+
+test("the control API has no answer deadline: a change may take as long as its replicas take to start", async () => {
+  const asked: Socket[] = [];
+  const upstream = await scriptedUpstream((socket) => asked.push(socket) > 0);
+  const limits = { responseDeadlineMs: 100 };
+  const control = await testedProxy([upstream.port], { limits, upstream: { kind: "control" } });
+  const replica = await testedProxy([upstream.port], { limits });
+  const change = ask(control.port, getClose());
+  await eventually(() => asked.length === 1);
+  assert.match(await ask(replica.port, getClose()), /^HTTP\/1.1 504 /); // as long as the deadline has passed
+  asked[0]?.write(ok("changed"));
+  assert.match(await change, /^HTTP\/1.1 200 /);
+  for (const each of [control, replica, upstream]) each.close();
 });
 
 test("drain answers what is under way, closes what is idle, and ends", async () => {

@@ -2,7 +2,6 @@
 // back and goes to the client, and both connections are free again. Then what can go wrong, and what is done about it.
 // A client connection has one of these and uses it for request after request.
 import type { AnswerHead } from "../http/answer-head.ts";
-import { framing } from "../http/framing.ts";
 import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { AnswerIntake, intake } from "./answer-intake.ts";
@@ -11,12 +10,13 @@ import { Attempts, failureText } from "./attempts.ts";
 import { ClientRequest } from "./client-request.ts";
 import type { ClientSide } from "./client-side.ts";
 import { ExchangeClock, stage } from "./exchange-clock.ts";
+import type { PipelineMember } from "./pipeline.ts";
 import { type BodyPiece, RequestBody } from "./request-body.ts";
 import { Tunnel } from "./tunnel.ts";
-import type { ConnectionTaker, PooledUpstream } from "./upstream.ts";
-import type { UpstreamConnection, UpstreamFailure } from "./upstream-connection.ts";
+import type { PooledUpstream } from "./upstream.ts";
+import type { ExchangeConnection, UpstreamConnection, UpstreamFailure } from "./upstream-connection.ts";
 
-export class Exchange implements ConnectionTaker {
+export class Exchange implements PipelineMember {
   private readonly downstream: ClientSide;
 
   // The request
@@ -27,15 +27,13 @@ export class Exchange implements ConnectionTaker {
   // Its dispatch
   private stage: number = stage.none;
   private upstream: PooledUpstream | null = null;
-  private connection: UpstreamConnection | null = null;
+  private connection: ExchangeConnection | null = null;
   private readonly attempts = new Attempts();
 
   // The answer
   private readonly intake = new AnswerIntake();
   private readonly answerRelay: AnswerRelay;
-  /** The upstream connection can serve again, and for how long it may rest, in seconds (−1: not said). */
   private reusable = false;
-  private keepAliveTimeoutS = -1;
   private upstreamPaused = false;
 
   private readonly clock = new ExchangeClock();
@@ -100,19 +98,17 @@ export class Exchange implements ConnectionTaker {
     this.attempts.begin();
     this.intake.reset();
     this.reusable = false;
-    const connection = this.attempts.repeating
-      ? upstream.takeNew(this)
-      : upstream.take(this, !this.request.isIdempotent, nowMs);
+    const connection = this.attempts.connection(upstream, this, this.request, nowMs);
     if (connection !== null) this.send(connection);
   }
 
-  onUpstreamConnection(connection: UpstreamConnection): void {
+  onUpstreamConnection(connection: ExchangeConnection): void {
     this.clock.progress();
     this.send(connection);
   }
 
   /** Head and what there is of the body, in one write where they are small. */
-  private send(connection: UpstreamConnection): void {
+  private send(connection: ExchangeConnection): void {
     this.connection = connection;
     this.attempts.onReused = connection.exchanges > 0;
     connection.text(this.request.forwarded);
@@ -161,12 +157,12 @@ export class Exchange implements ConnectionTaker {
     const { bytes, length } = this.intake;
     const unread = !this.body.done;
     const early = unread || (this.connection?.unsentBytes ?? 0) > 0;
-    const persistent = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
-    this.reusable = persistent && !early && head.body.kind !== framing.untilClose;
-    this.keepAliveTimeoutS = head.keepAliveTimeoutS;
     const upTo = this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
+    this.reusable = this.answerRelay.persistent && !early;
+    if (!this.answerRelay.persistent || head.versionMinor === 0) this.upstream?.distrust();
     this.stage = stage.answering;
-    this.passBody(bytes, upTo, length);
+    if (this.answerRelay.isEventStream && this.downstream.clientEnded) this.downstream.destroy();
+    else this.passBody(bytes, upTo, length);
   }
 
   private passBody(bytes: Buffer, from: number, length: number): void {
@@ -192,16 +188,16 @@ export class Exchange implements ConnectionTaker {
   private finish(): void {
     const nowMs = performance.now();
     const upstream = this.upstream as PooledUpstream;
-    const connection = this.connection as UpstreamConnection;
+    const connection = this.connection as ExchangeConnection;
     upstream.countAnswer(this.answerRelay.code, nowMs - this.clock.startedMs);
     upstream.inFlight--;
     const unread = !this.body.done;
     const close = this.answerRelay.closes || unread;
-    const reusable = this.reusable && !this.answerRelay.overrun && !unread && !this.upstreamPaused;
+    const reusable = this.reusable && !unread && !this.upstreamPaused && connection.unsentBytes === 0;
+    const { extraBytes, keepAliveTimeoutS } = this.answerRelay;
     connection.readBuffer.done(this.downstream.out.holdsLent);
-    const { keepAliveTimeoutS } = this;
     this.clear();
-    if (reusable && connection.unsentBytes === 0) upstream.release(connection, keepAliveTimeoutS, nowMs);
+    if (reusable) connection.release(extraBytes, keepAliveTimeoutS, nowMs);
     else connection.discard();
     this.downstream.exchangeDone(close, unread, nowMs);
   }
@@ -247,11 +243,20 @@ export class Exchange implements ConnectionTaker {
     this.fail(failure);
   }
 
+  /** It waited on a shared connection for longer than it should: the same upstream, a new connection. */
+  onUpstreamMoved(): void {
+    const upstream = this.upstream as PooledUpstream;
+    this.leaveUpstream();
+    this.attempts.repeating = true;
+    this.dispatch(upstream, performance.now());
+  }
+
   /** The upstream failed this exchange: try again where that is safe, else tell the client. */
   private fail(failure: UpstreamFailure): void {
-    const upstream = this.upstream as PooledUpstream;
     const { attempts } = this;
+    const upstream = this.upstream as PooledUpstream;
     this.leaveUpstream();
+    if (failure === "reset" || failure === "protocol") upstream.distrust();
     if (!attempts.isStale(failure)) this.downstream.context.observer.upstreamFailed(upstream, failure);
     if (this.stage === stage.answering) {
       upstream.stats.truncated++;
@@ -261,24 +266,20 @@ export class Exchange implements ConnectionTaker {
     }
     const step = attempts.after(failure, upstream, this.request.isIdempotent, this.body.pieces !== null);
     const next = step === "repeat" ? upstream : step === "next" ? this.nextCandidate(upstream) : null;
-    if (next === null) this.answerFailed(upstream, failure);
-    else this.dispatch(next, performance.now());
+    if (next !== null) this.dispatch(next, performance.now());
+    else if (attempts.everSent) this.answerFailed(upstream, failure);
+    else this.answerUnavailable();
   }
 
   private nextCandidate(upstream: PooledUpstream): PooledUpstream | null {
-    const next = this.downstream.context
-      .routing()
-      .pick(this.request, this.attempts.tried) as PooledUpstream | null;
+    const routing = this.downstream.context.routing();
+    const next = routing.pick(this.request, this.attempts.tried) as PooledUpstream | null;
     if (next === null || next.kind !== upstream.kind) return null;
     upstream.stats.redispatched++;
     return next;
   }
 
   private answerFailed(upstream: PooledUpstream, failure: UpstreamFailure): void {
-    if (!this.attempts.everSent) {
-      this.answerUnavailable();
-      return;
-    }
     upstream.stats.failed++;
     const status = failure === "response-timeout" ? 504 : 502;
     this.answer(status, failureBody(failureText(upstream.name, failure)), "");
@@ -341,7 +342,8 @@ export class Exchange implements ConnectionTaker {
     const owesBody = !this.body.done && this.connection?.unsentBytes === 0;
     const overdue = this.clock.overdue(nowMs, this.stage, owesBody, this.upstreamPaused, limits);
     if (overdue === "connect") this.fail("connect-timeout");
-    else if (overdue === "answer") this.fail("response-timeout");
+    // The control API keeps deadlines of its own: a change that is under way must not be reported as failed.
+    else if (overdue === "answer" && this.upstream?.kind !== "control") this.fail("response-timeout");
     else if (overdue === "body") this.refuseBody(408, `no byte of the body for ${limits.requestIdleMs} ms`);
     else if (overdue === "silent" && this.upstream !== null) observer.upstreamSilent(this.upstream);
   }

@@ -7,18 +7,20 @@ export interface TurnWriter {
   writeNow(): void;
 }
 
-let waiting: TurnWriter[] = [];
-let spare: TurnWriter[] = [];
+const waiting: TurnWriter[] = [];
 
-/** `writer` is called when the current turn's events are all handled (the check phase, where immediates run). */
+/**
+ * `writer` is called when the current turn's events are all handled (the check phase, where immediates run); who
+ * registers while writers are called is called after them.
+ */
 export function atTurnEnd(writer: TurnWriter): void {
   if (waiting.push(writer) === 1) setImmediate(endTurn);
 }
 
 function endTurn(): void {
-  const writers = waiting;
-  waiting = spare;
-  for (const writer of writers) writer.writeNow();
-  writers.length = 0;
-  spare = writers;
+  try {
+    for (let at = 0; at < waiting.length; at++) (waiting[at] as TurnWriter).writeNow();
+  } finally {
+    waiting.length = 0;
+  }
 }

@@ -29,12 +29,42 @@ export interface ConnectionUser {
   onUpstreamGone(failure: UpstreamFailure): void;
 }
 
-/** Told when a connection is closed. */
-export interface ConnectionOwner {
-  onConnectionClosed(connection: UpstreamConnection): void;
+/** Who asks for a connection. */
+export interface ConnectionTaker extends ConnectionUser {
+  /** The connection it waited for. */
+  onUpstreamConnection(connection: ExchangeConnection): void;
 }
 
-export class UpstreamConnection implements TurnWriter {
+/** What an exchange does with a connection that is its own, or with its place on one that it shares. */
+export interface ExchangeConnection {
+  /** Exchanges that were completed on it before. */
+  readonly exchanges: number;
+  /** Bytes that the upstream has not taken yet. */
+  readonly unsentBytes: number;
+  readonly readBuffer: Pick<ReadBuffer, "expect" | "done">;
+  text(latin1: string): void;
+  piece(piece: string | Buffer): void;
+  /** Reads on after its user returned false. */
+  resume(): void;
+  /** Gives it up: nothing that still comes is wanted. */
+  discard(): void;
+  /**
+   * Gives it back after a complete answer that leaves nothing in doubt, but for `extraBytes` of what was read last
+   * that are not this answer's. `timeoutS` by its Keep-Alive field, or −1.
+   */
+  release(extraBytes: number, timeoutS: number, nowMs: number): void;
+}
+
+/** Whose connection it is. */
+export interface ConnectionOwner {
+  onConnectionClosed(connection: UpstreamConnection): void;
+  /** Nothing is in doubt: it may serve again. */
+  release(connection: UpstreamConnection, timeoutS: number, nowMs: number): void;
+  /** The upstream sent what nobody asked for, or closed what was open. */
+  distrust(): void;
+}
+
+export class UpstreamConnection implements TurnWriter, ExchangeConnection {
   readonly socket: Socket;
   readonly readBuffer = new ReadBuffer();
   user: ConnectionUser | null = null;
@@ -66,8 +96,8 @@ export class UpstreamConnection implements TurnWriter {
     });
     this.socket.on("drain", () => this.user?.onUpstreamDrain());
     this.socket.on("end", () => this.onEnd());
-    this.socket.on("error", () => this.onClosed());
-    this.socket.on("close", () => this.onClosed());
+    this.socket.on("error", () => this.onLost());
+    this.socket.on("close", () => this.onLost());
   }
 
   /** From now on `user` has it. */
@@ -121,6 +151,15 @@ export class UpstreamConnection implements TurnWriter {
     this.socket.resume();
   }
 
+  release(extraBytes: number, timeoutS: number, nowMs: number): void {
+    if (extraBytes === 0) {
+      this.owner.release(this, timeoutS, nowMs);
+      return;
+    }
+    this.owner.distrust();
+    this.discard();
+  }
+
   /** Closes it now, without telling its user. */
   discard(): void {
     this.user = null;
@@ -136,17 +175,26 @@ export class UpstreamConnection implements TurnWriter {
 
   private onRead(buffer: Buffer, length: number): boolean {
     if (this.user === null) {
+      this.owner.distrust();
       this.discard(); // nobody asked: whatever this is, it must not meet the next request
       return false;
     }
     if (this.asked) return this.user.onUpstreamBytes(buffer, length);
+    this.owner.distrust();
     this.fail(); // an answer to a request that has not been sent
     return false;
   }
 
   private onEnd(): void {
-    if (this.user === null) this.discard();
+    if (this.user === null) this.onLost();
     else this.user.onUpstreamEnd();
+  }
+
+  /** Closed by the other side; a user knows best whether that was to be expected. */
+  private onLost(): void {
+    if (!this.closed && this.connected && this.user === null) this.owner.distrust();
+    this.socket.destroy();
+    this.onClosed();
   }
 
   private onClosed(): void {

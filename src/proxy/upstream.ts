@@ -1,7 +1,13 @@
 // One server the data plane can forward to: its address, its idle connections, its counters.
+import { Batching, type ConnectionPool } from "./batching.ts";
 import { defaultUpstreamLimits, type UpstreamLimits } from "./limits.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
-import { type ConnectionUser, type UpstreamAddress, UpstreamConnection } from "./upstream-connection.ts";
+import {
+  type ConnectionOwner,
+  type ConnectionTaker,
+  type UpstreamAddress,
+  UpstreamConnection,
+} from "./upstream-connection.ts";
 
 export type { UpstreamAddress } from "./upstream-connection.ts";
 
@@ -65,14 +71,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return new PooledUpstream(options);
 }
 
-/** Who asks for a connection. */
-export interface ConnectionTaker extends ConnectionUser {
-  /** The connection it waited for. */
-  onUpstreamConnection(connection: UpstreamConnection): void;
-}
-
 /** What {@link createUpstream} makes: the pool behind the interface, for the data plane's own use. */
-export class PooledUpstream implements Upstream {
+export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool {
   readonly name: string;
   readonly kind: "replica" | "control";
   readonly address: UpstreamAddress;
@@ -80,6 +80,7 @@ export class PooledUpstream implements Upstream {
   readonly hostText: string;
   inFlight = 0;
   readonly stats: UpstreamStats = createStats();
+  readonly batching = new Batching(this);
   private readonly limits: UpstreamLimits;
   /** Last in, first out: the busiest stay warm, the others grow old and are retired. */
   private readonly idle: UpstreamConnection[] = [];
@@ -126,6 +127,13 @@ export class PooledUpstream implements Upstream {
     return this.takeNew(taker);
   }
 
+  takeIdle(nowMs: number): UpstreamConnection | null {
+    const connection = this.idle.pop();
+    if (connection === undefined || nowMs < connection.idleUntilMs) return connection ?? null;
+    connection.discard(); // and what lies below it has rested for longer
+    return null;
+  }
+
   /** A new connection, whatever is idle: for a request that an idle one has just failed. */
   takeNew(taker: ConnectionTaker): UpstreamConnection | null {
     if (this.open.size >= this.limits.connectionsMax && !this.closeOldestIdle()) {
@@ -142,9 +150,13 @@ export class PooledUpstream implements Upstream {
   /** The taker waits no longer. */
   forget(taker: ConnectionTaker): void {
     this.waiting.delete(taker);
+    this.batching.forget(taker);
   }
 
-  /** Back after a complete exchange that left nothing in doubt; `timeoutS` by its Keep-Alive field, or −1. */
+  distrust(): void {
+    this.batching.trusted = false;
+  }
+
   release(connection: UpstreamConnection, timeoutS: number, nowMs: number): void {
     connection.user = null;
     if (connection.closed) return;
@@ -171,6 +183,7 @@ export class PooledUpstream implements Upstream {
     const tookS = tookMs / 1000;
     answersByCode[code - 100] = (answersByCode[code - 100] as number) + 1;
     this.stats.latencySumS += tookS;
+    this.batching.count(tookMs);
     let bucket = 0;
     while (bucket < latencyBucketsS.length && tookS > (latencyBucketsS[bucket] as number)) bucket++;
     latencyCounts[bucket] = (latencyCounts[bucket] as number) + 1;

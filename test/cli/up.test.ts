@@ -79,7 +79,11 @@ test("a second Ctrl-C stops at once, though a replica is still at work", async (
   });
   door.signal("SIGINT");
   await eventually("the drain is announced", () => door.log.some((record) => record.event === "signal"));
-  door.signal("SIGINT");
+  door.signal("SIGINT"); // the echo of the first, as npm and timeout forward it
+  await eventually("the next one counts", () => {
+    door.signal("SIGINT");
+    return door.log.some((record) => record.msg.includes("stopping at once"));
+  });
   assert.equal((await door.ended).code, 0);
   await slow;
 });
@@ -103,6 +107,11 @@ test("status says when no front door answers, with a code of its own", async () 
   const status = await run(["status", "--admin", "http://127.0.0.1:1"]);
   assert.equal(status.code, 3);
   assert.match(status.stderr, /No front door answers at http:\/\/127\.0\.0\.1:1 .*roundhouse up/);
+  const nonsense = await run(["status", "--admin", "nope"]);
+  assert.deepEqual(
+    [nonsense.code, nonsense.stderr],
+    [2, 'roundhouse: --admin is "nope"; accepted: a URL such as http://127.0.0.1:5000\n'],
+  );
 });
 
 test("a Python server works unmodified", needs("python3"), async () => {

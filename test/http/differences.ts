@@ -21,7 +21,7 @@ export const differences: readonly DifferenceGroup[] = [
       "target-fragment target-fragment-in-query target-star-on-get target-two-stars",
       "target-absolute-userinfo target-absolute-userinfo-host target-absolute-no-host target-absolute-only-port",
       "target-absolute-other-scheme target-absolute-file target-absolute-fragment target-absolute-bad-port",
-      "target-absolute-ipv6-open",
+      "target-absolute-ipv6-open target-backslash-in-path-before-query",
     ],
   },
   {

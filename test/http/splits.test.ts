@@ -1,5 +1,5 @@
 // Every vector again, its bytes split: one byte at a time, and in two at every boundary. The same result each time.
-//   ROUNDHOUSE_SPLITS=all   every boundary of every vector up to 2,000 bytes (default: of a third of those up to 250)
+//   ROUNDHOUSE_SPLITS=all   every boundary of every vector up to 2,000 bytes (default: of a quarter of those up to 250)
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { answerComplaints } from "./answer-judge.ts";
@@ -12,7 +12,7 @@ import type { RequestVector } from "./vectors/vector.ts";
 
 const all = process.env.ROUNDHOUSE_SPLITS === "all";
 const lengthMax = all ? 2_000 : 250;
-const every = all ? 1 : 3;
+const every = all ? 1 : 4;
 
 const boundaries = (bytes: string): number[] =>
   Array.from({ length: Math.max(0, bytes.length - 1) }, (_, i) => i + 1);

@@ -10,6 +10,8 @@ export interface FaultLog {
   readonly attempts: Map<string, number>;
   /** How often garbage followed an answer. */
   garbage: number;
+  /** Requests that came while another one of the same piece was not yet answered. */
+  shared: number;
   /** What the strict parser said against requests. */
   readonly faults: string[];
 }
@@ -22,7 +24,7 @@ export function startFaultOrigin(log: FaultLog): Promise<Origin> {
     connection.socket.on("data", (chunk: Buffer) => {
       if (deaf) return;
       connection.pending += chunk.toString("latin1");
-      while (!deaf && connection.pending !== "") {
+      for (let nth = 0; !deaf && connection.pending !== ""; nth++) {
         const early = answeredEarly ? null : nonceOfEarly(connection.pending, log);
         if (early !== null) {
           log.attempts.set(early, (log.attempts.get(early) ?? 0) + 1);
@@ -39,8 +41,11 @@ export function startFaultOrigin(log: FaultLog): Promise<Origin> {
         connection.pending = connection.pending.slice(parsed.message.end);
         if (answeredEarly) {
           answeredEarly = false;
+          connection.count++;
           continue;
         }
+        if (nth > 0) log.shared++;
+        connection.count++;
         deaf = serve(parsed.message, connection, log);
       }
     });
@@ -78,7 +83,8 @@ const chunkedHead = (nonce: string): string =>
 const poison = answer("poison");
 const garbage = "\x16\x03\x01 this is no answer \r\n\r\n";
 
-function commit(fault: Fault, nonce: string, { socket }: OriginConnection): boolean {
+function commit(fault: Fault, nonce: string, connection: OriginConnection): boolean {
+  const { socket, count } = connection;
   const closing = (bytes: string): boolean => {
     socket.end(Buffer.from(bytes, "latin1"));
     return true;
@@ -102,7 +108,8 @@ function commit(fault: Fault, nonce: string, { socket }: OriginConnection): bool
       return closing(answer(nonce, `<${nonce}>`, "Connection: close\r\n"));
     case "reset-later":
       socket.write(answer(nonce));
-      setTimeout(() => socket.resetAndDestroy(), 2);
+      // Only while it rests: a reset of an answer under way would be another fault, on another request.
+      setTimeout(() => connection.count === count && socket.resetAndDestroy(), 2);
       return false;
     case "late-garbage":
       socket.write(answer(nonce));

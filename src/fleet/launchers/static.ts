@@ -29,6 +29,7 @@ export function parseUpstream(text: string): StaticUpstream {
 export function createStaticLauncher(upstreams: readonly StaticUpstream[]): Launcher {
   return {
     fixed: true,
+    startCostMs: 0,
     capacity: upstreams.length,
     weightOf: (seat) => upstreams[seat - 1]?.weight ?? 1,
     start({ seat }, events) {

@@ -58,6 +58,8 @@ const originForm: readonly RequestVector[] = [
     "/?a={b}|c^d`e[f]",
     oneOf(as("/?a={b}|c^d`e[f]"), refused(400)),
   ),
+  raw("backslash-in-query", "/a?b=\\c&d=\\"),
+  bad("backslash-in-path-before-query", "9112 §3.2 ours", "browsers never send one there", "/a\\b?c=\\d"),
   target("backslash", "9112 §3.2 ours", "not in the grammar", "/a\\b", oneOf(as("/a\\b"), refused(400))),
   target("quotes", "9112 §3.2 ours", "not in the grammar", '/"<>', oneOf(as('/"<>'), refused(400))),
   target(

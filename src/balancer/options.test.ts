@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Replica } from "../fleet/fleet.ts";
+import { settleOptions } from "./options.ts";
+
+const ignore = () => {};
+
+test("the header policy of the configuration reaches the data plane", () => {
+  const { proxy } = settleOptions({ headers: { via: false, underscoreNames: "refuse" } }, ignore);
+  assert.deepEqual(proxy.headers, { via: false, underscoreNames: "refuse" });
+});
+
+test("servers that somebody else runs are hashed by their addresses, with --launcher static or without", () => {
+  const replica = { address: { host: "10.0.0.1", port: 8080 } } as Replica;
+  const upstreams = ["10.0.0.1:8080"];
+  for (const options of [{ upstreams }, { upstreams, launcher: "static" as const }]) {
+    assert.equal(settleOptions(options, ignore).labelOf(replica), "10.0.0.1:8080");
+  }
+  assert.equal(settleOptions({}, ignore).labelOf(replica), undefined);
+});
+
+test("a hash function is tried with the kind of key that it will meet", () => {
+  const course = (key: string | number) => (key as number) ** 2 + 2 * (key as number) + 17;
+  settleOptions({ hash: "assignment", requestHash: course }, ignore);
+  assert.throws(() => settleOptions({ key: "path", requestHash: course }, ignore), {
+    code: "BAD_CONFIG",
+    message: /requestHash.*NaN/,
+  });
+  settleOptions({ key: () => 7, requestHash: course }, ignore);
+  assert.throws(() => settleOptions({ virtualNodeHash: () => -1 }, ignore), {
+    message: /virtualNodeHash.*-1/,
+  });
+});

@@ -1,0 +1,30 @@
+// What the parser leaves to policy: well-formed requests that are refused all the same. Pure.
+import { field } from "../http/fields.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import type { HeaderPolicy } from "./header-policy.ts";
+import type { ProxyLimits } from "./limits.ts";
+
+/** False: `head.status` and `head.problem` say why. A request whose Max-Forwards says so ends here too. */
+export function isAccepted(
+  head: RequestHead,
+  { policy, limits }: { readonly policy: HeaderPolicy; readonly limits: ProxyLimits },
+): boolean {
+  if (policy.underscoreNames === "refuse" && hasUnderscoreName(head)) {
+    head.status = 400;
+    head.problem = "`_` in a field name";
+    return false;
+  }
+  if (head.maxForwards === 0) {
+    head.status = head.method === "OPTIONS" ? 204 : 405;
+    head.problem = "TRACE is not answered here";
+    return false;
+  }
+  if (head.body.length <= limits.requestBytesMax) return true;
+  head.status = 413;
+  head.problem = `a body of ${head.body.length} bytes; at most ${limits.requestBytesMax} are accepted`;
+  return false;
+}
+
+function hasUnderscoreName(head: RequestHead): boolean {
+  return head.fields.id.subarray(0, head.fields.count).includes(field.underscore);
+}

@@ -1,0 +1,44 @@
+// A file that takes up room so that there is some left when the disk is full: LMDB needs new pages even to delete, and
+// retention on a full disk might otherwise never free anything.
+import { existsSync } from "node:fs";
+import { open, rename, statfs, unlink } from "node:fs/promises";
+import { join } from "node:path";
+
+const BALLAST_BYTES = 8 * 1024 * 1024;
+const PIECE_BYTES = 256 * 1024;
+
+/** Lays the ballast in, unless it is there or the disk has not twice its room left. */
+export async function layBallast(folder: string): Promise<void> {
+  if (existsSync(join(folder, "ballast"))) return;
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize >= 2 * BALLAST_BYTES) await takeRoom(folder);
+}
+
+/**
+ * Lets the work run in the ballast's room, and takes up again what is left of that afterwards, before others do.
+ * On a disk that is full the ballast may shrink; it is whole again after the next time that there was none.
+ */
+export async function inBallastRoom(folder: string, work: () => Promise<unknown>): Promise<void> {
+  await unlink(join(folder, "ballast")).catch(() => {});
+  try {
+    await work();
+  } finally {
+    await takeRoom(folder);
+  }
+}
+
+/** As many pieces as fit. */
+async function takeRoom(folder: string): Promise<void> {
+  const path = join(folder, "ballast");
+  const file = await open(`${path}.new`, "w");
+  const piece = Buffer.alloc(PIECE_BYTES);
+  try {
+    for (let bytes = 0; bytes < BALLAST_BYTES; bytes += PIECE_BYTES) await file.writeFile(piece);
+    await file.sync();
+  } catch {
+    // The disk is full: what there is must do.
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+}

@@ -1,0 +1,225 @@
+// Group commit: what arrives while a commit is under way becomes the next one. One transaction, *if the epoch is
+// still mine*; its works are answered when it is durable, and never before.
+//
+//   idle ──work──▶ gathering (the rest of this event-loop turn) ──▶ committing ──▶ gathering or idle
+//
+// Each work is staged against the draft of its transaction and may refuse itself alone by throwing; a commit that
+// fails refuses all its works and leaves the memory as it was.
+import { dirname } from "node:path";
+import { RoundhouseError } from "../../errors.ts";
+import type { TabletEvents, TabletState } from "../tablet.ts";
+import { hasRoom } from "./disk-room.ts";
+import { createDraft, type Draft, type DraftLimits, type ShardMemories } from "./lmdb-draft.ts";
+import type { TabletTable } from "./lmdb-environment.ts";
+import { LABEL_KEY } from "./lmdb-layout.ts";
+
+interface Work<T> {
+  /** Bytes that it adds: bounds a transaction, and what may wait. */
+  readonly bytes: number;
+  /** True for what frees room: it runs though the disk is full. Default false. */
+  readonly frees?: boolean;
+  /** Synchronous; throws a RoundhouseError to refuse, before it has put anything. */
+  readonly stage: (draft: Draft) => T;
+}
+
+export interface Commits {
+  state(): TabletState;
+  /** Stages the work in the next transaction; resolves with what it returned when that is durable. */
+  run<T>(work: Work<T>): Promise<T>;
+  /** Refuses new work and resolves when none is left. */
+  close(): Promise<void>;
+}
+
+export interface CommitOptions extends DraftLimits {
+  readonly file: string;
+  readonly tablet: number;
+  readonly epoch: number;
+  /** Most bytes that may wait for the next transactions; more is refused with FULL. */
+  readonly pendingBytesMax: number;
+  readonly events: TabletEvents;
+  readonly nowMs: () => number;
+}
+
+/** A transaction stops taking works at this many bytes or works, so that the next ones do not wait for long. */
+const TRANSACTION_BYTES_MAX = 16 * 1024 * 1024;
+const TRANSACTION_WORKS_MAX = 10_000;
+/** How long a full disk is left alone before the next append tries it. */
+const FULL_RETRY_MS = 250;
+/** Least size of the file that tells a full disk from a failing one. */
+const ROOM_PROBE_BYTES_MIN = 1024 * 1024;
+
+/** LMDB's and the system's numbers for "no room". */
+const NO_ROOM_CODES = new Set([28 /* ENOSPC */, 122 /* EDQUOT */, 27 /* EFBIG */, -30792 /* MDB_MAP_FULL */]);
+
+interface Waiting {
+  readonly work: Work<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  /** What it is answered with when the commit is durable: this, or the refusal. */
+  value: unknown;
+  refusal: unknown;
+}
+
+export function createCommits(table: TabletTable, shards: ShardMemories, options: CommitOptions): Commits {
+  const { tablet, epoch, events, nowMs } = options;
+  let state: TabletState = "open";
+  let reason = "";
+  let waiting: Waiting[] = [];
+  let waitingBytes = 0;
+  let busy = false;
+  let retryAtMs = 0;
+  let whenIdle: (() => void) | null = null;
+
+  function enter(next: TabletState, why: string): void {
+    const over = state === "fenced" || state === "failed";
+    if (state === next || over || (state === "closed" && (next === "open" || next === "full"))) return;
+    state = next;
+    reason = why;
+    events.onState?.(next, why);
+  }
+
+  /** Why this work cannot even wait, or null. */
+  function refusalOf(work: Work<unknown>): RoundhouseError | null {
+    const name = `Cannot write to tablet ${tablet}: `;
+    if (state === "fenced") return new RoundhouseError("FENCED", name + reason);
+    if (state === "failed") return new RoundhouseError("STORE_FAILED", name + reason);
+    if (state === "closed")
+      return new RoundhouseError("SHUTTING_DOWN", `${name}it is being closed`, { retryable: true });
+    if (state === "full" && work.frees !== true && nowMs() < retryAtMs) return diskFull();
+    if (waitingBytes + work.bytes <= options.pendingBytesMax || waiting.length === 0) return null;
+    const why = `${waitingBytes} bytes wait for the disk already, and ${options.pendingBytesMax} may; retry`;
+    return new RoundhouseError("FULL", name + why, { retryable: true });
+  }
+
+  function diskFull(): RoundhouseError {
+    const text = `Cannot write to tablet ${tablet}: ${reason}; it goes on by itself when there is room`;
+    return new RoundhouseError("DISK_FULL", text, { retryable: true });
+  }
+
+  function run<T>(work: Work<T>): Promise<T> {
+    const refusal = refusalOf(work);
+    if (refusal !== null) return Promise.reject(refusal);
+    return new Promise<T>((resolve, reject) => {
+      waiting.push({
+        work,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        value: undefined,
+        refusal: null,
+      });
+      waitingBytes += work.bytes;
+      if (busy) return;
+      busy = true;
+      setImmediate(commitNext);
+    });
+  }
+
+  /** As many of the waiting works as one transaction takes. */
+  function takeNext(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { work } of waiting) {
+      if (count > 0 && (bytes + work.bytes > TRANSACTION_BYTES_MAX || count >= TRANSACTION_WORKS_MAX)) break;
+      bytes += work.bytes;
+      count++;
+    }
+    const taken = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    waitingBytes -= bytes;
+    return taken;
+  }
+
+  async function commitNext(): Promise<void> {
+    const works = takeNext();
+    const startedMs = performance.now();
+    const draft = createDraft(table, shards, options);
+    try {
+      const mine = await table.ifVersion(LABEL_KEY, epoch, () => {
+        for (const one of works) stage(one, draft);
+        draft.finish();
+      });
+      if (mine) succeed(works, draft, performance.now() - startedMs);
+      else fence(works);
+    } catch (error) {
+      await fail(works, error);
+    }
+    if (waiting.length > 0) commitNext();
+    else {
+      busy = false;
+      whenIdle?.();
+    }
+  }
+
+  function succeed(works: readonly Waiting[], draft: Draft, tookMs: number): void {
+    draft.adopt();
+    if (state === "full" && works.some((one) => one.work.frees !== true))
+      enter("open", "there is room again");
+    let bytes = 0;
+    for (const { work } of works) bytes += work.bytes;
+    events.onCommitted?.(works.length, bytes, tookMs);
+    for (const one of works) {
+      if (one.refusal === null) one.resolve(one.value);
+      else one.reject(one.refusal);
+    }
+  }
+
+  function fence(works: readonly Waiting[]): void {
+    enter("fenced", `another owner has taken it over, and epoch ${epoch} may no longer write`);
+    refuseAll(works);
+  }
+
+  /** Full disks come back; any other failure gives the tablet up: what the disk has kept is no longer known. */
+  async function fail(works: readonly Waiting[], error: unknown): Promise<void> {
+    const cause = await causeOf(error);
+    const bytes = works.reduce((sum, { work }) => sum + work.bytes, ROOM_PROBE_BYTES_MIN);
+    if (
+      NO_ROOM_CODES.has(cause.code) ||
+      (cause.code === 5 && !(await hasRoom(dirname(options.file), bytes)))
+    ) {
+      retryAtMs = nowMs() + FULL_RETRY_MS;
+      enter("full", "the disk is full");
+      for (const { reject } of works) reject(diskFull());
+      return;
+    }
+    enter(
+      "failed",
+      `the disk failed a commit (${cause.message}); the tablet is given up until it is opened anew`,
+    );
+    refuseAll(works);
+  }
+
+  function refuseAll(works: readonly Waiting[]): void {
+    const all = [...works, ...waiting];
+    waiting = [];
+    waitingBytes = 0;
+    for (const { work, reject } of all) reject(refusalOf(work));
+  }
+
+  return {
+    state: () => state,
+    run,
+    close() {
+      if (state === "open" || state === "full") enter("closed", "closed");
+      if (!busy) return Promise.resolve();
+      return new Promise((resolve) => {
+        whenIdle = resolve;
+      });
+    },
+  };
+}
+
+function stage(one: Waiting, draft: Draft): void {
+  try {
+    one.value = one.work.stage(draft);
+  } catch (error) {
+    one.refusal = error;
+  }
+}
+
+/** lmdb-js rejects with a wrapper whose `commitError` is a promise that rejects with the real one. */
+async function causeOf(error: unknown): Promise<{ code: number; message: string }> {
+  const wrapped = (error as { commitError?: Promise<unknown> }).commitError;
+  const cause = await Promise.resolve(wrapped ?? error).catch((inner: unknown) => inner);
+  const { code, message } = cause as { code?: unknown; message?: unknown };
+  return { code: typeof code === "number" ? code : 0, message: String(message ?? cause) };
+}

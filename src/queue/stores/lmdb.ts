@@ -1,0 +1,150 @@
+// The tablet store of one machine: a tablet is one LMDB environment. This file joins the parts: the environment
+// (lmdb-environment.ts), group commit (lmdb-commit.ts), appends (lmdb-append.ts), reads (lmdb-read.ts), retention
+// (lmdb-retention.ts), and how it all lies on the disk (lmdb-layout.ts).
+import { RoundhouseError } from "../../errors.ts";
+import { producedBatchFault, readHeader } from "../record-batch.ts";
+import type { Append, Appended, Durability, ShardRange, Tablet, TabletEvents } from "../tablet.ts";
+import { stageAppend } from "./lmdb-append.ts";
+import { type Commits, createCommits } from "./lmdb-commit.ts";
+import { loadShards, type ShardMemories } from "./lmdb-draft.ts";
+import { openEnvironment, type TabletTable } from "./lmdb-environment.ts";
+import { decodeNumber, encodeNumber, positionKey } from "./lmdb-layout.ts";
+import { offsetAtTime, readLog } from "./lmdb-read.ts";
+import { removeShard, truncateLog } from "./lmdb-retention.ts";
+
+/** Length of a consumer's name: it is part of a key. */
+const CONSUMER_BYTES_MAX = 400;
+
+export interface LmdbTabletOptions {
+  /** Path of the environment's file; its lock file lies beside it. */
+  readonly file: string;
+  readonly tablet: number;
+  /** Ownership number; must be higher than that of every owner before. */
+  readonly epoch: number;
+  /** Who opens it, in words: shown when somebody else finds the file. Default: this process. */
+  readonly owner?: string;
+  /** Default `synced`. */
+  readonly durability?: Durability;
+  /** Idempotent producers remembered per shard; default 1000. The longest silent one makes room. */
+  readonly producersMax?: number;
+  /** Most bytes that may wait for the disk; default 64 MiB. More is refused with FULL. */
+  readonly pendingBytesMax?: number;
+  readonly events?: TabletEvents;
+  /** The clock, ms since the Unix epoch. Default: Date.now. */
+  readonly nowMs?: () => number;
+}
+
+/**
+ * Opens a tablet and takes ownership at this epoch. The caller vouches that its last owner's process is gone: LMDB's
+ * lock would block a newcomer's whole event loop. Rejects with FENCED or DATA_FORMAT.
+ */
+export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet> {
+  const { file, tablet, epoch, events = {}, nowMs = Date.now } = options;
+  const owner = options.owner ?? `process ${process.pid}`;
+  const table = await openEnvironment({
+    file,
+    tablet,
+    epoch,
+    owner,
+    durability: options.durability ?? "synced",
+  });
+  const shards = loadShards(table);
+  const commits = createCommits(table, shards, {
+    file,
+    tablet,
+    epoch,
+    events,
+    nowMs,
+    producersMax: options.producersMax ?? 1000,
+    pendingBytesMax: options.pendingBytesMax ?? 64 * 1024 * 1024,
+  });
+  const deletions = resumeDeletions(table, shards, commits);
+
+  function rangeOf(shard: number): ShardRange {
+    const found = shards.get(shard);
+    if (found !== undefined && !found.deleting)
+      return { start: found.start, end: found.end, bytes: found.bytes };
+    throw new RoundhouseError(
+      "NOT_FOUND",
+      `Cannot find shard ${shard}: it does not exist in tablet ${tablet}`,
+    );
+  }
+
+  async function append(one: Append): Promise<Appended> {
+    const fault = one.trusted === true ? null : producedBatchFault(one.batch);
+    if (fault !== null) throw badBatch(one.shard, fault);
+    const header = readHeader(one.batch);
+    const appended = await commits.run({
+      bytes: one.batch.length,
+      stage: (draft) => stageAppend(draft, one, header, epoch, nowMs()),
+    });
+    if (!appended.duplicate) events.onAppended?.(one.shard, appended.baseOffset + appended.count);
+    return appended;
+  }
+
+  return {
+    tablet,
+    epoch,
+    state: commits.state,
+    shards: () =>
+      [...shards.keys()].filter((shard) => shards.get(shard)?.deleting === false).sort((a, b) => a - b),
+    range: (shard) => (shards.get(shard)?.deleting === false ? rangeOf(shard) : null),
+    createShard: (shard) => commits.run({ bytes: 64, stage: (draft) => draft.addShard(shard) }),
+    deleteShard: (shard) => removeShard(table, shards, commits, shard),
+    append,
+    async read(shard, offset, limits = {}) {
+      return readLog(table, shard, rangeOf(shard), offset, limits, (damage) => events.onDamaged?.(damage));
+    },
+    offsetAt: async (shard, timestampMs) => offsetAtTime(table, shard, rangeOf(shard), timestampMs),
+    truncate: (shard, retention) => truncateLog(table, commits, shard, retention, nowMs),
+    position(shard, consumer) {
+      const found = table.getBinary(positionKey(shard, checkedName(consumer)));
+      return found === undefined ? null : decodeNumber(found);
+    },
+    async setPosition(shard, consumer, offset) {
+      const key = positionKey(shard, checkedName(consumer));
+      await commits.run({
+        bytes: 64,
+        stage: (draft) => {
+          draft.shard(shard); // refuses a shard that does not exist
+          draft.put(key, encodeNumber(offset), 0);
+        },
+      });
+    },
+    async removePosition(shard, consumer) {
+      const key = positionKey(shard, checkedName(consumer));
+      await commits.run({ bytes: 0, frees: true, stage: (draft) => draft.remove(key) });
+    },
+    async close() {
+      await commits.close();
+      await deletions;
+      await table.close();
+    },
+  };
+}
+
+/** Goes on with shards whose removal a crash has cut short; a failure shows in the tablet's state. */
+function resumeDeletions(table: TabletTable, shards: ShardMemories, commits: Commits): Promise<unknown> {
+  const halfway = [...shards.keys()].filter((shard) => shards.get(shard)?.deleting === true);
+  return Promise.allSettled(halfway.map((shard) => removeShard(table, shards, commits, shard)));
+}
+
+function checkedName(consumer: string): string {
+  const length = Buffer.byteLength(consumer);
+  if (length >= 1 && length <= CONSUMER_BYTES_MAX) return consumer;
+  throw new RoundhouseError(
+    "BAD_REQUEST",
+    `Cannot use a consumer name of ${length} bytes; 1 to ${CONSUMER_BYTES_MAX} are accepted`,
+    { source: "downstream" },
+  );
+}
+
+function badBatch(shard: number, fault: string): RoundhouseError {
+  return new RoundhouseError(
+    "BAD_BATCH",
+    `Cannot append to shard ${shard}: the record batch is not valid: ${fault}`,
+    {
+      source: "downstream",
+    },
+  );
+}
