@@ -11,7 +11,8 @@ const textBytesMax = 16 * 1024;
  * Where text and bytes are joined for one write. Mostly the kernel takes all of it at once; when it does not, libuv
  * goes on writing from it, and the next writer gets another.
  */
-let joined = Buffer.allocUnsafeSlow(sharedReadBytes);
+const joinedBytes = sharedReadBytes + textBytesMax;
+let joined = Buffer.allocUnsafeSlow(joinedBytes);
 
 export class ClientOutput implements TurnWriter {
   private readonly socket: Socket;
@@ -58,13 +59,13 @@ export class ClientOutput implements TurnWriter {
   private joins(bytes: Buffer, start: number, end: number): boolean {
     const { gathered, socket } = this;
     const length = gathered.length + end - start;
-    if (!this.writesAtOnce || length > sharedReadBytes || socket.writableLength > 0) return false;
+    if (!this.writesAtOnce || length > joinedBytes || socket.writableLength > 0) return false;
     this.gathered = "";
     this.flushed = 0;
     joined.write(gathered, 0, "latin1");
     bytes.copy(joined, gathered.length, start, end);
     socket.write(joined.subarray(0, length));
-    if (socket.writableLength > 0) joined = Buffer.allocUnsafeSlow(sharedReadBytes);
+    if (socket.writableLength > 0) joined = Buffer.allocUnsafeSlow(joinedBytes);
     return true;
   }
 
