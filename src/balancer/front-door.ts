@@ -120,11 +120,8 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     closing = true;
     listener.stopAccepting();
     listener.release();
-    await new Promise<void>((resolve) => {
-      // Called again with less patience, the last call is the one that resolves.
-      hurry = () => void proxy.drain(patienceMs).then(resolve);
-      hurry();
-    });
+    hurry = () => void proxy.drain(patienceMs);
+    await proxy.drain(patienceMs);
     hurry = () => void fleet.stop(patienceMs);
     await fleet.stop(patienceMs);
     open.shift(); // the fleet, which is stopped
