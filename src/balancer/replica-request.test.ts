@@ -58,7 +58,10 @@ test("everything else is refused in words", () => {
   const long = "x".repeat(300);
   const cases: [body: string, words: RegExp, type?: string][] = [
     ["", /body is empty/],
-    [`{"n":${"[".repeat(300_000)}${"]".repeat(300_000)}}`, /n is (a value nested too deeply to show|\[\[\[.*…); a whole/],
+    [
+      `{"n":${"[".repeat(300_000)}${"]".repeat(300_000)}}`,
+      /n is (a value nested too deeply to show|\[\[\[.*…); a whole/,
+    ],
     ['{"n":1e400}', /n is Infinity; a whole number/],
     ["{}", /n is missing/],
     ['{"n":0}', /n is 0; a whole number of at least 1/],
