@@ -62,8 +62,7 @@ export class Downstream implements ClientSide, TunnelClient {
   /** The head in pieces, or requests that wait for their turn. */
   private held: HeldBytes | null = null;
   private advancing = false;
-  /** The client will send no more (FIN). */
-  private ended = false;
+  clientEnded = false;
   private lingeredBytes = 0;
 
   constructor(socket: Socket, peer: Peer, context: ProxyContext, owner: DownstreamOwner, nowMs: number) {
@@ -127,7 +126,7 @@ export class Downstream implements ClientSide, TunnelClient {
     }
     this.advancing = false;
     this.holdBack();
-    if (!this.ended) return;
+    if (!this.clientEnded) return;
     if (this.isReady) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
   }
@@ -225,10 +224,6 @@ export class Downstream implements ClientSide, TunnelClient {
     return !this.context.draining && this.requests < this.context.limits.requestsPerConnectionMax;
   }
 
-  get clientEnded(): boolean {
-    return this.ended;
-  }
-
   exchangeDone(close: boolean, unread: boolean, nowMs: number): void {
     if (this.phase !== phase.exchange) return;
     if (close) {
@@ -244,7 +239,7 @@ export class Downstream implements ClientSide, TunnelClient {
     this.phase = phase.ready;
     this.sinceMs = nowMs;
     this.unpause();
-    if (this.held !== null || this.ended) this.advance(null);
+    if (this.held !== null || this.clientEnded) this.advance(null);
   }
 
   /** Everything was read and answered: close once it is sent. Closing sends the FIN, of TLS only ending the alert. */
@@ -257,7 +252,7 @@ export class Downstream implements ClientSide, TunnelClient {
 
   private lingerClose(): void {
     this.held = null;
-    if (this.ended) {
+    if (this.clientEnded) {
       this.closeClean();
       return;
     }
@@ -290,11 +285,11 @@ export class Downstream implements ClientSide, TunnelClient {
     this.holdBack();
     this.unpause();
     if (early !== null) tunnel.onClientBytes(early.bytes());
-    if (this.ended) tunnel.onClientEnd();
+    if (this.clientEnded) tunnel.onClientEnd();
   }
 
   private onEnd(): void {
-    this.ended = true;
+    this.clientEnded = true;
     if (this.phase === phase.ready) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
     else if (this.phase === phase.tunnel) this.tunnel?.onClientEnd();
