@@ -20,6 +20,7 @@ import { makeControlSocket } from "./control-socket.ts";
 import { fleetOptions } from "./fleet-options.ts";
 import { createKeyErrors, type KeyErrors } from "./key-errors.ts";
 import { openListener } from "./listener.ts";
+import { createMalformedAnswers } from "./malformed-answers.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import { createRingKeeper } from "./ring-keeper.ts";
@@ -102,7 +103,7 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
   });
-  const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet) });
+  const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet, log) });
   const listener = await openListener(settings.host, settings.port, proxy.accept, log);
   open.push(listener.stopAccepting);
   const report: AdminApiParts = { fleet, table, key: settings.keyText, policy: settings.policy };
@@ -195,9 +196,11 @@ async function openAdmin(
 }
 
 /** What the data plane sees makes the fleet look at once, instead of at the next heartbeat. */
-function observerOf(fleet: Fleet): ProxyObserver {
+function observerOf(fleet: Fleet, log: OwnedLog): ProxyObserver {
+  const malformed = createMalformedAnswers(log);
   return {
-    upstreamFailed: ({ kind, name }, failure) => {
+    upstreamFailed: ({ kind, name }, failure, problem) => {
+      if (failure === "protocol") malformed.note(name, problem);
       if (kind === "replica") fleet.suspect(name, failure === "refused");
     },
     upstreamSilent: ({ kind, name }) => {

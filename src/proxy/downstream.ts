@@ -6,6 +6,7 @@ import { failureBody, ownAnswer } from "../http/own-answer.ts";
 import { parseRequestHead } from "../http/request-head.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
+import { phase } from "./client-phase.ts";
 import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
@@ -14,19 +15,6 @@ import { HeldBytes } from "./held-bytes.ts";
 import { isAccepted } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import type { Tunnel } from "./tunnel.ts";
-
-/** Where a client connection is in its life. */
-const phase = {
-  /** Between requests, or in the midst of a head. */
-  ready: 0,
-  exchange: 1,
-  /** Answered, but the client has not taken it: the next request waits, or answers without a reader would pile up. */
-  answered: 5,
-  tunnel: 2,
-  /** Our last word is said; what the client still sends is thrown away, so that it can read that word. */
-  lingering: 3,
-  closed: 4,
-} as const;
 
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
@@ -50,7 +38,7 @@ export class Downstream implements ClientSide {
   private readonly exchange: Exchange;
   private tunnel: Tunnel | null = null;
   private phase: number = phase.ready;
-  /** performance.now() of the last change that a deadline counts from: accepted, head begun, idle, lingering. */
+  /** The time of the last change that a deadline counts from: accepted, head begun, idle, lingering. */
   private sinceMs: number;
   private requests = 0;
   /** A later request's head has begun and is not complete; its deadline counts from its first byte. */
@@ -58,8 +46,7 @@ export class Downstream implements ClientSide {
   /** The head in pieces, or requests that wait for their turn. */
   private held: HeldBytes | null = null;
   private advancing = false;
-  /** The client will send no more (FIN). */
-  private ended = false;
+  private ended = false; // the client will send no more (FIN)
   private lingeredBytes = 0;
 
   constructor(socket: Socket, peer: Peer, context: ProxyContext, owner: DownstreamOwner, nowMs: number) {
@@ -147,10 +134,7 @@ export class Downstream implements ClientSide {
     const end = parseRequestHead(bytes, from, bytes.length, limits.headBytesMax, requestHead);
     if (end === incomplete) {
       this.held = new HeldBytes(bytes, from, bytes.length);
-      if (this.requests > 0 && !this.isIdle && !this.headBegun) {
-        this.headBegun = true;
-        this.sinceMs = performance.now();
-      }
+      this.noteHeadBegun();
       return -1;
     }
     if (end === refused || !isAccepted(requestHead, this.context)) {
@@ -161,7 +145,13 @@ export class Downstream implements ClientSide {
     this.requests++;
     this.phase = phase.exchange;
     this.headBegun = false;
-    return this.exchange.begin(bytes, requestHead, performance.now());
+    return this.exchange.begin(bytes, requestHead, this.context.nowMs());
+  }
+
+  private noteHeadBegun(): void {
+    if (this.requests === 0 || this.isIdle || this.headBegun) return;
+    this.headBegun = true;
+    this.sinceMs = this.context.nowMs();
   }
 
   private readBody(chunk: Buffer): void {
@@ -188,7 +178,7 @@ export class Downstream implements ClientSide {
 
   private onDrain(): void {
     if (this.phase === phase.exchange) this.exchange.onClientDrain();
-    else if (this.phase === phase.answered) this.takeNext(performance.now());
+    else if (this.phase === phase.answered) this.takeNext(this.context.nowMs());
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
   }
 
@@ -205,13 +195,7 @@ export class Downstream implements ClientSide {
   private refuse(status: number, problem: string, method: string): void {
     const fields =
       status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
-    this.answer(
-      status,
-      status === 204 ? "" : failureBody(problem),
-      fields,
-      status === 400 ? "" : method,
-      false,
-    );
+    this.answer(status, status === 204 ? "" : failureBody(problem), fields, method, false);
     this.lingerClose();
   }
 
@@ -226,11 +210,10 @@ export class Downstream implements ClientSide {
     return this.ended;
   }
 
-  /** The exchange is over. `unread`: part of its request may still be on its way. */
-  exchangeDone(close: boolean, unread: boolean, nowMs: number): void {
+  exchangeDone(close: boolean, moreComes: boolean, nowMs: number): void {
     if (this.phase !== phase.exchange) return;
     if (close) {
-      if (unread || this.held !== null) this.lingerClose();
+      if (moreComes || this.held !== null) this.lingerClose();
       else this.closeClean();
       return;
     }
@@ -243,9 +226,13 @@ export class Downstream implements ClientSide {
     this.sinceMs = nowMs;
     this.unpause();
     if (this.held !== null || this.ended) this.advance(null);
+    if (this.context.draining) this.drain();
   }
 
-  /** Everything was read and answered: close once it is sent. Closing sends the FIN, of TLS only ending the alert. */
+  /**
+   * Closes once everything is sent; that sends the FIN, of TLS only ending the alert. Only where nothing more can come:
+   * closing on bytes that were not read sends a reset, which destroys what the client has not read.
+   */
   private closeClean(): void {
     this.phase = phase.closed;
     this.out.writeNow();
@@ -260,7 +247,7 @@ export class Downstream implements ClientSide {
       return;
     }
     this.phase = phase.lingering;
-    this.sinceMs = performance.now();
+    this.sinceMs = this.context.nowMs();
     this.out.writeNow();
     this.socket.end();
     this.input.readOn();
@@ -271,8 +258,11 @@ export class Downstream implements ClientSide {
     if (this.lingeredBytes > lingerBytesMax && this.socket.writableLength === 0) this.socket.destroy();
   }
 
-  /** Cuts the connection so that the client cannot take what it got for whole. */
-  abort(): void {
+  cut(framed: boolean): void {
+    if (framed) {
+      this.lingerClose();
+      return;
+    }
     this.phase = phase.closed;
     if (this.peer.proto === "http" && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
     else this.socket.destroy(); // only a bare TCP socket can be reset
@@ -312,9 +302,12 @@ export class Downstream implements ClientSide {
     this.owner.onDownstreamClosed(this);
   }
 
-  /** No further request: close now if idle, else after the answer. */
+  /**
+   * No further request: close now if idle, else after the answer; a head that has begun may still be completed. A
+   * request may be on its way just now, so what comes is read (and not answered) before the connection is closed.
+   */
   drain(): void {
-    if (this.phase === phase.ready) this.closeClean();
+    if (this.phase === phase.ready && this.isIdle) this.lingerClose();
   }
 
   destroy(): void {
