@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
 import { parseRequestHead } from "../http/request-head.ts";
+import { AnswerRelay } from "./answer-relay.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
 import { phase } from "./client-phase.ts";
@@ -14,7 +15,9 @@ import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { isAccepted } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
-import type { Tunnel } from "./tunnel.ts";
+import { Tunnel, type TunnelClient } from "./tunnel.ts";
+import type { PooledUpstream } from "./upstream.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
@@ -26,11 +29,12 @@ export interface DownstreamOwner {
   onDownstreamClosed(downstream: Downstream): void;
 }
 
-export class Downstream implements ClientSide {
+export class Downstream implements ClientSide, TunnelClient {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
   readonly out: ClientOutput;
+  readonly relay: AnswerRelay;
   /** Its place in its owner's list. */
   index = 0;
   private readonly owner: DownstreamOwner;
@@ -46,7 +50,7 @@ export class Downstream implements ClientSide {
   /** The head in pieces, or requests that wait for their turn. */
   private held: HeldBytes | null = null;
   private advancing = false;
-  private ended = false; // the client will send no more (FIN)
+  clientEnded = false;
   private lingeredBytes = 0;
 
   constructor(socket: Socket, peer: Peer, context: ProxyContext, owner: DownstreamOwner, nowMs: number) {
@@ -56,6 +60,7 @@ export class Downstream implements ClientSide {
     this.owner = owner;
     this.sinceMs = nowMs;
     this.out = new ClientOutput(socket, context.limits.bufferedBytesMax);
+    this.relay = new AnswerRelay(this.out);
     this.exchange = new Exchange(this);
     socket.allowHalfOpen = true;
     this.input = new ClientInput(socket, (chunk) => this.onData(chunk));
@@ -109,7 +114,7 @@ export class Downstream implements ClientSide {
     }
     this.advancing = false;
     this.holdBack();
-    if (!this.ended) return;
+    if (!this.clientEnded) return;
     if (this.isReady) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
   }
@@ -182,7 +187,6 @@ export class Downstream implements ClientSide {
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
   }
 
-  /** An answer of our own. Closes afterwards unless the request was read whole and `keep` is true. */
   answer(status: number, body: string, fields: string, method: string, keep: boolean): boolean {
     countOwnAnswer(this.context.stats, status);
     const close = !keep || !this.mayKeep;
@@ -201,13 +205,8 @@ export class Downstream implements ClientSide {
 
   // — The end of a request, and of the connection
 
-  /** The connection may serve another request after this one. */
   get mayKeep(): boolean {
     return !this.context.draining && this.requests < this.context.limits.requestsPerConnectionMax;
-  }
-
-  get clientEnded(): boolean {
-    return this.ended;
   }
 
   exchangeDone(close: boolean, moreComes: boolean, nowMs: number): void {
@@ -225,7 +224,7 @@ export class Downstream implements ClientSide {
     this.phase = phase.ready;
     this.sinceMs = nowMs;
     this.unpause();
-    if (this.held !== null || this.ended) this.advance(null);
+    if (this.held !== null || this.clientEnded) this.advance(null);
     if (this.context.draining) this.drain();
   }
 
@@ -242,7 +241,7 @@ export class Downstream implements ClientSide {
 
   private lingerClose(): void {
     this.held = null;
-    if (this.ended) {
+    if (this.clientEnded) {
       this.closeClean();
       return;
     }
@@ -268,8 +267,9 @@ export class Downstream implements ClientSide {
     else this.socket.destroy(); // only a bare TCP socket can be reset
   }
 
-  /** From now on `tunnel` has the connection; it gets what the client sent too early. */
-  startTunnel(tunnel: Tunnel): void {
+  startTunnel(connection: UpstreamConnection, upstream: PooledUpstream): void {
+    const tunnel = new Tunnel(this, connection, upstream);
+    connection.handOver(tunnel);
     this.phase = phase.tunnel;
     this.out.writeNow();
     this.tunnel = tunnel;
@@ -278,11 +278,11 @@ export class Downstream implements ClientSide {
     this.holdBack();
     this.unpause();
     if (early !== null) tunnel.onClientBytes(early.bytes());
-    if (this.ended) tunnel.onClientEnd();
+    if (this.clientEnded) tunnel.onClientEnd();
   }
 
   private onEnd(): void {
-    this.ended = true;
+    this.clientEnded = true;
     if (this.phase === phase.ready) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
     else if (this.phase === phase.tunnel) this.tunnel?.onClientEnd();

@@ -16,17 +16,6 @@ export interface TunnelClient {
   destroy(): void;
 }
 
-/** Joins the two connections, which the exchange that led here lets go. */
-export function openTunnel(
-  downstream: TunnelClient & { startTunnel(tunnel: Tunnel): void },
-  connection: UpstreamConnection,
-  upstream: PooledUpstream,
-): void {
-  const tunnel = new Tunnel(downstream, connection, upstream);
-  connection.handOver(tunnel);
-  downstream.startTunnel(tunnel);
-}
-
 export class Tunnel implements ConnectionUser {
   private readonly downstream: TunnelClient;
   private readonly connection: UpstreamConnection;
