@@ -17,6 +17,7 @@ import { createTrafficLedger, type TrafficLedger } from "../telemetry/traffic.ts
 import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
+import { createEjector, type Ejector } from "./ejector.ts";
 import { fleetOptions } from "./fleet-options.ts";
 import { createKeyErrors, type KeyErrors } from "./key-errors.ts";
 import { openListener } from "./listener.ts";
@@ -70,8 +71,10 @@ export async function createFrontDoor(
     const fleet = createFleet(fleetOptions(options, settings.ringCapacity, { launcher, log }));
     open[0] = () => fleet.stop(0);
     const ledger = createTrafficLedger(latencyBucketsS.length + 1);
-    const table = joinFleet(fleet, settings, ledger, log);
-    return await openHouse({ settings, fleet, table, ledger, log, keyErrors }, open);
+    const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
+    open.push(() => ejector?.close());
+    const table = joinFleet({ fleet, settings, ledger, log, ejector });
+    return await openHouse({ settings, fleet, table, ledger, log, keyErrors, ejector }, open);
   } catch (error) {
     for (const close of open.reverse()) await close();
     throw error;
@@ -86,6 +89,8 @@ interface House {
   readonly ledger: TrafficLedger;
   readonly log: OwnedLog;
   readonly keyErrors: KeyErrors;
+  /** Null: off. */
+  readonly ejector: Ejector | null;
 }
 
 /** How to close what has been opened, in the order of opening. */
@@ -102,10 +107,15 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
   });
-  const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet) });
+  const proxy = createProxy({
+    ...settings.proxy,
+    routing: () => routing,
+    observer: observerOf(fleet, house.ejector),
+  });
   const listener = await openListener(settings.host, settings.port, proxy.accept, log);
   open.push(listener.stopAccepting);
-  const report: AdminApiParts = { fleet, table, key: settings.keyText, policy: settings.policy };
+  const { ejector } = house;
+  const report: AdminApiParts = { fleet, table, ejector, key: settings.keyText, policy: settings.policy };
   const ready = () => !closing && table.current.replicas.length > 0;
   const admin = await openAdmin(house, proxy, report, ready, open);
   const settled = startFleet(fleet, log).then(() => {
@@ -144,12 +154,8 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   };
 }
 
-function joinFleet(
-  fleet: Fleet,
-  settings: FrontDoorSettings,
-  ledger: TrafficLedger,
-  log: OwnedLog,
-): RoutingTable {
+function joinFleet(parts: Omit<House, "table" | "keyErrors">): RoutingTable {
+  const { fleet, settings, ledger, log, ejector } = parts;
   const refused = (error: unknown) =>
     log.error({ event: "ring" }, `The ring was not changed: ${(error as Error).message}`);
   const table = createRoutingTable({
@@ -157,10 +163,17 @@ function joinFleet(
     loadFactor: settings.loadFactor,
     serving: () => fleet.serving(),
     createUpstream: (name, address) => createUpstream({ name, address }),
-    joined: ({ name, stats }) => ledger.join(name, stats),
-    left: ({ stats }) => ledger.leave(stats),
+    joined: (upstream) => {
+      ledger.join(upstream.name, upstream.stats);
+      ejector?.join(upstream);
+    },
+    left: (upstream) => {
+      ledger.leave(upstream.stats);
+      ejector?.leave(upstream);
+    },
   });
   fleet.onChange(table.apply);
+  fleet.onChange(() => ejector?.down(fleet.replicas().filter(({ state }) => state === "down").length));
   fleet.setInFlightOf(table.inFlightOf);
   return table;
 }
@@ -195,14 +208,18 @@ async function openAdmin(
 }
 
 /** What the data plane sees makes the fleet look at once, instead of at the next heartbeat. */
-function observerOf(fleet: Fleet): ProxyObserver {
+function observerOf(fleet: Fleet, ejector: Ejector | null): ProxyObserver {
   return {
-    upstreamFailed: ({ kind, name }, failure) => {
-      if (kind === "replica") fleet.suspect(name, failure === "refused");
+    upstreamFailed: (upstream, failure) => {
+      if (upstream.kind !== "replica") return;
+      fleet.suspect(upstream.name, failure === "refused");
+      ejector?.failed(upstream);
     },
     upstreamSilent: ({ kind, name }) => {
       if (kind === "replica") fleet.suspect(name);
     },
+    upstreamAsked: (upstream) => ejector?.asked(upstream),
+    upstreamAnswered: (upstream, code) => ejector?.answered(upstream, code),
   };
 }
 

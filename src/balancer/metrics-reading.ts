@@ -3,6 +3,7 @@ import type { Fleet, ReplicaState } from "../fleet/fleet.ts";
 import type { ProxyStats } from "../proxy/proxy.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
 import type { TrafficLedger } from "../telemetry/traffic.ts";
+import type { Ejector } from "./ejector.ts";
 import type { KeyErrors } from "./key-errors.ts";
 import type { RoutingTable } from "./routing-table.ts";
 
@@ -11,6 +12,7 @@ export interface MetricsParts {
   readonly table: RoutingTable;
   readonly ledger: TrafficLedger;
   readonly stats: ProxyStats;
+  readonly ejector: Ejector | null;
   readonly keyErrors: Pick<KeyErrors, "count">;
   /** Log lines lost so far. */
   readonly logLinesDropped: () => number;
@@ -18,7 +20,14 @@ export interface MetricsParts {
 
 const states: readonly ReplicaState[] = ["starting", "healthy", "down", "draining", "dead"];
 
-export function readMetrics({ fleet, table, ledger, stats, ...parts }: MetricsParts): MetricsReading {
+export function readMetrics({
+  fleet,
+  table,
+  ledger,
+  stats,
+  ejector,
+  ...parts
+}: MetricsParts): MetricsReading {
   const { ring, replicas } = table.current;
   const shares = table.ring.shares();
   return {
@@ -35,9 +44,16 @@ export function readMetrics({ fleet, table, ledger, stats, ...parts }: MetricsPa
     serving: new Map(
       replicas.map(({ name, seat }) => [
         name,
-        { share: shares.get(seat) ?? 0, inFlight: table.inFlightOf(name) },
+        {
+          share: shares.get(seat) ?? 0,
+          inFlight: table.inFlightOf(name),
+          accepting: table.current.upstreamsBySeat[seat]?.accepting ?? false,
+        },
       ]),
     ),
+    ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
+    ejectionsSpared: ejector?.counters.spared ?? 0,
+    ejectionPanic: ejector?.panic ?? false,
     slots: ring.slots,
     slotsMoved: table.ring.slotsMoved(),
     ringChanges: table.ring.changes,

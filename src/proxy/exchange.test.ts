@@ -474,3 +474,22 @@ test("a client that leaves an event stream is believed at once", async () => {
   await eventually(() => tested.upstreams[0]?.connections === 0);
   for (const each of [tested, upstream]) each.close();
 });
+
+test("the observer hears of bad answers, and of everything while an upstream is watched", async () => {
+  const upstream = await scriptedUpstream((socket, received) => {
+    socket.write(received.startsWith("GET /bad ") ? unavailable : ok("hello"));
+    return true;
+  });
+  const tested = await testedProxy([upstream.port]);
+  await ask(tested.port, get("/good") + getClose("/bad"));
+  assert.deepEqual(tested.noted, ["S1 503"]);
+  const [first] = tested.upstreams;
+  assert.ok(first);
+  first.watched = true;
+  await ask(tested.port, getClose("/good"));
+  assert.deepEqual(tested.noted, ["S1 503", "S1 asked", "S1 200"]);
+  tested.close();
+  upstream.close();
+});
+
+const unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";

@@ -64,6 +64,8 @@ export interface TestedProxy {
   readonly upstreams: readonly Upstream[];
   readonly failures: { upstream: string; failure: UpstreamFailure }[];
   readonly silences: string[];
+  /** What the observer was told of requests and answers: `S1 asked`, `S1 503`. */
+  readonly noted: string[];
   close(): void;
 }
 
@@ -80,6 +82,7 @@ export async function testedProxy(
 ): Promise<TestedProxy> {
   const failures: { upstream: string; failure: UpstreamFailure }[] = [];
   const silences: string[] = [];
+  const noted: string[] = [];
   const upstreams = ports.map((port, index) =>
     createUpstream({ name: `S${index + 1}`, address: { host: "127.0.0.1", port }, ...options.upstream }),
   );
@@ -97,6 +100,12 @@ export async function testedProxy(
     upstreamSilent: (upstream: Upstream) => {
       silences.push(upstream.name);
     },
+    upstreamAsked: (upstream: Upstream) => {
+      noted.push(`${upstream.name} asked`);
+    },
+    upstreamAnswered: (upstream: Upstream, code: number) => {
+      noted.push(`${upstream.name} ${code}`);
+    },
   };
   const proxy = createProxy({ routing: () => routing, observer, ...options });
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => proxy.accept(socket));
@@ -106,7 +115,7 @@ export async function testedProxy(
     for (const upstream of upstreams) upstream.destroy();
     void proxy.drain(0);
   };
-  return { port, proxy, upstreams, failures, silences, close };
+  return { port, proxy, upstreams, failures, silences, noted, close };
 }
 
 export interface RawClient {

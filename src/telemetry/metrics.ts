@@ -23,8 +23,18 @@ export interface MetricsReading {
   readonly spares: number;
   readonly respawns: number;
   readonly heartbeatFailures: number;
-  /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
-  readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
+  /**
+   * By the name of each replica in the ring: its share of the key space 0…1, its exchanges under way, and whether it
+   * gets new ones.
+   */
+  readonly serving: ReadonlyMap<
+    string,
+    { readonly share: number; readonly inFlight: number; readonly accepting: boolean }
+  >;
+  /** Times a replica was set aside, by cause; times it was spared because too many were already; all are used. */
+  readonly ejections: ReadonlyMap<string, number>;
+  readonly ejectionsSpared: number;
+  readonly ejectionPanic: boolean;
   /** Slots of the ring, how many changed owner at the last change, and how often it changed. */
   readonly slots: number;
   readonly slotsMoved: number;
@@ -57,6 +67,7 @@ export function createMetricsPage(
   registerTraffic(registry, page);
   registry.registerMetric(latencyHistogram(() => page.reading.traffic.values(), latencyBucketsS));
   registerFleet(registry, page);
+  registerEjection(registry, page);
   registerRing(registry, page);
   registerSelf(registry, page);
   return {
@@ -193,6 +204,38 @@ function registerFleet(registry: Registry, page: Page): void {
     "Heartbeats missed by replicas that had been healthy.",
     [],
     () => [[{}, page.reading.heartbeatFailures]],
+  );
+}
+
+function registerEjection(registry: Registry, page: Page): void {
+  gauge(
+    registry,
+    "roundhouse_replica_accepting",
+    "1 while a replica in the ring gets new requests, 0 while it is set aside.",
+    ["replica"],
+    () =>
+      [...page.reading.serving].map(([replica, { accepting }]) => [{ replica }, Number(accepting)] as const),
+  );
+  counter(
+    registry,
+    "roundhouse_ejections_total",
+    "Times a replica was set aside. cause: answers (too many bad ones in a row) or latency.",
+    ["cause"],
+    () => [...page.reading.ejections].map(([cause, count]) => [{ cause }, count] as const),
+  );
+  counter(
+    registry,
+    "roundhouse_ejections_spared_total",
+    "Times a replica was not set aside only because too many were already.",
+    [],
+    () => [[{}, page.reading.ejectionsSpared]],
+  );
+  gauge(
+    registry,
+    "roundhouse_ejection_panic",
+    "1 while so few replicas accept requests that those set aside are used too.",
+    [],
+    () => [[{}, Number(page.reading.ejectionPanic)]],
   );
 }
 
