@@ -5,16 +5,15 @@ import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
-import type { Standing } from "./ejection.ts";
-import type { Ejector } from "./ejector.ts";
+import type { EjectionReport } from "./ejector.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
 import type { RoutingTable } from "./routing-table.ts";
 
 export interface AdminApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
-  /** Null: nobody is ever ejected. */
-  readonly ejector: Ejector | null;
+  /** How a replica stands with those who judge its answers; null when nobody does. */
+  readonly ejectionOf: (name: string) => EjectionReport | null;
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
@@ -53,18 +52,6 @@ export interface ReplicaReport {
   /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
   readonly reason: string;
   readonly sinceMs: number;
-}
-
-/** See ejection.ts. */
-export interface EjectionReport {
-  /** `serving`, `ejected`, `due` (the next request is its trial), or `trial`. */
-  readonly phase: Standing["phase"];
-  /** How much longer it is set aside, in ms; 0 when it is not. */
-  readonly leftMs: number;
-  /** Ejections in short succession; the next one lasts the longer. */
-  readonly ejections: number;
-  /** Why it was ejected last, in words; empty if it never was. */
-  readonly reason: string;
 }
 
 /** `GET /api/v1/ring/lookup?key=…` (a text) or `?id=…` (a request id). */
@@ -119,7 +106,7 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
   };
 }
 
-export function statusReport({ fleet, table, ejector, key }: AdminApiParts): StatusReport {
+export function statusReport({ fleet, table, ejectionOf, key }: AdminApiParts): StatusReport {
   const { ring } = table.current;
   const shares = table.ring.shares();
   const report = (replica: Replica): ReplicaReport => ({
@@ -131,7 +118,7 @@ export function statusReport({ fleet, table, ejector, key }: AdminApiParts): Sta
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
-    ejection: ejectionReport(ejector?.standingOf(replica.name)),
+    ejection: ejectionOf(replica.name),
     reason: replica.reason,
     sinceMs: replica.sinceMs,
   });
@@ -147,13 +134,6 @@ export function statusReport({ fleet, table, ejector, key }: AdminApiParts): Sta
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
   };
-}
-
-function ejectionReport(standing: Standing | undefined): EjectionReport | null {
-  if (standing === undefined) return null;
-  const { phase, untilMs, ejections, reason } = standing;
-  const leftMs = phase === "ejected" ? Math.max(0, Math.round(untilMs - performance.now())) : 0;
-  return { phase, leftMs, ejections, reason };
 }
 
 function sharesReport(table: RoutingTable): SharesReport {

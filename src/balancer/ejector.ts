@@ -18,20 +18,34 @@ import { lengthened, noStreak, type Streak, tooLong } from "./streak.ts";
 export interface Ejector {
   join(upstream: Upstream): void;
   leave(upstream: Upstream): void;
-  /** So many replicas miss their heartbeats now. */
-  down(count: number): void;
+  /** A replica misses its heartbeats, or no longer does. */
+  down(name: string, isDown: boolean): void;
   /** An exchange brought no answer. */
   failed(upstream: Upstream): void;
   /** An answer came: told of every one from 500, and of the others while the upstream is watched. */
   answered(upstream: Upstream, code: number): void;
   /** A request goes to an upstream that is watched. */
   asked(upstream: Upstream): void;
-  /** A replica's standing, for people; undefined when it is not in the ring. */
-  standingOf(name: string): Standing | undefined;
+  /** For people; null when it is not in the ring. */
+  report(name: string): EjectionReport | null;
+  /** By replica: 1 while it is set aside, else 0. */
+  ejectedNow(): ReadonlyMap<string, number>;
   readonly counters: Readonly<EjectionCounters>;
   /** Everybody is used, because too few would be left. */
   readonly panic: boolean;
   close(): void;
+}
+
+/** How a replica stands; see ejection.ts. */
+export interface EjectionReport {
+  /** `serving`, `ejected`, `due` (the next request is its trial), or `trial`. */
+  readonly phase: Standing["phase"];
+  /** How much longer it is set aside, in ms; 0 when it is not. */
+  readonly leftMs: number;
+  /** Ejections in short succession; the next one lasts the longer. */
+  readonly ejections: number;
+  /** Why it was ejected last, in words; empty if it never was. */
+  readonly reason: string;
 }
 
 export interface EjectionCounters {
@@ -58,6 +72,7 @@ interface Member {
 export function createEjector({ policy, latencyWindowMs, log }: EjectorParts): Ejector {
   let state: EjectionState = nobodyEjected(policy);
   const members = new Map<Upstream, Member>();
+  const down = new Set<string>();
   const counters: EjectionCounters = { ejected: { answers: 0, latency: 0 }, spared: 0 };
   let timer: NodeJS.Timeout | undefined;
   let timerAtMs = Number.POSITIVE_INFINITY;
@@ -135,8 +150,10 @@ export function createEjector({ policy, latencyWindowMs, log }: EjectorParts): E
     leave: (upstream) => {
       if (members.delete(upstream)) take({ type: "left", name: upstream.name });
     },
-    down: (count) => {
-      if (count !== state.down) take({ type: "down", count });
+    down: (name, isDown) => {
+      if (isDown) down.add(name);
+      else down.delete(name);
+      if (down.size !== state.down) take({ type: "down", count: down.size });
     },
     failed: (upstream) => {
       const member = members.get(upstream);
@@ -154,7 +171,9 @@ export function createEjector({ policy, latencyWindowMs, log }: EjectorParts): E
     asked: ({ name }) => {
       if (state.standings.get(name)?.phase === "due") take({ type: "asked", name });
     },
-    standingOf: (name) => state.standings.get(name),
+    report: (name) => reportOf(state.standings.get(name)),
+    ejectedNow: () =>
+      new Map([...state.standings].map(([name, { phase }]) => [name, phase === "serving" ? 0 : 1])),
     counters,
     get panic() {
       return state.panic;
@@ -164,4 +183,11 @@ export function createEjector({ policy, latencyWindowMs, log }: EjectorParts): E
       clearInterval(windows);
     },
   };
+}
+
+function reportOf(standing: Standing | undefined): EjectionReport | null {
+  if (standing === undefined) return null;
+  const { phase, untilMs, ejections, reason } = standing;
+  const leftMs = phase === "ejected" ? Math.max(0, Math.round(untilMs - performance.now())) : 0;
+  return { phase, leftMs, ejections, reason };
 }

@@ -23,18 +23,15 @@ export interface MetricsReading {
   readonly spares: number;
   readonly respawns: number;
   readonly heartbeatFailures: number;
-  /**
-   * By the name of each replica in the ring: its share of the key space 0…1, its exchanges under way, and whether it
-   * gets new ones.
-   */
-  readonly serving: ReadonlyMap<
-    string,
-    { readonly share: number; readonly inFlight: number; readonly accepting: boolean }
-  >;
+  /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
+  readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
+  /** By replica: how many data planes have set it aside now. */
+  readonly ejected: ReadonlyMap<string, number>;
   /** Times a replica was set aside, by cause; times it was spared because too many were already; all are used. */
   readonly ejections: ReadonlyMap<string, number>;
   readonly ejectionsSpared: number;
-  readonly ejectionPanic: boolean;
+  /** Data planes that use all of them, for want of others. */
+  readonly ejectionPanics: number;
   /** Slots of the ring, how many changed owner at the last change, and how often it changed. */
   readonly slots: number;
   readonly slotsMoved: number;
@@ -210,11 +207,10 @@ function registerFleet(registry: Registry, page: Page): void {
 function registerEjection(registry: Registry, page: Page): void {
   gauge(
     registry,
-    "roundhouse_replica_accepting",
-    "1 while a replica in the ring gets new requests, 0 while it is set aside.",
+    "roundhouse_replica_ejected",
+    "How many data planes have set this replica aside now; 0 when none has.",
     ["replica"],
-    () =>
-      [...page.reading.serving].map(([replica, { accepting }]) => [{ replica }, Number(accepting)] as const),
+    () => [...page.reading.ejected].map(([replica, count]) => [{ replica }, count] as const),
   );
   counter(
     registry,
@@ -233,9 +229,9 @@ function registerEjection(registry: Registry, page: Page): void {
   gauge(
     registry,
     "roundhouse_ejection_panic",
-    "1 while so few replicas accept requests that those set aside are used too.",
+    "How many data planes use those set aside too, because so few replicas accept requests.",
     [],
-    () => [[{}, Number(page.reading.ejectionPanic)]],
+    () => [[{}, page.reading.ejectionPanics]],
   );
 }
 

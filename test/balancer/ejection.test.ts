@@ -122,8 +122,8 @@ describe("ejection", { concurrency: true }, () => {
       await setFault(door, "S3", "?status=502");
       for (let sent = 0; sent < 5; sent += 1) await call(door.port, path);
       const { body } = await call(door.admin?.port ?? 0, "/metrics");
-      assert.match(body, /^roundhouse_replica_accepting\{replica="S3"\} 0$/m);
-      assert.match(body, /^roundhouse_replica_accepting\{replica="S1"\} 1$/m);
+      assert.match(body, /^roundhouse_replica_ejected\{replica="S3"\} 1$/m);
+      assert.match(body, /^roundhouse_replica_ejected\{replica="S1"\} 0$/m);
       assert.match(body, /^roundhouse_ejections_total\{cause="answers"\} 1$/m);
     }));
 });
