@@ -10,6 +10,7 @@ import type { MetricsReading } from "../telemetry/metrics.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
 import type { KeyErrors } from "./key-errors.ts";
 import { type Listener, openListener } from "./listener.ts";
+import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
@@ -24,7 +25,7 @@ export interface DataPlaneParts {
   readonly log: DataPlaneLog;
 }
 
-type DataPlaneLog = Pick<Log, "error"> & { readonly dropped: number };
+type DataPlaneLog = Pick<Log, "error" | "warn"> & { readonly dropped: number };
 
 export interface DataPlane {
   readonly table: RoutingTable;
@@ -70,7 +71,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
   });
-  const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet) });
+  const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet, log) });
   let listener: Listener | null = null;
   return {
     table,
@@ -108,9 +109,11 @@ function controlUpstream(path: string | null): Upstream | null {
 }
 
 /** What the data plane sees makes the fleet look at once, instead of at the next heartbeat. */
-function observerOf(fleet: ServedFleet): ProxyObserver {
+function observerOf(fleet: ServedFleet, log: DataPlaneLog): ProxyObserver {
+  const malformed = createMalformedAnswers(log);
   return {
-    upstreamFailed: ({ kind, name }, failure) => {
+    upstreamFailed: ({ kind, name }, failure, problem) => {
+      if (failure === "protocol") malformed.note(name, problem);
       if (kind === "replica") fleet.suspect(name, failure === "refused");
     },
     upstreamSilent: ({ kind, name }) => {
