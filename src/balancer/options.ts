@@ -8,6 +8,7 @@ import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from 
 import type { AuthorizationPolicy } from "./authorization.ts";
 import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
+import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
@@ -25,6 +26,8 @@ export interface FrontDoorSettings {
   readonly ringCapacity: number;
   /** See {@link Config.boundedLoad}; undefined: off. */
   readonly loadFactor: number | undefined;
+  /** Null: off. */
+  readonly ejection: EjectionSettings | null;
   readonly keyOf: (request: RoutedRequest) => Key;
   /** The routing key for people. */
   readonly keyText: string;
@@ -54,6 +57,7 @@ export function settleOptions(
     emptyRing: emptyRing(options),
     ringCapacity: ringCapacity(ringOptions(options)),
     loadFactor: options.boundedLoad === "off" ? undefined : options.boundedLoad,
+    ejection: settleEjection(options),
     keyOf: settleKey(options, onKeyError),
     keyText: keyText(options),
     labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,

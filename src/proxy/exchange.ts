@@ -97,6 +97,7 @@ export class Exchange implements PipelineMember {
     this.attempts.begin();
     this.intake.reset();
     this.reusable = false;
+    if (upstream.watched) this.downstream.context.observer.upstreamAsked(upstream);
     const connection = this.attempts.connection(upstream, this, this.request, nowMs);
     if (connection !== null) this.send(connection);
   }
@@ -188,7 +189,7 @@ export class Exchange implements PipelineMember {
     const nowMs = this.downstream.context.nowMs();
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as ExchangeConnection;
-    upstream.countAnswer(this.answerRelay.code, nowMs - this.clock.startedMs);
+    this.count(upstream, this.answerRelay.code, nowMs);
     upstream.inFlight--;
     const unread = !this.body.done;
     const close = this.answerRelay.closes || unread;
@@ -200,6 +201,11 @@ export class Exchange implements PipelineMember {
     if (reusable) connection.release(extraBytes, keepAliveTimeoutS, nowMs);
     else connection.discard();
     this.downstream.exchangeDone(close, moreComes, nowMs);
+  }
+
+  private count(upstream: PooledUpstream, code: number, nowMs: number): void {
+    upstream.countAnswer(code, nowMs - this.clock.startedMs);
+    if (code >= 500 || upstream.watched) this.downstream.context.observer.upstreamAnswered(upstream, code);
   }
 
   /** Nothing of one request outlives it. */
@@ -224,7 +230,7 @@ export class Exchange implements PipelineMember {
       return;
     }
     this.answerRelay.switching(this.intake, head, request);
-    upstream.countAnswer(101, this.downstream.context.nowMs() - this.clock.startedMs);
+    this.count(upstream, 101, this.downstream.context.nowMs());
     this.clear();
     downstream.startTunnel(connection, upstream);
   }
