@@ -2,6 +2,7 @@
 // with units and defaults, is config.ts.
 import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
+import type { UpstreamLimits } from "../proxy/limits.ts";
 import type { ProxyOptions } from "../proxy/proxy.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
@@ -28,6 +29,8 @@ export interface FrontDoorSettings {
   readonly loadFactor: number | undefined;
   /** Null: off. */
   readonly ejection: EjectionSettings | null;
+  /** Of each replica. */
+  readonly upstreamLimits: Partial<UpstreamLimits>;
   readonly keyOf: (request: RoutedRequest) => Key;
   /** The routing key for people. */
   readonly keyText: string;
@@ -58,6 +61,7 @@ export function settleOptions(
     ringCapacity: ringCapacity(ringOptions(options)),
     loadFactor: options.boundedLoad === "off" ? undefined : options.boundedLoad,
     ejection: settleEjection(options),
+    upstreamLimits: upstreamLimits(options),
     keyOf: settleKey(options, onKeyError),
     keyText: keyText(options),
     labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,
@@ -75,6 +79,11 @@ export function settleOptions(
     },
     drainMs: options.drainMs ?? 10_000,
   };
+}
+
+function upstreamLimits({ breaker = {} }: FrontDoorOptions): Partial<UpstreamLimits> {
+  const { inFlightMax: connectionsMax, waitingMax, waitMs, whenFull } = breaker;
+  return present({ connectionsMax, waitingMax, waitMs, spills: whenFull === "spill" });
 }
 
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {

@@ -18,7 +18,12 @@ export interface UpstreamsFollowed {
 /** A routing table that follows the fleet from now on. */
 export function joinFleet(
   fleet: ServedFleet,
-  { emptyRing, labelOf, loadFactor }: Pick<FrontDoorSettings, "emptyRing" | "labelOf" | "loadFactor">,
+  {
+    emptyRing,
+    labelOf,
+    loadFactor,
+    upstreamLimits,
+  }: Pick<FrontDoorSettings, "emptyRing" | "labelOf" | "loadFactor" | "upstreamLimits">,
   log: Pick<Log, "error">,
   { joined, left }: UpstreamsFollowed,
 ): RoutingTable {
@@ -28,7 +33,7 @@ export function joinFleet(
     ring: createRingKeeper({ ring: emptyRing, refused, labelOf }),
     loadFactor,
     serving: () => fleet.serving(),
-    createUpstream: (name, address) => createUpstream({ name, address }),
+    createUpstream: (name, address) => createUpstream({ name, address, limits: upstreamLimits }),
     joined,
     left,
   });
