@@ -11,6 +11,7 @@ import { createTrafficLedger } from "../telemetry/traffic.ts";
 import type { KeyErrors } from "./key-errors.ts";
 import { type Listener, openListener } from "./listener.ts";
 import type { FrontDoorSettings } from "./options.ts";
+import { policyNamed } from "./policies/named.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
@@ -50,22 +51,28 @@ export type DataPlaneReading = Pick<
   | "connectionsRefused"
   | "keyErrors"
   | "logLinesDropped"
+  | "hashing"
 >;
 
 export function createDataPlane(parts: DataPlaneParts): DataPlane {
   const { settings, fleet, keyErrors, log } = parts;
   // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
-  warmUp({ placement: settings.emptyRing.placement });
+  if (settings.routingPolicy === "hash") warmUp({ placement: settings.emptyRing.placement });
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
-  const table = joinFleet(fleet, settings, log, {
-    joined: ({ name, stats }) => ledger.join(name, stats),
-    left: ({ stats }) => ledger.leave(stats),
-  });
+  const counters = { bounded: 0, overflowed: 0, spread: 0 };
+  const policy = policyNamed(settings.routingPolicy, { keyOf: settings.keyOf, noteKey: null, counters });
+  const table = joinFleet(
+    fleet,
+    { settings, policy, log },
+    {
+      joined: ({ name, stats }) => ledger.join(name, stats),
+      left: ({ stats }) => ledger.leave(stats),
+    },
+  );
   const control = controlUpstream(parts.controlPath);
   if (control !== null) ledger.join("(control)", control.stats);
   const routing = createRouting({
     snapshot: () => table.current,
-    keyOf: settings.keyOf,
     control,
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
@@ -95,6 +102,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connectionsRefused: proxy.stats.connectionsRefused,
       keyErrors: keyErrors.count,
       logLinesDropped: log.dropped,
+      hashing: counters,
     }),
     close: () => {
       listener?.close();

@@ -23,6 +23,7 @@ const upFlags: readonly Flag[] = [
     "list",
     "a server that runs already; balanced and checked, not started (repeatable)",
   ),
+  flag("--policy <name>", "policy", "text", "hash (default), round-robin, least-request, p2c"),
   flag(
     "--hash <placement>",
     "hash",

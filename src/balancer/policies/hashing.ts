@@ -2,10 +2,10 @@
 // bounded loads, and spread keys. Without either, a request costs its key, one array read and two checks.
 import type { RoutedRequest } from "../../proxy/routing.ts";
 import type { Upstream } from "../../proxy/upstream.ts";
-import type { Key } from "../../ring/ring.ts";
+import type { Key, Ring } from "../../ring/ring.ts";
 import { type Bound, boundOver } from "./bound.ts";
 import { leastRequestAmong } from "./least-request.ts";
-import { canTake, type Pick, type Policy, type Roster } from "./roster.ts";
+import { canTake, type Picker, type Policy, type Roster } from "./roster.ts";
 import type { Spread, Steering } from "./steering.ts";
 
 export interface HashingParts {
@@ -31,7 +31,7 @@ export function hashing(parts: HashingParts): Policy {
       : steered(roster, steering, parts);
 }
 
-function ownerFirst(roster: Roster, { keyOf, noteKey }: HashingParts): Pick {
+function ownerFirst(roster: Roster, { keyOf, noteKey }: HashingParts): Picker {
   return (request, tried) => {
     const key = keyOf(request);
     if (noteKey !== null && tried.length === 0) noteKey(key);
@@ -45,19 +45,23 @@ function firstCandidate(roster: Roster, key: Key, tried: readonly Upstream[]): U
   return owner !== undefined && canTake(owner, tried) ? owner : nextCandidate(roster, key, tried);
 }
 
+/** If nobody accepts requests, the first of those that do not. */
 function nextCandidate(
   { ring, upstreamsBySeat }: Roster,
   key: Key,
   tried: readonly Upstream[],
 ): Upstream | null {
+  let lastResort: Upstream | null = null;
   for (const seat of ring.candidates(key)) {
     const upstream = upstreamsBySeat[seat];
-    if (upstream !== undefined && canTake(upstream, tried)) return upstream;
+    if (upstream === undefined || tried.includes(upstream)) continue;
+    if (upstream.accepting) return upstream;
+    lastResort ??= upstream;
   }
-  return null;
+  return lastResort;
 }
 
-function steered(roster: Roster, { loadFactor, spreads }: Steering, parts: HashingParts): Pick {
+function steered(roster: Roster, { loadFactor, spreads }: Steering, parts: HashingParts): Picker {
   const { keyOf, noteKey, counters } = parts;
   const bound = loadFactor === null ? null : boundOver(roster, loadFactor);
   const choices = spreadChoices(roster, spreads);
@@ -88,8 +92,17 @@ function spreadChoices({ ring, contenders }: Roster, spreads: readonly Spread[])
   const bySeat = new Map(contenders.map((contender) => [contender.seat, contender]));
   return new Map(
     spreads.map(({ key, over }) => {
-      const seats = [...ring.candidates(key)].filter((seat) => bySeat.has(seat)).slice(0, over);
-      return [key, leastRequestAmong(seats.flatMap((seat) => bySeat.get(seat) ?? []))];
+      const candidates = seatsFor(ring, key).flatMap((seat) => bySeat.get(seat) ?? []);
+      return [key, leastRequestAmong(candidates.slice(0, over))];
     }),
   );
+}
+
+/** None where the user's own hash function fails for the key: its requests then fare like any others. */
+function seatsFor(ring: Ring, key: Key): number[] {
+  try {
+    return [...ring.candidates(key)];
+  } catch {
+    return [];
+  }
 }

@@ -25,11 +25,11 @@ export interface Roster {
   readonly upstreamsBySeat: readonly (Upstream | undefined)[];
 }
 
-/** The upstream for a request that `tried` have failed already; null: nobody can take it. */
-export type Pick = (request: RoutedRequest, tried: readonly Upstream[]) => Upstream | null;
+/** The upstream for a request that `tried` have failed already; null: none of those that accept requests is left. */
+export type Picker = (request: RoutedRequest, tried: readonly Upstream[]) => Upstream | null;
 
-/** Called at every change of the roster or of the steering; the Pick serves until the next. */
-export type Policy = (roster: Roster, steering: Steering) => Pick;
+/** Called at every change of the roster or of the steering; the Picker serves until the next. */
+export type Policy = (roster: Roster, steering: Steering) => Picker;
 
 /** May this request go there? `accepting` is false while an upstream is given no new requests. */
 export function canTake(upstream: Upstream, tried: readonly Upstream[]): boolean {
