@@ -8,6 +8,7 @@ import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from 
 import type { AuthorizationPolicy } from "./authorization.ts";
 import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
+import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
 import { type PolicyName, settlePolicy } from "./policy-options.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
@@ -27,6 +28,8 @@ export interface FrontDoorSettings {
   readonly routingPolicy: PolicyName;
   /** See {@link Config.boundedLoad}; null: off. */
   readonly loadFactor: number | null;
+  /** Null: off. */
+  readonly ejection: EjectionSettings | null;
   readonly keyOf: (request: RoutedRequest) => Key;
   /** The routing key for people. */
   readonly keyText: string;
@@ -56,6 +59,7 @@ export function settleOptions(
     ...settleRing(options),
     routingPolicy: settlePolicy(options),
     loadFactor: typeof options.boundedLoad === "number" ? options.boundedLoad : null,
+    ejection: settleEjection(options),
     keyOf: settleKey(options, onKeyError),
     keyText: keyText(options),
     labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,

@@ -17,7 +17,7 @@ export interface UpstreamsFollowed {
   left(upstream: Upstream): void;
 }
 
-export interface ServedFleetParts {
+export interface ServedFleetParts extends UpstreamsFollowed {
   readonly settings: Pick<FrontDoorSettings, "emptyRing" | "labelOf" | "loadFactor" | "routingPolicy">;
   readonly policy: Policy;
   readonly log: Pick<Log, "error">;
@@ -26,8 +26,7 @@ export interface ServedFleetParts {
 /** A routing table that follows the fleet from now on. */
 export function joinFleet(
   fleet: ServedFleet,
-  { settings, policy, log }: ServedFleetParts,
-  { joined, left }: UpstreamsFollowed,
+  { settings, policy, log, joined, left }: ServedFleetParts,
 ): RoutingTable {
   const refused = (error: unknown) =>
     log.error({ event: "ring" }, `The ring was not changed: ${(error as Error).message}`);

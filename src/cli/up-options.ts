@@ -45,6 +45,13 @@ const upFlags: readonly Flag[] = [
     "numberOrWord",
     "no replica gets more than this times the average load, such as 1.25 (default off)",
   ),
+  flag("--ejection <on|off>", "ejection.mode", "text", "set aside replicas that fail requests (default on)"),
+  flag(
+    "--eject-slow <factor>",
+    "ejection.latencyFactor",
+    "numberOrWord",
+    "set aside replicas slower than the others by this factor, such as 4 (default off)",
+  ),
   flag("--heartbeat-kind <kind>", "heartbeat.kind", "text", "http (default), tcp or none"),
   flag("--heartbeat-path <path>", "heartbeat.path", "text", "what is asked for (default /heartbeat)"),
   flag("--heartbeat-interval-ms <ms>", "heartbeat.intervalMs", "number", "between two checks (default 1000)"),
