@@ -1,8 +1,10 @@
 // The catalog: which topics there are, which shards they have and in which tablets those lie, and the epoch of each
 // tablet. It is the control plane's own memory, in an environment of its own; logs and positions are the tablets'.
+import { dirname } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import { RoundhouseError } from "../errors.ts";
 import type { IdSeries } from "./control-command.ts";
+import { syncFolder } from "./durable-folder.ts";
 import { tabletFileFault } from "./stores/lmdb-file.ts";
 import type { Retention } from "./tablet.ts";
 
@@ -82,6 +84,7 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
     throw new RoundhouseError("DATA_FORMAT", `Cannot open the catalog ${file}: ${text}`);
   }
   await table.put(FORMAT_KEY, FORMAT);
+  syncFolder(dirname(file));
   const topics = new Map<string, TopicEntry>();
   const found = [...valuesBelow<TopicEntry>(table, TOPIC)];
   for (const topic of found.sort((a, b) => firstShard(a) - firstShard(b))) topics.set(topic.name, topic);
