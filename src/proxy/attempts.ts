@@ -86,6 +86,10 @@ export class Attempts {
 }
 
 /** For the client, when nothing more is to be tried. */
+export function failureStatus(failure: UpstreamFailure): number {
+  return failure === "response-timeout" ? 504 : 502;
+}
+
 export function failureText(upstreamName: string, failure: UpstreamFailure): string {
   if (failure === "response-timeout") return `${upstreamName} did not answer in time`;
   if (failure === "protocol") return `${upstreamName} sent a malformed answer`;

@@ -42,6 +42,8 @@ export interface Upstream {
    * serve. Its place on the ring, and what it has under way, stay as they are. Default: true.
    */
   accepting: boolean;
+  /** The observer is told of every request that goes to it, and of good answers too. Default: false. */
+  watched: boolean;
   /** Counters since creation, read by the metrics page. */
   readonly stats: UpstreamStats;
   /** Connections open now, idle ones included. */
@@ -85,6 +87,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
   readonly hostText: string;
   inFlight = 0;
   accepting = true;
+  watched = false;
   readonly stats: UpstreamStats = createStats();
   readonly batching = new Batching(this);
   private readonly limits: UpstreamLimits;

@@ -28,9 +28,17 @@ function reading(): MetricsReading {
     respawns: 7,
     heartbeatFailures: 8,
     serving: new Map([["S1", { share: 0.25, inFlight: 2 }]]),
+    ejections: new Map([
+      ["answers", 3],
+      ["latency", 2],
+    ]),
+    ejectionsSpared: 9,
+    ejected: new Map([["S1", 1]]),
+    ejectionPanics: 0,
     slots: 512,
     slotsMoved: 128,
     ringChanges: 3,
+    hashing: { bounded: 20, overflowed: 4, spread: 5 },
     keyErrors: 6,
     logLinesDropped: 0,
   };
@@ -58,6 +66,9 @@ test("the page shows what is read at that moment", async () => {
     "roundhouse_respawns_total 7",
     "roundhouse_heartbeat_failures_total 8",
     "roundhouse_connections 2",
+    'roundhouse_replica_ejected{replica="S1"} 1',
+    'roundhouse_ejections_total{cause="latency"} 2',
+    "roundhouse_ejections_spared_total 9",
   ]) {
     assert.ok(lines.includes(line), line);
   }

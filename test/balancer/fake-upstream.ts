@@ -13,6 +13,7 @@ export function fakeUpstream(name: string, kind: "replica" | "control" = "replic
     address: { host: "127.0.0.1", port: 1 },
     inFlight: 0,
     accepting: true,
+    watched: false,
     connections: 0,
     stats: {
       answersByCode: new Float64Array(900),
