@@ -163,6 +163,8 @@ export const configSchema = z.strictObject({
     z.array(z.string()).min(1),
     'a list such as ["10.0.0.1:8080", "10.0.0.2:8080@2"]',
   ).optional(),
+  /** How a replica is chosen: by key (`hash`), or by turns or load whatever the key. Default `hash`. */
+  policy: oneOf("hash", "round-robin", "least-request", "p2c").optional(),
   /** How keys are placed on replicas. Default `rendezvous`. */
   hash: oneOf("rendezvous", "assignment", "ketama", "maglev", "jump").optional(),
   /** Size of the ring's table; constant for the ring's life. Default: the placement's own. */

@@ -13,6 +13,7 @@ import type { KeyErrors } from "./key-errors.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
+import { policyNamed } from "./policies/named.ts";
 import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
@@ -61,15 +62,21 @@ export type DataPlaneReading = Pick<
   | "ejectionPanics"
   | "keyErrors"
   | "logLinesDropped"
+  | "hashing"
 >;
 
 export function createDataPlane(parts: DataPlaneParts): DataPlane {
   const { settings, fleet, keyErrors, log } = parts;
   // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
-  warmUp({ placement: settings.emptyRing.placement });
+  if (settings.routingPolicy === "hash") warmUp({ placement: settings.emptyRing.placement });
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
+  const counters = { bounded: 0, overflowed: 0, spread: 0 };
+  const policy = policyNamed(settings.routingPolicy, { keyOf: settings.keyOf, noteKey: null, counters });
   const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
-  const table = joinFleet(fleet, settings, log, {
+  const table = joinFleet(fleet, {
+    settings,
+    policy,
+    log,
     joined: (upstream) => {
       ledger.join(upstream.name, upstream.stats);
       ejector?.join(upstream);
@@ -84,7 +91,6 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   if (control !== null) ledger.join("(control)", control.stats);
   const routing = createRouting({
     snapshot: () => table.current,
-    keyOf: settings.keyOf,
     control,
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
@@ -123,6 +129,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       ejectionPanics: ejector?.panic === true ? 1 : 0,
       keyErrors: keyErrors.count,
       logLinesDropped: log.dropped,
+      hashing: counters,
     }),
     conditionOf: (name) => conditionOf(table.current, ejector, name),
     close: () => {

@@ -23,6 +23,7 @@ const upFlags: readonly Flag[] = [
     "list",
     "a server that runs already; balanced and checked, not started (repeatable)",
   ),
+  flag("--policy <name>", "policy", "text", "hash (default), round-robin, least-request, p2c"),
   flag(
     "--hash <placement>",
     "hash",
@@ -61,7 +62,7 @@ const upFlags: readonly Flag[] = [
     "--when-full <wait|spill>",
     "breaker.whenFull",
     "text",
-    "wait for the key's owner (default), or try others",
+    "wait for the key's owner (default when hashing), or try others",
   ),
   flag("--heartbeat-kind <kind>", "heartbeat.kind", "text", "http (default), tcp or none"),
   flag("--heartbeat-path <path>", "heartbeat.path", "text", "what is asked for (default /heartbeat)"),

@@ -40,6 +40,7 @@ function reading(): MetricsReading {
     slots: 512,
     slotsMoved: 128,
     ringChanges: 3,
+    hashing: { bounded: 20, overflowed: 4, spread: 5 },
     keyErrors: 6,
     logLinesDropped: 0,
   };

@@ -39,6 +39,8 @@ export interface MetricsReading {
   readonly slots: number;
   readonly slotsMoved: number;
   readonly ringChanges: number;
+  /** Requests routed while loads were bounded, those of them that went elsewhere for it, those whose key is spread. */
+  readonly hashing: { readonly bounded: number; readonly overflowed: number; readonly spread: number };
   /** Times the user's routing-key function threw or gave something that is no key. */
   readonly keyErrors: number;
   readonly logLinesDropped: number;
@@ -69,6 +71,7 @@ export function createMetricsPage(
   registerFleet(registry, page);
   registerEjection(registry, page);
   registerRing(registry, page);
+  registerHashing(registry, page);
   registerSelf(registry, page);
   return {
     contentType: registry.contentType,
@@ -278,6 +281,31 @@ function registerRing(registry: Registry, page: Page): void {
   counter(registry, "roundhouse_ring_changes_total", "Changes of the ring.", [], () => [
     [{}, page.reading.ringChanges],
   ]);
+}
+
+function registerHashing(registry: Registry, page: Page): void {
+  const rows = (of: "bounded" | "overflowed" | "spread") => () => [[{}, page.reading.hashing[of]] as const];
+  counter(
+    registry,
+    "roundhouse_bounded_requests_total",
+    "Requests routed while loads were bounded.",
+    [],
+    rows("bounded"),
+  );
+  counter(
+    registry,
+    "roundhouse_overflow_requests_total",
+    "Requests that another replica got because the first one for their key was at its bound.",
+    [],
+    rows("overflowed"),
+  );
+  counter(
+    registry,
+    "roundhouse_spread_requests_total",
+    "Requests of hot keys that are spread over several replicas.",
+    [],
+    rows("spread"),
+  );
 }
 
 function registerSelf(registry: Registry, page: Page): void {
