@@ -8,11 +8,13 @@ import { warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
-import { createEjector, type EjectionReport, type Ejector } from "./ejector.ts";
+import { createEjector, type Ejector } from "./ejector.ts";
 import type { KeyErrors } from "./key-errors.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
+import { policyNamed } from "./policies/named.ts";
+import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
@@ -39,8 +41,8 @@ export interface DataPlane {
   /** See `Proxy.drain`. */
   drain(deadlineMs: number): Promise<void>;
   read(): DataPlaneReading;
-  /** How a replica stands with those who judge its answers; null when nobody does. */
-  ejectionOf(name: string): EjectionReport | null;
+  /** Null: it is not in the ring. */
+  conditionOf(name: string): ReplicaCondition | null;
   close(): void;
 }
 
@@ -52,21 +54,29 @@ export type DataPlaneReading = Pick<
   | "connections"
   | "connectionsTotal"
   | "connectionsRefused"
+  | "waiting"
+  | "full"
   | "ejected"
   | "ejections"
   | "ejectionsSpared"
   | "ejectionPanics"
   | "keyErrors"
   | "logLinesDropped"
+  | "hashing"
 >;
 
 export function createDataPlane(parts: DataPlaneParts): DataPlane {
   const { settings, fleet, keyErrors, log } = parts;
   // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
-  warmUp({ placement: settings.emptyRing.placement });
+  if (settings.routingPolicy === "hash") warmUp({ placement: settings.emptyRing.placement });
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
+  const counters = { bounded: 0, overflowed: 0, spread: 0 };
+  const policy = policyNamed(settings.routingPolicy, { keyOf: settings.keyOf, noteKey: null, counters });
   const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
-  const table = joinFleet(fleet, settings, log, {
+  const table = joinFleet(fleet, {
+    settings,
+    policy,
+    log,
     joined: (upstream) => {
       ledger.join(upstream.name, upstream.stats);
       ejector?.join(upstream);
@@ -81,7 +91,6 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   if (control !== null) ledger.join("(control)", control.stats);
   const routing = createRouting({
     snapshot: () => table.current,
-    keyOf: settings.keyOf,
     control,
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
@@ -113,14 +122,16 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connections: proxy.stats.connections,
       connectionsTotal: proxy.stats.connectionsTotal,
       connectionsRefused: proxy.stats.connectionsRefused,
+      ...conditionsRead(table.current),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
       ejectionsSpared: ejector?.counters.spared ?? 0,
       ejectionPanics: ejector?.panic === true ? 1 : 0,
       keyErrors: keyErrors.count,
       logLinesDropped: log.dropped,
+      hashing: counters,
     }),
-    ejectionOf: (name) => ejector?.report(name) ?? null,
+    conditionOf: (name) => conditionOf(table.current, ejector, name),
     close: () => {
       ejector?.close();
       listener?.close();

@@ -90,7 +90,7 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   const report: AdminApiParts = {
     fleet,
     table,
-    ejectionOf: dataPlane.ejectionOf,
+    conditionOf: dataPlane.conditionOf,
     key: settings.keyText,
     policy: settings.policy,
   };
