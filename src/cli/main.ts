@@ -5,8 +5,10 @@ import { Command, CommanderError } from "commander";
 import { RoundhouseError } from "../errors.ts";
 import { exitCode, exitCodeHelp } from "./exit-code.ts";
 import { addLoadCommand } from "./load.ts";
+import { addProduceConsume } from "./produce-consume.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
+import { addTopicCommands } from "./topic.ts";
 import { addUpFlags } from "./up-options.ts";
 
 const upHelp = `
@@ -50,6 +52,8 @@ function program(): Command {
     });
   addRemoteCommands(root);
   addRingCommands(root);
+  addTopicCommands(root);
+  addProduceConsume(root);
   addLoadCommand(root);
   return root;
 }

@@ -35,8 +35,7 @@ export interface ShardName {
 }
 
 export interface FetchOptions {
-  /** An offset, or a time: the first message of that time or later, ms since the Unix epoch. */
-  readonly from: { readonly offset: number } | { readonly timestampMs: number };
+  readonly offset: number;
   readonly bytesMax: number;
   /** Pass over damaged batches. Default: DAMAGED. */
   readonly skipDamaged?: boolean;
@@ -64,6 +63,8 @@ export interface QueueApi {
   append(to: ShardName, batch: Buffer, signal?: AbortSignal): Promise<number>;
   /** OFFSET_OUT_OF_RANGE below the start and above the end. */
   fetch(from: ShardName, options: FetchOptions): Promise<FetchedBatches>;
+  /** The first offset whose message is of this time or later; the end when there is none. */
+  offsetAt(from: ShardName, timestampMs: number): Promise<number>;
   /** Creates a consumer, or finds it where it stands. `from` is for one that is new. */
   openConsumer(topic: string, consumer: string, from: "beginning" | "end"): Promise<Places>;
   /** Where a consumer stands; new shards it reads from their beginning. */

@@ -11,6 +11,7 @@ import type { Message, NewMessage } from "../message.ts";
 import type { QueueApi, ShardView, TopicView } from "./api.ts";
 import { openConsumerOn, type RemoteConsumer, type RemoteConsumerOptions } from "./consumer.ts";
 import { createHttpClient } from "./http.ts";
+import { nameless } from "./nameless.ts";
 import { createNativeApi } from "./native-api.ts";
 import { createProducerOn, type Producer, type ProducerOptions, type SendOptions } from "./producer.ts";
 
@@ -45,8 +46,8 @@ export interface QueueClient {
   /** Single questions, each tried once. */
   readonly api: QueueApi;
   producer(options?: ProducerOptions): Producer;
-  /** A consumer of this name; it goes on where it was. */
-  consumer(topic: string, name: string, options?: RemoteConsumerOptions): Promise<RemoteConsumer>;
+  /** A consumer of this name; it goes on where it was. Null: without a name, and the queue keeps nothing of it. */
+  consumer(topic: string, name: string | null, options?: RemoteConsumerOptions): Promise<RemoteConsumer>;
   /** Ends the kept connections; producers and consumers are to be closed before. */
   close(): void;
 }
@@ -60,7 +61,8 @@ export function connectQueue(url: string, options: ClientOptions = {}): QueueCli
   return {
     api,
     producer: (producerOptions) => createProducerOn(api, direct, producerOptions),
-    consumer: (topic, name, consumerOptions) => openConsumerOn(api, direct, topic, name, consumerOptions),
+    consumer: (topic, name, consumerOptions) =>
+      openConsumerOn(name === null ? nameless(api) : api, direct, topic, name ?? "", consumerOptions),
     close: http.close,
   };
 }

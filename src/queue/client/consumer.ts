@@ -106,7 +106,7 @@ export async function openConsumerOn(
     const at = routes.ownerOf(topic, shard);
     const signal = AbortSignal.any([stop.signal, fetch.signal]);
     try {
-      const limits = { from: { offset: next }, bytesMax: readAheadBytes, waitMs: WAIT_MS, signal };
+      const limits = { offset: next, bytesMax: readAheadBytes, waitMs: WAIT_MS, signal };
       const fetched = await api.fetch({ topic, shard, at }, limits);
       if (signal.aborted) return;
       reader.messages = fetched.batches.flatMap((batch) =>

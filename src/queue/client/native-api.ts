@@ -82,15 +82,19 @@ export function createNativeApi(http: HttpClient, origin: string): QueueApi {
     },
     async fetch(
       { topic, shard, at = null }: ShardName,
-      { from, bytesMax, waitMs, skipDamaged = false, signal },
+      { offset, bytesMax, waitMs, skipDamaged = false, signal },
     ) {
-      const place = "offset" in from ? `offset=${from.offset}` : `time=${from.timestampMs}`;
-      const query = `${place}&max_bytes=${bytesMax}&wait_ms=${waitMs}&skip_damaged=${skipDamaged}`;
+      const query = `offset=${offset}&max_bytes=${bytesMax}&wait_ms=${waitMs}&skip_damaged=${skipDamaged}`;
       const path = `${pathOf(topic, "shards", shard, "records")}?${query}`;
       const headers = { accept: BATCH_TYPE };
       return fetchedFrom(
         await call({ method: "GET", path, headers, signal, timeoutMs: TRY_MS + waitMs }, at),
       );
+    },
+    async offsetAt({ topic, shard }, timestampMs) {
+      const path = `${pathOf(topic, "shards", shard, "records")}?time=${timestampMs}&max_messages=1`;
+      const { messages, next } = await json<{ messages: { offset: number }[]; next: number }>("GET", path);
+      return messages[0]?.offset ?? next;
     },
     places,
     async openConsumer(topic, consumer, from) {

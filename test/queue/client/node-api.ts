@@ -81,10 +81,9 @@ export function createNodeApi(node: BrokerNode, faults: Faults, random: () => nu
         const { shard, tablet } = shardNamed(to.topic, to.shard);
         return (await tablet.append({ shard, batch: Buffer.from(batch) })).baseOffset;
       }),
-    fetch: (from, { from: place, bytesMax, waitMs, signal }) =>
+    fetch: (from, { offset, bytesMax, waitMs, signal }) =>
       over(async () => {
         const { shard, tablet } = shardNamed(from.topic, from.shard);
-        const offset = "offset" in place ? place.offset : await tablet.offsetAt(shard, place.timestampMs);
         if (offset === tablet.range(shard)?.end) {
           const wait = node.awaitAppend([shard], waitMs, signal);
           await wait.over;
@@ -92,6 +91,11 @@ export function createNodeApi(node: BrokerNode, faults: Faults, random: () => nu
         }
         const { batches, next } = await tablet.read(shard, offset, { bytesMax });
         return { batches, next };
+      }),
+    offsetAt: (from, timestampMs) =>
+      over(async () => {
+        const { shard, tablet } = shardNamed(from.topic, from.shard);
+        return tablet.offsetAt(shard, timestampMs);
       }),
     openConsumer: (topic, consumer, from) =>
       over(async () => {
