@@ -174,7 +174,19 @@ export async function openConsumerOn(
   }
 
   async function commitPlaces(places: Places): Promise<void> {
-    if (places.size > 0) await retry(() => api.commit(topic, name, places), again);
+    if (places.size === 0) return;
+    try {
+      await retry(() => api.commit(topic, name, places), again);
+    } catch (error) {
+      if (!(error instanceof RoundhouseError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
+      // Retention has taken what we were done with: the oldest message that is left is further on.
+      const view = await retry(() => api.topic(topic), again);
+      const raised = view.shards.flatMap(({ name: shard, start }) => {
+        const place = places.get(shard);
+        return place === undefined ? [] : [[shard, Math.max(place, start)] as const];
+      });
+      await retry(() => api.commit(topic, name, new Map(raised)), again);
+    }
   }
 
   /** What passes will be tried again by the next poll. */
