@@ -6,6 +6,7 @@ import { RoundhouseError } from "../errors.ts";
 import { exitCode, exitCodeHelp } from "./exit-code.ts";
 import { addLoadCommand } from "./load.ts";
 import { addProduceConsume } from "./produce-consume.ts";
+import { addQueueCommands } from "./queue.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
 import { addTopicCommands } from "./topic.ts";
@@ -54,6 +55,7 @@ function program(): Command {
   addRingCommands(root);
   addTopicCommands(root);
   addProduceConsume(root);
+  addQueueCommands(root);
   addLoadCommand(root);
   return root;
 }

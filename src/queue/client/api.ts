@@ -37,8 +37,6 @@ export interface ShardName {
 export interface FetchOptions {
   readonly offset: number;
   readonly bytesMax: number;
-  /** Pass over damaged batches. Default: DAMAGED. */
-  readonly skipDamaged?: boolean;
   /** How long to wait for the first message. */
   readonly waitMs: number;
   readonly signal?: AbortSignal;
@@ -61,8 +59,13 @@ export interface QueueApi {
   newProducer(): Promise<ProducerId>;
   /** Appends one record batch; resolves to the offset of its first message when that is durable. */
   append(to: ShardName, batch: Buffer, signal?: AbortSignal): Promise<number>;
-  /** OFFSET_OUT_OF_RANGE below the start and above the end. */
+  /** OFFSET_OUT_OF_RANGE below the start and above the end; DAMAGED. */
   fetch(from: ShardName, options: FetchOptions): Promise<FetchedBatches>;
+  /** What is damaged at this offset and right behind it, and where to read on. */
+  gapsAt(
+    from: ShardName,
+    offset: number,
+  ): Promise<{ readonly gaps: readonly DamagedRange[]; readonly next: number }>;
   /** The first offset whose message is of this time or later; the end when there is none. */
   offsetAt(from: ShardName, timestampMs: number): Promise<number>;
   /** Creates a consumer, or finds it where it stands. `from` is for one that is new. */
@@ -73,6 +76,14 @@ export interface QueueApi {
   commit(topic: string, consumer: string, offsets: ReadonlyMap<string, number>): Promise<void>;
   /** Moves a consumer, durably; resolves to where it stands in all shards. */
   seek(topic: string, consumer: string, place: Place): Promise<Places>;
+}
+
+/** Messages that cannot be read: `from` included, `to` not. */
+export interface DamagedRange {
+  readonly from: number;
+  readonly to: number;
+  /** What is wrong, in words. */
+  readonly reason: string;
 }
 
 /** By shard: where to read on. */

@@ -4,7 +4,7 @@ import { type ErrorCode, RoundhouseError } from "../../errors.ts";
 import type { Place } from "../consumer.ts";
 import { batchesIn } from "../record-batch.ts";
 import type { Retention } from "../tablet.ts";
-import type { FetchedBatches, Places, QueueApi, ShardName, TopicView } from "./api.ts";
+import type { DamagedRange, FetchedBatches, Places, QueueApi, ShardName, TopicView } from "./api.ts";
 import type { Answer, HttpClient, Question } from "./http.ts";
 
 /** For an answer, besides the time that a fetch waits: longer than requests wait for a shard's new owner. */
@@ -21,6 +21,12 @@ interface TopicText {
     readonly bytes: number;
     readonly address?: string | null;
   }[];
+}
+
+interface FetchedText {
+  readonly messages: readonly { readonly offset: number }[];
+  readonly next: number;
+  readonly damaged?: readonly DamagedRange[];
 }
 
 interface ConsumerText {
@@ -80,20 +86,24 @@ export function createNativeApi(http: HttpClient, origin: string): QueueApi {
       const { appended } = JSON.parse(String(answer.body)) as { appended: { base_offset: number }[] };
       return Number(appended[0]?.base_offset);
     },
-    async fetch(
-      { topic, shard, at = null }: ShardName,
-      { offset, bytesMax, waitMs, skipDamaged = false, signal },
-    ) {
-      const query = `offset=${offset}&max_bytes=${bytesMax}&wait_ms=${waitMs}&skip_damaged=${skipDamaged}`;
+    async fetch({ topic, shard, at = null }: ShardName, { offset, bytesMax, waitMs, signal }) {
+      const query = `offset=${offset}&max_bytes=${bytesMax}&wait_ms=${waitMs}`;
       const path = `${pathOf(topic, "shards", shard, "records")}?${query}`;
       const headers = { accept: BATCH_TYPE };
       return fetchedFrom(
         await call({ method: "GET", path, headers, signal, timeoutMs: TRY_MS + waitMs }, at),
       );
     },
+    async gapsAt({ topic, shard }, offset) {
+      const query = `offset=${offset}&max_messages=1&skip_damaged=true`;
+      const path = `${pathOf(topic, "shards", shard, "records")}?${query}`;
+      const { messages, next, damaged = [] } = await json<FetchedText>("GET", path);
+      // The message behind the damage is to be read as part of its batch.
+      return { gaps: damaged, next: messages[0]?.offset ?? next };
+    },
     async offsetAt({ topic, shard }, timestampMs) {
       const path = `${pathOf(topic, "shards", shard, "records")}?time=${timestampMs}&max_messages=1`;
-      const { messages, next } = await json<{ messages: { offset: number }[]; next: number }>("GET", path);
+      const { messages, next } = await json<FetchedText>("GET", path);
       return messages[0]?.offset ?? next;
     },
     places,

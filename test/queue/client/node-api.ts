@@ -92,6 +92,7 @@ export function createNodeApi(node: BrokerNode, faults: Faults, random: () => nu
         const { batches, next } = await tablet.read(shard, offset, { bytesMax });
         return { batches, next };
       }),
+    gapsAt: async (_, offset) => ({ gaps: [], next: offset }),
     offsetAt: (from, timestampMs) =>
       over(async () => {
         const { shard, tablet } = shardNamed(from.topic, from.shard);
