@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { fakeUpstream } from "../../test/balancer/fake-upstream.ts";
 import { routedRequest } from "../../test/balancer/routed-request.ts";
 import type { Upstream } from "../proxy/upstream.ts";
+import { boundedLoad } from "../ring/bounded-load.ts";
 import { createRing } from "../ring/ring.ts";
 import { createRouting, isReserved } from "./route.ts";
 import type { RoutingSnapshot } from "./routing-table.ts";
@@ -55,6 +56,37 @@ test("a seat that nobody serves is passed over", () => {
     const target = `/${key}`;
     const first = [...snapshot.ring.candidates(target)].find((seat) => seat !== 2) as number;
     assert.equal(routing.pick(routedRequest({ target }), []), snapshot.upstreamsBySeat[first]);
+  }
+});
+
+test("keys of a replica that accepts nothing go to their next candidate, and come back", () => {
+  const snapshot = snapshotOf([1, 2, 3]);
+  const second = snapshot.upstreamsBySeat[2] as Upstream;
+  for (const bounded of [null, boundedLoad(snapshot.ring)]) {
+    const routing = routingOver({ ...snapshot, bounded });
+    for (let key = 0; key < 100; key += 1) {
+      const target = `/${key}`;
+      const owner = snapshot.upstreamsBySeat[snapshot.ring.lookup(target)] as Upstream;
+      second.accepting = false;
+      const picked = routing.pick(routedRequest({ target }), []);
+      if (owner !== second && bounded === null) assert.equal(picked, owner);
+      assert.notEqual(picked, second);
+      second.accepting = true;
+      assert.equal(routing.pick(routedRequest({ target }), []), owner);
+    }
+  }
+});
+
+test("when nobody accepts anything, everybody is asked all the same", () => {
+  const snapshot = snapshotOf([1, 2]);
+  for (const upstream of snapshot.upstreamsBySeat) if (upstream !== undefined) upstream.accepting = false;
+  const owner = snapshot.upstreamsBySeat[snapshot.ring.lookup("/k")] as Upstream;
+  const request = routedRequest({ target: "/k" });
+  for (const bounded of [null, boundedLoad(snapshot.ring)]) {
+    const routing = routingOver({ ...snapshot, bounded });
+    assert.equal(routing.pick(request, []), owner);
+    assert.notEqual(routing.pick(request, [owner]), null);
+    assert.notEqual(routing.pick(request, [owner]), owner);
   }
 });
 

@@ -42,43 +42,54 @@ export function createRouting(parts: RouteParts): Routing {
 function pickByKey(now: RoutingSnapshot, key: Key, tried: readonly Upstream[]): Upstream | null {
   if (now.bounded !== null) return leastBound(now, now.bounded, key, tried);
   const owner = now.upstreamsBySeat[now.ring.lookup(key)];
-  if (owner !== undefined && tried.length === 0) return owner;
+  if (owner?.accepting === true && tried.length === 0) return owner;
   return nextCandidate(now, key, tried);
 }
 
 function anybody({ upstreamsBySeat }: RoutingSnapshot, tried: readonly Upstream[]): Upstream | null {
   const left = upstreamsBySeat.filter((upstream) => upstream !== undefined && !tried.includes(upstream));
-  return left[Math.floor(Math.random() * left.length)] ?? null;
+  const accepting = left.filter((upstream) => upstream?.accepting);
+  const among = accepting.length > 0 ? accepting : left;
+  return among[Math.floor(Math.random() * among.length)] ?? null;
 }
 
-/** The first in order of preference that can serve and has not failed this request yet. */
+/**
+ * The first in order of preference that accepts requests and has not failed this one yet; one that does not accept
+ * any when there is no other.
+ */
 function nextCandidate(
   { ring, upstreamsBySeat }: RoutingSnapshot,
   key: Key,
   tried: readonly Upstream[],
 ): Upstream | null {
+  let lastResort: Upstream | null = null;
   for (const seat of ring.candidates(key)) {
     const upstream = upstreamsBySeat[seat];
-    if (upstream !== undefined && !tried.includes(upstream)) return upstream;
+    if (upstream === undefined || tried.includes(upstream)) continue;
+    if (upstream.accepting) return upstream;
+    lastResort ??= upstream;
   }
-  return null;
+  return lastResort;
 }
 
 /** The owner, or another one while the owner has more than its part of the requests in flight. */
 function leastBound(
-  { upstreamsBySeat }: RoutingSnapshot,
+  now: RoutingSnapshot,
   bounded: BoundedLoad,
   key: Key,
   tried: readonly Upstream[],
 ): Upstream | null {
+  const { upstreamsBySeat } = now;
+  const mayServe = (upstream: Upstream | undefined): upstream is Upstream =>
+    upstream?.accepting === true && !tried.includes(upstream);
   let total = 0;
-  for (const upstream of upstreamsBySeat) total += upstream?.inFlight ?? 0;
+  for (const upstream of upstreamsBySeat) total += mayServe(upstream) ? upstream.inFlight : 0;
   const loadOf = (seat: number) => {
     const upstream = upstreamsBySeat[seat];
-    return upstream === undefined || tried.includes(upstream) ? Number.POSITIVE_INFINITY : upstream.inFlight;
+    return mayServe(upstream) ? upstream.inFlight : Number.POSITIVE_INFINITY;
   };
-  const upstream = upstreamsBySeat[bounded.choose(key, loadOf, total)];
-  return upstream === undefined || tried.includes(upstream) ? null : upstream;
+  const chosen = upstreamsBySeat[bounded.choose(key, loadOf, total)];
+  return mayServe(chosen) ? chosen : nextCandidate(now, key, tried);
 }
 
 function unavailableWords({ snapshot, desiredCount }: RouteParts): string {

@@ -1,14 +1,30 @@
 // The client's side of an exchange, as the exchange sees it: where the answer goes, when to stop reading, and what
-// comes after. The connection behind it is in downstream.ts.
+// comes after. An HTTP/1.1 connection is one after another of these (downstream.ts); an HTTP/2 stream is one
+// (h2/stream.ts).
+import type { AnswerRelay } from "./answer-relay.ts";
+import type { ClientOutput } from "./client-output.ts";
+import type { ProxyContext } from "./context.ts";
 import type { Peer } from "./forwarded-request.ts";
-import type { Tunnel, TunnelClient } from "./tunnel.ts";
+import type { PooledUpstream } from "./upstream.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
 
-export interface ClientSide extends TunnelClient {
+/** How an answer goes to the client; see {@link AnswerRelay}, which writes HTTP/1.1. */
+export type ClientRelay = Pick<AnswerRelay, keyof AnswerRelay>;
+
+export interface ClientSide {
+  readonly context: ProxyContext;
   readonly peer: Peer;
-  /** The connection may serve another request after this one. */
+  readonly relay: ClientRelay;
+  /** What waits for the client. */
+  readonly out: Pick<ClientOutput, "isBlocked" | "holdsLent">;
+  /** It may serve another request after this one. */
   readonly mayKeep: boolean;
   /** The client will send no more (FIN): it may have left, or wait for its answer. */
   readonly clientEnded: boolean;
+  /** Reads no more from the client until {@link unpause}. */
+  pause(): void;
+  unpause(): void;
+  destroy(): void;
   /**
    * An answer of our own. Closes afterwards unless the request was read whole and `keep` is true; tells whether it
    * closes.
@@ -16,8 +32,8 @@ export interface ClientSide extends TunnelClient {
   answer(status: number, body: string, fields: string, method: string, keep: boolean): boolean;
   /** The exchange is over. `unread`: part of its request may still be on its way. */
   exchangeDone(close: boolean, unread: boolean, nowMs: number): void;
-  /** Cuts the connection so that the client cannot take what it got for whole. */
+  /** Cuts the answer so that the client cannot take what it got for whole. */
   abort(): void;
-  /** From now on `tunnel` has the connection; it gets what the client sent too early. */
-  startTunnel(tunnel: Tunnel): void;
+  /** From now on the two connections are one tunnel; it gets what the client sent too early. */
+  startTunnel(connection: UpstreamConnection, upstream: PooledUpstream): void;
 }

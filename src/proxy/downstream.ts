@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
 import { parseRequestHead } from "../http/request-head.ts";
+import { AnswerRelay } from "./answer-relay.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
 import type { ClientSide } from "./client-side.ts";
@@ -13,7 +14,9 @@ import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { isAccepted } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
-import type { Tunnel } from "./tunnel.ts";
+import { Tunnel, type TunnelClient } from "./tunnel.ts";
+import type { PooledUpstream } from "./upstream.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** Where a client connection is in its life. */
 const phase = {
@@ -38,11 +41,12 @@ export interface DownstreamOwner {
   onDownstreamClosed(downstream: Downstream): void;
 }
 
-export class Downstream implements ClientSide {
+export class Downstream implements ClientSide, TunnelClient {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
   readonly out: ClientOutput;
+  readonly relay: AnswerRelay;
   /** Its place in its owner's list. */
   index = 0;
   private readonly owner: DownstreamOwner;
@@ -58,8 +62,7 @@ export class Downstream implements ClientSide {
   /** The head in pieces, or requests that wait for their turn. */
   private held: HeldBytes | null = null;
   private advancing = false;
-  /** The client will send no more (FIN). */
-  private ended = false;
+  clientEnded = false;
   private lingeredBytes = 0;
 
   constructor(socket: Socket, peer: Peer, context: ProxyContext, owner: DownstreamOwner, nowMs: number) {
@@ -69,6 +72,7 @@ export class Downstream implements ClientSide {
     this.owner = owner;
     this.sinceMs = nowMs;
     this.out = new ClientOutput(socket, context.limits.bufferedBytesMax);
+    this.relay = new AnswerRelay(this.out);
     this.exchange = new Exchange(this);
     socket.allowHalfOpen = true;
     this.input = new ClientInput(socket, (chunk) => this.onData(chunk));
@@ -122,7 +126,7 @@ export class Downstream implements ClientSide {
     }
     this.advancing = false;
     this.holdBack();
-    if (!this.ended) return;
+    if (!this.clientEnded) return;
     if (this.isReady) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
   }
@@ -192,7 +196,6 @@ export class Downstream implements ClientSide {
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
   }
 
-  /** An answer of our own. Closes afterwards unless the request was read whole and `keep` is true. */
   answer(status: number, body: string, fields: string, method: string, keep: boolean): boolean {
     countOwnAnswer(this.context.stats, status);
     const close = !keep || !this.mayKeep;
@@ -217,16 +220,10 @@ export class Downstream implements ClientSide {
 
   // — The end of a request, and of the connection
 
-  /** The connection may serve another request after this one. */
   get mayKeep(): boolean {
     return !this.context.draining && this.requests < this.context.limits.requestsPerConnectionMax;
   }
 
-  get clientEnded(): boolean {
-    return this.ended;
-  }
-
-  /** The exchange is over. `unread`: part of its request may still be on its way. */
   exchangeDone(close: boolean, unread: boolean, nowMs: number): void {
     if (this.phase !== phase.exchange) return;
     if (close) {
@@ -242,7 +239,7 @@ export class Downstream implements ClientSide {
     this.phase = phase.ready;
     this.sinceMs = nowMs;
     this.unpause();
-    if (this.held !== null || this.ended) this.advance(null);
+    if (this.held !== null || this.clientEnded) this.advance(null);
   }
 
   /** Everything was read and answered: close once it is sent. Closing sends the FIN, of TLS only ending the alert. */
@@ -255,7 +252,7 @@ export class Downstream implements ClientSide {
 
   private lingerClose(): void {
     this.held = null;
-    if (this.ended) {
+    if (this.clientEnded) {
       this.closeClean();
       return;
     }
@@ -271,15 +268,15 @@ export class Downstream implements ClientSide {
     if (this.lingeredBytes > lingerBytesMax && this.socket.writableLength === 0) this.socket.destroy();
   }
 
-  /** Cuts the connection so that the client cannot take what it got for whole. */
   abort(): void {
     this.phase = phase.closed;
     if (this.peer.proto === "http" && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
     else this.socket.destroy(); // only a bare TCP socket can be reset
   }
 
-  /** From now on `tunnel` has the connection; it gets what the client sent too early. */
-  startTunnel(tunnel: Tunnel): void {
+  startTunnel(connection: UpstreamConnection, upstream: PooledUpstream): void {
+    const tunnel = new Tunnel(this, connection, upstream);
+    connection.handOver(tunnel);
     this.phase = phase.tunnel;
     this.out.writeNow();
     this.tunnel = tunnel;
@@ -288,11 +285,11 @@ export class Downstream implements ClientSide {
     this.holdBack();
     this.unpause();
     if (early !== null) tunnel.onClientBytes(early.bytes());
-    if (this.ended) tunnel.onClientEnd();
+    if (this.clientEnded) tunnel.onClientEnd();
   }
 
   private onEnd(): void {
-    this.ended = true;
+    this.clientEnded = true;
     if (this.phase === phase.ready) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
     else if (this.phase === phase.tunnel) this.tunnel?.onClientEnd();

@@ -5,14 +5,13 @@ import type { AnswerHead } from "../http/answer-head.ts";
 import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { AnswerIntake, intake } from "./answer-intake.ts";
-import { AnswerRelay, relay } from "./answer-relay.ts";
+import { relay } from "./answer-relay.ts";
 import { Attempts, failureText } from "./attempts.ts";
 import { ClientRequest } from "./client-request.ts";
-import type { ClientSide } from "./client-side.ts";
+import type { ClientRelay, ClientSide } from "./client-side.ts";
 import { ExchangeClock, stage } from "./exchange-clock.ts";
 import type { PipelineMember } from "./pipeline.ts";
 import { type BodyPiece, RequestBody } from "./request-body.ts";
-import { Tunnel } from "./tunnel.ts";
 import type { PooledUpstream } from "./upstream.ts";
 import type { ExchangeConnection, UpstreamConnection, UpstreamFailure } from "./upstream-connection.ts";
 
@@ -32,7 +31,7 @@ export class Exchange implements PipelineMember {
 
   // The answer
   private readonly intake = new AnswerIntake();
-  private readonly answerRelay: AnswerRelay;
+  private readonly answerRelay: ClientRelay;
   private reusable = false;
   private upstreamPaused = false;
 
@@ -41,7 +40,7 @@ export class Exchange implements PipelineMember {
   constructor(downstream: ClientSide) {
     this.downstream = downstream;
     this.request = new ClientRequest(downstream.peer);
-    this.answerRelay = new AnswerRelay(downstream.out);
+    this.answerRelay = downstream.relay;
   }
 
   get bodyIsRead(): boolean {
@@ -226,9 +225,7 @@ export class Exchange implements PipelineMember {
     this.answerRelay.switching(this.intake, head, request);
     upstream.countAnswer(101, performance.now() - this.clock.startedMs);
     this.clear();
-    const tunnel = new Tunnel(downstream, connection, upstream);
-    connection.handOver(tunnel);
-    downstream.startTunnel(tunnel);
+    downstream.startTunnel(connection, upstream);
   }
 
   // — What can go wrong: upstream

@@ -37,6 +37,11 @@ export interface Upstream {
   readonly address: UpstreamAddress;
   /** Exchanges and tunnels under way. */
   inFlight: number;
+  /**
+   * May it get new requests? False while it is set aside: those who pick pass it over as long as anybody else can
+   * serve. Its place on the ring, and what it has under way, stay as they are. Default: true.
+   */
+  accepting: boolean;
   /** Counters since creation, read by the metrics page. */
   readonly stats: UpstreamStats;
   /** Connections open now, idle ones included. */
@@ -79,6 +84,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
   /** Host field for requests that came without one (HTTP/1.0). */
   readonly hostText: string;
   inFlight = 0;
+  accepting = true;
   readonly stats: UpstreamStats = createStats();
   readonly batching = new Batching(this);
   private readonly limits: UpstreamLimits;

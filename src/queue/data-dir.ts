@@ -10,17 +10,10 @@
 // one is never removed, so that numbers never begin again. A program that has ended left its lock behind; its process
 // id together with the process's start time and the machine's boot tells so, also when the id has been given away.
 import { randomUUID } from "node:crypto";
-import {
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  unlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { linkSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RoundhouseError } from "../errors.ts";
+import { makeFolder, syncFolder } from "./durable-folder.ts";
 
 const LABEL = "roundhouse-queue.json";
 const FORMAT = 1;
@@ -42,7 +35,7 @@ interface Holder {
 
 /** Makes the directory if it is missing, and takes its lock. Throws DATA_DIR_IN_USE or DATA_FORMAT. */
 export function openDataDir(path: string, tabletCount: number): DataDir {
-  mkdirSync(path, { recursive: true });
+  makeFolder(path);
   const lock = takeLock(path);
   try {
     const count = readLabel(path) ?? writeLabel(path, tabletCount);
@@ -79,6 +72,7 @@ function writeLabel(path: string, tablets: number): number {
   const temporary = join(path, `${LABEL}.new`);
   writeFileSync(temporary, `${JSON.stringify({ format: FORMAT, tablets })}\n`, { flush: true });
   renameSync(temporary, join(path, LABEL));
+  syncFolder(path);
   return tablets;
 }
 

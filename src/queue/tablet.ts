@@ -122,6 +122,11 @@ export interface Tablet {
   setPosition(shard: number, consumer: string, offset: number): Promise<void>;
   removePosition(shard: number, consumer: string): Promise<void>;
 
+  /** A small record of the tablet itself, of at most 64 KiB; null when there is none of that name. */
+  note(name: string): Buffer | null;
+  /** Durable when it resolves; null removes it. Notes of one name are written in the order of the calls. */
+  setNote(name: string, content: Buffer | null): Promise<void>;
+
   /** Waits for what is under way, then lets go of the files. */
   close(): Promise<void>;
 }

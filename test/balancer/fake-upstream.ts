@@ -12,6 +12,7 @@ export function fakeUpstream(name: string, kind: "replica" | "control" = "replic
     kind,
     address: { host: "127.0.0.1", port: 1 },
     inFlight: 0,
+    accepting: true,
     connections: 0,
     stats: {
       answersByCode: new Float64Array(900),

@@ -6,14 +6,15 @@ import { producedBatchFault, readHeader } from "../record-batch.ts";
 import type { Append, Appended, Durability, ShardRange, Tablet, TabletEvents } from "../tablet.ts";
 import { stageAppend } from "./lmdb-append.ts";
 import { type Commits, createCommits } from "./lmdb-commit.ts";
-import { loadShards, type ShardMemories } from "./lmdb-draft.ts";
+import { type Draft, loadShards, type ShardMemories } from "./lmdb-draft.ts";
 import { openEnvironment, type TabletTable } from "./lmdb-environment.ts";
-import { decodeNumber, encodeNumber, positionKey } from "./lmdb-layout.ts";
+import { decodeNumber, encodeNumber, noteKey, positionKey } from "./lmdb-layout.ts";
 import { offsetAtTime, readLog } from "./lmdb-read.ts";
 import { removeShard, truncateLog } from "./lmdb-retention.ts";
 
-/** Length of a consumer's name: it is part of a key. */
-const CONSUMER_BYTES_MAX = 400;
+/** Length of a consumer's or note's name: it is part of a key. */
+const NAME_BYTES_MAX = 400;
+const NOTE_BYTES_MAX = 64 * 1024;
 
 export interface LmdbTabletOptions {
   /** Path of the environment's file; its lock file lies beside it. */
@@ -98,11 +99,11 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     offsetAt: async (shard, timestampMs) => offsetAtTime(table, shard, rangeOf(shard), timestampMs),
     truncate: (shard, retention) => truncateLog(table, commits, shard, retention, nowMs),
     position(shard, consumer) {
-      const found = table.getBinary(positionKey(shard, checkedName(consumer)));
+      const found = table.getBinary(positionKey(shard, checkedName("consumer", consumer)));
       return found === undefined ? null : decodeNumber(found);
     },
     async setPosition(shard, consumer, offset) {
-      const key = positionKey(shard, checkedName(consumer));
+      const key = positionKey(shard, checkedName("consumer", consumer));
       await commits.run({
         bytes: 64,
         stage: (draft) => {
@@ -112,8 +113,15 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
       });
     },
     async removePosition(shard, consumer) {
-      const key = positionKey(shard, checkedName(consumer));
+      const key = positionKey(shard, checkedName("consumer", consumer));
       await commits.run({ bytes: 0, frees: true, stage: (draft) => draft.remove(key) });
+    },
+    note: (name) => table.getBinary(noteKey(checkedName("note", name))) ?? null,
+    async setNote(name, content) {
+      const key = noteKey(checkedName("note", name));
+      if (content !== null && content.length > NOTE_BYTES_MAX) throw largeNote(name, content.length);
+      const stage = (draft: Draft) => (content === null ? draft.remove(key) : draft.put(key, content, 0));
+      await commits.run({ bytes: content?.length ?? 0, frees: content === null, stage });
     },
     async close() {
       await commits.close();
@@ -129,14 +137,19 @@ function resumeDeletions(table: TabletTable, shards: ShardMemories, commits: Com
   return Promise.allSettled(halfway.map((shard) => removeShard(table, shards, commits, shard)));
 }
 
-function checkedName(consumer: string): string {
-  const length = Buffer.byteLength(consumer);
-  if (length >= 1 && length <= CONSUMER_BYTES_MAX) return consumer;
+function checkedName(what: string, name: string): string {
+  const length = Buffer.byteLength(name);
+  if (length >= 1 && length <= NAME_BYTES_MAX) return name;
   throw new RoundhouseError(
     "BAD_REQUEST",
-    `Cannot use a consumer name of ${length} bytes; 1 to ${CONSUMER_BYTES_MAX} are accepted`,
+    `Cannot use a ${what} name of ${length} bytes; 1 to ${NAME_BYTES_MAX} are accepted`,
     { source: "downstream" },
   );
+}
+
+function largeNote(name: string, bytes: number): RoundhouseError {
+  const text = `Cannot keep note "${name}" of ${bytes} bytes; at most ${NOTE_BYTES_MAX} are accepted`;
+  return new RoundhouseError("BAD_REQUEST", text, { source: "downstream" });
 }
 
 function badBatch(shard: number, fault: string): RoundhouseError {
