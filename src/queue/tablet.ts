@@ -119,6 +119,8 @@ export interface Tablet {
 
   /** Where a consumer stands, or null when it never said so. */
   position(shard: number, consumer: string): number | null;
+  /** Everyone who stands in the shard, by name. */
+  positions(shard: number): readonly (readonly [consumer: string, offset: number])[];
   setPosition(shard: number, consumer: string, offset: number): Promise<void>;
   removePosition(shard: number, consumer: string): Promise<void>;
 

@@ -89,6 +89,10 @@ export function positionKey(shard: number, consumer: string): Buffer {
 
 export const noteKey = (name: string): Buffer => Buffer.concat([Buffer.from([NOTE]), Buffer.from(name)]);
 
+export const positionBounds = (shard: number) => bounds(POSITION, shard);
+/** The name at the end of a position's key. */
+export const consumerIn = (key: Buffer): string => key.toString("utf8", 5);
+
 function prefix(kind: number, shard: number): Buffer {
   const key = Buffer.allocUnsafe(5);
   key[0] = kind;

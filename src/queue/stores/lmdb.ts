@@ -8,7 +8,7 @@ import { stageAppend } from "./lmdb-append.ts";
 import { type Commits, createCommits } from "./lmdb-commit.ts";
 import { type Draft, loadShards, type ShardMemories } from "./lmdb-draft.ts";
 import { openEnvironment, type TabletTable } from "./lmdb-environment.ts";
-import { decodeNumber, encodeNumber, noteKey, positionKey } from "./lmdb-layout.ts";
+import { consumerIn, decodeNumber, encodeNumber, noteKey, positionBounds, positionKey } from "./lmdb-layout.ts";
 import { offsetAtTime, readLog } from "./lmdb-read.ts";
 import { removeShard, truncateLog } from "./lmdb-retention.ts";
 
@@ -101,6 +101,12 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     position(shard, consumer) {
       const found = table.getBinary(positionKey(shard, checkedName("consumer", consumer)));
       return found === undefined ? null : decodeNumber(found);
+    },
+    positions(shard) {
+      const found: (readonly [string, number])[] = [];
+      for (const { key, value } of table.getRange(positionBounds(shard)))
+        found.push([consumerIn(key), decodeNumber(value)]);
+      return found;
     },
     async setPosition(shard, consumer, offset) {
       const key = positionKey(shard, checkedName("consumer", consumer));
