@@ -87,7 +87,13 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   fleet.setInFlightOf(table.inFlightOf);
   open.push(dataPlane.close);
   const port = await dataPlane.listen(settings.host, settings.port);
-  const report: AdminApiParts = { fleet, table, key: settings.keyText, policy: settings.policy };
+  const report: AdminApiParts = {
+    fleet,
+    table,
+    conditionOf: dataPlane.conditionOf,
+    key: settings.keyText,
+    policy: settings.policy,
+  };
   const ready = () => !closing && table.current.replicas.length > 0;
   const admin = await openAdmin(house, dataPlane, report, ready, open);
   const settled = startFleet(fleet, log).then(dataPlane.begin);

@@ -7,6 +7,7 @@ import { parseRequestHead } from "../http/request-head.ts";
 import { AnswerRelay } from "./answer-relay.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
+import { phase } from "./client-phase.ts";
 import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
@@ -17,19 +18,6 @@ import { clock } from "./sweep.ts";
 import { Tunnel, type TunnelClient } from "./tunnel.ts";
 import type { PooledUpstream } from "./upstream.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
-
-/** Where a client connection is in its life. */
-const phase = {
-  /** Between requests, or in the midst of a head. */
-  ready: 0,
-  exchange: 1,
-  /** Answered, but the client has not taken it: the next request waits, or answers without a reader would pile up. */
-  answered: 5,
-  tunnel: 2,
-  /** Our last word is said; what the client still sends is thrown away, so that it can read that word. */
-  lingering: 3,
-  closed: 4,
-} as const;
 
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
@@ -54,7 +42,7 @@ export class Downstream implements ClientSide, TunnelClient {
   private readonly exchange: Exchange;
   private tunnel: Tunnel | null = null;
   private phase: number = phase.ready;
-  /** performance.now() of the last change that a deadline counts from: accepted, head begun, idle, lingering. */
+  /** The time of the last change that a deadline counts from: accepted, head begun, idle, lingering. */
   private sinceMs: number;
   private requests = 0;
   /** A later request's head has begun and is not complete; its deadline counts from its first byte. */
@@ -151,10 +139,7 @@ export class Downstream implements ClientSide, TunnelClient {
     const end = parseRequestHead(bytes, from, bytes.length, limits.headBytesMax, requestHead);
     if (end === incomplete) {
       this.held = new HeldBytes(bytes, from, bytes.length);
-      if (this.requests > 0 && !this.isIdle && !this.headBegun) {
-        this.headBegun = true;
-        this.sinceMs = performance.now();
-      }
+      this.noteHeadBegun();
       return -1;
     }
     if (end === refused || !isAccepted(requestHead, this.context)) {
@@ -165,7 +150,13 @@ export class Downstream implements ClientSide, TunnelClient {
     this.requests++;
     this.phase = phase.exchange;
     this.headBegun = false;
-    return this.exchange.begin(bytes, requestHead, performance.now());
+    return this.exchange.begin(bytes, requestHead, this.context.nowMs());
+  }
+
+  private noteHeadBegun(): void {
+    if (this.requests === 0 || this.isIdle || this.headBegun) return;
+    this.headBegun = true;
+    this.sinceMs = this.context.nowMs();
   }
 
   private readBody(chunk: Buffer): void {
@@ -192,7 +183,7 @@ export class Downstream implements ClientSide, TunnelClient {
 
   private onDrain(): void {
     if (this.phase === phase.exchange) this.exchange.onClientDrain();
-    else if (this.phase === phase.answered) this.takeNext(performance.now());
+    else if (this.phase === phase.answered) this.takeNext(this.context.nowMs());
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
   }
 
@@ -208,13 +199,7 @@ export class Downstream implements ClientSide, TunnelClient {
   private refuse(status: number, problem: string, method: string): void {
     const fields =
       status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
-    this.answer(
-      status,
-      status === 204 ? "" : failureBody(problem),
-      fields,
-      status === 400 ? "" : method,
-      false,
-    );
+    this.answer(status, status === 204 ? "" : failureBody(problem), fields, method, false);
     this.lingerClose();
   }
 
@@ -224,10 +209,10 @@ export class Downstream implements ClientSide, TunnelClient {
     return !this.context.draining && this.requests < this.context.limits.requestsPerConnectionMax;
   }
 
-  exchangeDone(close: boolean, unread: boolean, nowMs: number): void {
+  exchangeDone(close: boolean, moreComes: boolean, nowMs: number): void {
     if (this.phase !== phase.exchange) return;
     if (close) {
-      if (unread || this.held !== null) this.lingerClose();
+      if (moreComes || this.held !== null) this.lingerClose();
       else this.closeClean();
       return;
     }
@@ -240,9 +225,13 @@ export class Downstream implements ClientSide, TunnelClient {
     this.sinceMs = nowMs;
     this.unpause();
     if (this.held !== null || this.clientEnded) this.advance(null);
+    if (this.context.draining) this.drain();
   }
 
-  /** Everything was read and answered: close once it is sent. Closing sends the FIN, of TLS only ending the alert. */
+  /**
+   * Closes once everything is sent; that sends the FIN, of TLS only ending the alert. Only where nothing more can come:
+   * closing on bytes that were not read sends a reset, which destroys what the client has not read.
+   */
   private closeClean(): void {
     this.phase = phase.closed;
     this.out.writeNow();
@@ -257,7 +246,7 @@ export class Downstream implements ClientSide, TunnelClient {
       return;
     }
     this.phase = phase.lingering;
-    this.sinceMs = performance.now();
+    this.sinceMs = this.context.nowMs();
     this.out.writeNow();
     this.socket.end();
     this.input.readOn();
@@ -268,7 +257,11 @@ export class Downstream implements ClientSide, TunnelClient {
     if (this.lingeredBytes > lingerBytesMax && this.socket.writableLength === 0) this.socket.destroy();
   }
 
-  abort(): void {
+  cut(framed: boolean): void {
+    if (framed) {
+      this.lingerClose();
+      return;
+    }
     this.phase = phase.closed;
     if (this.peer.proto === "http" && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
     else this.socket.destroy(); // only a bare TCP socket can be reset
@@ -309,9 +302,12 @@ export class Downstream implements ClientSide, TunnelClient {
     this.owner.onDownstreamClosed(this);
   }
 
-  /** No further request: close now if idle, else after the answer. */
+  /**
+   * No further request: close now if idle, else after the answer; a head that has begun may still be completed. A
+   * request may be on its way just now, so what comes is read (and not answered) before the connection is closed.
+   */
   drain(): void {
-    if (this.phase === phase.ready) this.closeClean();
+    if (this.phase === phase.ready && this.isIdle) this.lingerClose();
   }
 
   destroy(): void {

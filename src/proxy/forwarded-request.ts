@@ -18,13 +18,14 @@ export interface Peer {
   /** Its X-Forwarded-* are believed. */
   readonly trusted: boolean;
   readonly proto: "http" | "https";
-  /** What this hop adds to a request for this host; most clients name the same one again and again. */
+  /** What this hop adds to a request of this version for this host; most clients name the same one again and again. */
   addedHost: string | null;
+  addedMinor: number;
   added: string;
 }
 
 export function createPeer(address: string, trusted: boolean, proto: "http" | "https"): Peer {
-  return { address, trusted, proto, addedHost: null, added: "" };
+  return { address, trusted, proto, addedHost: null, addedMinor: 1, added: "" };
 }
 
 /** `text` is the head as latin1, from `head.start`; `target` what follows the method. */
@@ -47,20 +48,27 @@ export function forwardedRequestHead(
   if (head.upgradesToWebSocket) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
   if (control) return `${out}${peerHeader}: ${peer.address}\r\n${peerProtoHeader}: ${peer.proto}\r\n\r\n`;
   if (policy.xForwarded && peer.trusted) out += extendedXForwarded(text, head, peer, host);
-  if (peer.addedHost !== host) nameHost(peer, host, policy);
+  if (peer.addedHost !== host || peer.addedMinor !== head.versionMinor)
+    nameHost(peer, host, head.versionMinor, policy);
   return out + peer.added;
 }
 
 /** Makes the end of the heads that name this host. Copies: slices would keep the whole head they were cut from. */
-function nameHost(peer: Peer, host: string, policy: HeaderPolicy): void {
+function nameHost(peer: Peer, host: string, versionMinor: number, policy: HeaderPolicy): void {
   const { address, proto } = peer;
   let added = "";
   if (policy.xForwarded && !peer.trusted)
-    added = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${host}\r\n`;
+    added = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${proto}\r\n${forwardedHost(host)}`;
   if (policy.forwarded) added += forwardedField(peer, host);
-  if (policy.via) added += "Via: 1.1 roundhouse\r\n";
+  if (policy.via) added += `Via: 1.${versionMinor} roundhouse\r\n`; // the version that was received (RFC 9110 section 7.6.3)
+  peer.addedMinor = versionMinor;
   peer.added = copyOf(`${added}\r\n`);
   peer.addedHost = copyOf(host);
+}
+
+/** An HTTP/1.0 client may name none. */
+function forwardedHost(host: string): string {
+  return host === "" ? "" : `X-Forwarded-Host: ${host}\r\n`;
 }
 
 function copyOf(latin1: string): string {
@@ -132,7 +140,7 @@ function extendedXForwarded(text: string, head: RequestHead, peer: Peer, host: s
     else if (id[index] === field.xForwardedHost) hasHost = true;
   }
   const proto = hasProto ? "" : `X-Forwarded-Proto: ${peer.proto}\r\n`;
-  const hostLine = hasHost ? "" : `X-Forwarded-Host: ${host}\r\n`;
+  const hostLine = hasHost ? "" : forwardedHost(host);
   return `X-Forwarded-For: ${addresses}${peer.address}\r\n${proto}${hostLine}`;
 }
 

@@ -49,7 +49,8 @@ export function createProxy(options: ProxyOptions): Proxy {
   };
 
   // Backwards: what closes is replaced by what was last, which has been looked at.
-  const sweep = (nowMs: number): void => {
+  const sweep = (): void => {
+    const nowMs = context.nowMs();
     for (let index = open.length - 1; index >= 0; index--) open[index]?.sweep(nowMs);
   };
 
@@ -64,7 +65,7 @@ export function createProxy(options: ProxyOptions): Proxy {
     stats.connectionsTotal++;
     const proto = "encrypted" in socket && socket.encrypted === true ? "https" : "http";
     const peer = createPeer(address, isTrusted(address), proto);
-    const downstream = new Downstream(socket, peer, context, owner, performance.now());
+    const downstream = new Downstream(socket, peer, context, owner, context.nowMs());
     if (open.length === 0) startSweep(sweep);
     downstream.index = open.push(downstream) - 1;
     stats.connections = open.length;

@@ -3,6 +3,9 @@
 import { RoundhouseError } from "../../errors.ts";
 import type { ShardRange, Tablet } from "../tablet.ts";
 
+/** Most consumers that a shard is asked about at once. */
+const CONSUMERS_MAX = 10_000;
+
 export type TabletCall =
   /** NOT_FOUND when the shard does not exist. */
   | { readonly op: "range"; readonly shard: number }
@@ -45,7 +48,7 @@ function run(tablet: Tablet, call: TabletCall): unknown {
     case "position":
       return tablet.position(call.shard, call.consumer);
     case "positions":
-      return tablet.positions(call.shard);
+      return tablet.positions(call.shard, CONSUMERS_MAX);
     case "setPosition":
       return tablet.setPosition(call.shard, call.consumer, call.offset).then(() => null);
     case "removePosition":

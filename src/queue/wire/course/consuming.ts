@@ -23,12 +23,11 @@ export function consumeOne(
   after: number | undefined,
 ): Promise<Consumed> {
   const registration = registrationIn<ConsumerRecord>(home, consumerNote(id), `Consumer ${id}`);
-  return registration.inTurn(() => take(host, home, registration, id, after));
+  return registration.inTurn(() => take(host, registration, id, after));
 }
 
 async function take(
   host: CourseHost,
-  home: Tablet,
   registration: Registration<ConsumerRecord>,
   id: number,
   after: number | undefined,
