@@ -10,11 +10,11 @@ import { framing } from "../../http/framing.ts";
 import { parseRequestHead, type RequestHead } from "../../http/request-head.ts";
 import { ClientInput } from "../../proxy/client-input.ts";
 import { ClientOutput } from "../../proxy/client-output.ts";
-import { fieldIn } from "../../proxy/client-request.ts";
 import { HeldBytes } from "../../proxy/held-bytes.ts";
 import { putAnswer } from "./answer-text.ts";
 import { BodyIntake } from "./body-intake.ts";
-import type { Answer, WireLimits, WireRequest, WireService } from "./service.ts";
+import { ReadRequest } from "./read-request.ts";
+import type { Answer, WireLimits, WireService } from "./service.ts";
 
 const phase = { ready: 0, body: 1, serving: 2, blocked: 3, lingering: 4, closed: 5 } as const;
 
@@ -24,7 +24,6 @@ const pipelinedBytesMax = 64 * 1024;
 const lingerMs = 2_000;
 const lingerBytesMax = 1024 * 1024;
 const outputBytesMax = 1024 * 1024;
-const noBody = Buffer.alloc(0);
 
 /** What all connections of a listener share. */
 export interface ConnectionHost {
@@ -37,41 +36,6 @@ export interface ConnectionHost {
   draining: boolean;
   onRequest(): void;
   onClosed(connection: Connection): void;
-}
-
-class Request implements WireRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly query: string;
-  body: Buffer = noBody;
-  private readonly text: string;
-  private controller: AbortController | null = null;
-  private isOver = false;
-
-  constructor(bytes: Buffer, head: RequestHead) {
-    this.text = bytes.toString("latin1", head.start, head.end);
-    const target = this.text.slice(head.targetStart - head.start, head.targetEnd - head.start);
-    const rooted = head.targetLacksSlash ? `/${target}` : target;
-    const mark = rooted.indexOf("?");
-    this.method = head.method;
-    this.path = mark < 0 ? rooted : rooted.slice(0, mark);
-    this.query = mark < 0 ? "" : rooted.slice(mark + 1);
-  }
-
-  header(name: string): string | undefined {
-    return fieldIn(this.text, name);
-  }
-
-  signal(): AbortSignal {
-    this.controller ??= new AbortController();
-    if (this.isOver) this.controller.abort();
-    return this.controller.signal;
-  }
-
-  waitNoLonger(): void {
-    this.isOver = true;
-    this.controller?.abort();
-  }
 }
 
 export class Connection {
@@ -90,7 +54,7 @@ export class Connection {
   private headBegun = true;
   /** A head in pieces, or requests that wait for their turn. */
   private held: HeldBytes | null = null;
-  private request: Request | null = null;
+  private request: ReadRequest | null = null;
   private keep = true;
   /** What this connection has put into `host.bodiesBytes`. */
   private bodyBytes = 0;
@@ -182,7 +146,7 @@ export class Connection {
   private begin(bytes: Buffer, head: RequestHead): boolean {
     const { connection, body } = head;
     this.keep = head.versionMinor === 1 ? !connection.close : connection.keepAlive;
-    const request = new Request(bytes, head);
+    const request = new ReadRequest(bytes, head);
     this.request = request;
     if (head.method === "TRACE" || request.path === "*")
       return this.refuseRequest(405, "only paths are served here");
@@ -217,7 +181,7 @@ export class Connection {
     if (upTo < 0) this.refuseRequest(this.intake.status, this.intake.problem);
     else if (!this.countBody()) this.refuseRequest(503, "too many bodies are being read; retry");
     else if (this.intake.isComplete) {
-      const request = this.request as Request;
+      const request = this.request as ReadRequest;
       request.body = this.intake.take();
       this.phase = phase.serving;
       this.serve(request);
@@ -227,13 +191,13 @@ export class Connection {
 
   // — Answers
 
-  private serve(request: Request): void {
+  private serve(request: ReadRequest): void {
     const answer = this.host.service.serve(request);
     if (answer instanceof Promise) answer.then((settled) => this.answered(request, settled));
     else this.answered(request, answer);
   }
 
-  private answered(request: Request, answer: Answer): void {
+  private answered(request: ReadRequest, answer: Answer): void {
     if (this.request !== request || this.phase !== phase.serving) return; // the client has left
     this.request = null;
     this.forgetBody();

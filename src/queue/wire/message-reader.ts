@@ -5,7 +5,7 @@
 //   {"key_base64":"…","value_base64":"…","headers_base64":{"name":"…"}}
 import type { RecordHeader } from "../records.ts";
 import { JsonFault, JsonScanner } from "./json-scanner.ts";
-import { MessageTable, NONE } from "./message-table.ts";
+import { MessageTable } from "./message-table.ts";
 import { WireProblem } from "./problem.ts";
 
 export type MessageForm = "json" | "lines";
@@ -212,9 +212,4 @@ function base64(): void {
 function isBase64Byte(byte: number): boolean {
   const lower = byte | 32;
   return (lower >= 97 && lower <= 122) || (byte >= 48 && byte <= 57) || byte === 43 || byte === 47;
-}
-
-/** Whether the message has a key. */
-export function hasKey(messages: MessageTable, index: number): boolean {
-  return messages.keyStart[index] !== NONE;
 }

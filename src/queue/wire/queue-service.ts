@@ -11,6 +11,10 @@ import { problemAnswer, problemOf, WireProblem } from "./problem.ts";
 import type { Answer, WireRequest, WireService } from "./service.ts";
 import { createShards } from "./shards.ts";
 
+/** Where the control plane looks whether this process answers. */
+const HEARTBEAT_PATH = "/heartbeat";
+const alive: Answer = { status: 200, type: "application/json", body: '{"status":"success"}' };
+
 export interface QueueService extends WireService {
   /** Requests that wait for a tablet's owner now. */
   parked(): number;
@@ -29,6 +33,7 @@ export function createQueueService(node: BrokerNode): QueueService {
     serve(request) {
       if (request.path.startsWith(NATIVE_PREFIX)) return serveNative(native, request);
       if (request.path.startsWith(INTERNAL_PREFIX)) return internal(node, request);
+      if (request.path === HEARTBEAT_PATH) return alive;
       return course.serve(request);
     },
     refuse(target, status, detail) {

@@ -5,6 +5,7 @@ import { packBatch } from "../../records.ts";
 import type { Tablet } from "../../tablet.ts";
 import type { CourseHost } from "./course-api.ts";
 import {
+  type NumberedPlace,
   type NumberedRecord,
   type ProducerRecord,
   producerNote,
@@ -65,6 +66,7 @@ async function appendNumbered(
   const topic = topicFor(host, record);
   record.numbered ??= { shards: {}, sent: [] };
   const known = record.numbered.sent.find((one) => one.sequence === sequence);
+  if (known?.done === true) return known.shard;
   const place = known ?? newPlace(topic, record, record.numbered, sequence);
   const shard = topic.shards.find((one) => one.shard === place.number);
   if (shard === undefined) throw new CourseFailure(`${topic.name}:${place.shard} does not exist any more`);
@@ -80,16 +82,28 @@ async function appendNumbered(
     const anew = { id: PRODUCER_ID_BASE + id, epoch: place.epoch, sequence: place.at };
     await host.shards.append(shard, { batch: packOne(host, message, anew), trusted: true }, true);
   }
+  place.done = true;
   return shard.name;
 }
 
-function newPlace(topic: TopicEntry, record: ProducerRecord, numbered: NumberedRecord, sequence: number) {
+function newPlace(
+  topic: TopicEntry,
+  record: ProducerRecord,
+  numbered: NumberedRecord,
+  sequence: number,
+): NumberedPlace {
   const shard =
     record.part === null
       ? (topic.shards[record.turn++ % topic.shards.length] as ShardEntry)
       : partFor(topic, record.part);
   const count = numbered.shards[shard.shard] ?? { epoch: 0, next: 0 };
-  const place = { sequence, shard: shard.name, number: shard.shard, epoch: count.epoch, at: count.next };
+  const place: NumberedPlace = {
+    sequence,
+    shard: shard.name,
+    number: shard.shard,
+    epoch: count.epoch,
+    at: count.next,
+  };
   numbered.shards[shard.shard] = {
     epoch: count.epoch,
     next: count.next === SEQUENCE_MAX ? 0 : count.next + 1,
@@ -99,7 +113,7 @@ function newPlace(topic: TopicEntry, record: ProducerRecord, numbered: NumberedR
   return place;
 }
 
-function beginAnew(numbered: NumberedRecord, place: NumberedRecord["sent"][number]): void {
+function beginAnew(numbered: NumberedRecord, place: NumberedPlace): void {
   place.epoch++;
   place.at = 0;
   numbered.shards[place.number] = { epoch: place.epoch, next: 1 };

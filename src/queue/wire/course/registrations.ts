@@ -18,7 +18,18 @@ export interface NumberedRecord {
   /** By shard number: producer epoch and next sequence of the idempotent appends. */
   readonly shards: Record<string, { epoch: number; next: number }>;
   /** The last numbers that were seen, oldest first, with the place that each one got. */
-  readonly sent: { sequence: number; shard: string; number: number; epoch: number; at: number }[];
+  readonly sent: NumberedPlace[];
+}
+
+export interface NumberedPlace {
+  readonly sequence: number;
+  readonly shard: string;
+  /** The shard's own number, and where in the producer's count the message stands there. */
+  readonly number: number;
+  epoch: number;
+  at: number;
+  /** It is known to be stored. Written with the next number: until then the append itself tells a repetition. */
+  done?: true;
 }
 
 export interface ConsumerRecord {

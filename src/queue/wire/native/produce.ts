@@ -42,13 +42,28 @@ export function produce(
   const expected = expectedOffset === undefined ? {} : { expectedOffset };
   const [only] = parts;
   if (only !== undefined && parts.length === 1) {
-    return shards
-      .append(only.shard, { batch: only.batch, trusted: true, ...expected }, only.repeatable)
-      .then((appended) => producedAnswer([appendedText(only.shard, appended)]));
+    const { batch, repeatable } = only;
+    const appending = shards.append(only.shard, { batch, trusted: true, ...expected }, repeatable);
+    const answered = appending.then((appended) => producedAnswer([appendedText(only.shard, appended)]));
+    return expectedOffset === undefined
+      ? answered
+      : answered.catch((error) => withEnd(shards, only.shard, error));
   }
   if (expectedOffset !== undefined)
     throw badRequest("Cannot expect an offset for more than one record batch");
   return appendAll(shards, parts);
+}
+
+/** A caller that expected another end gets to know the real one. */
+async function withEnd(
+  shards: NativeHost["shards"],
+  { tablet, shard }: ShardEntry,
+  error: unknown,
+): Promise<never> {
+  const problem = problemOf(error);
+  if (problem.code !== "OFFSET_MISMATCH") throw error;
+  const { end } = await shards.call(tablet, { op: "range", shard });
+  throw new WireProblem(problem.status, problem.code, problem.message, { ...problem.members, end });
 }
 
 function partsOf(
