@@ -54,6 +54,9 @@ export type DataPlaneReading = Pick<
   | "connections"
   | "connectionsTotal"
   | "connectionsRefused"
+  | "retries"
+  | "retriesOverBudget"
+  | "retriesExhausted"
   | "waiting"
   | "full"
   | "ejected"
@@ -122,6 +125,9 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connections: proxy.stats.connections,
       connectionsTotal: proxy.stats.connectionsTotal,
       connectionsRefused: proxy.stats.connectionsRefused,
+      retries: proxy.stats.retries.made,
+      retriesOverBudget: proxy.stats.retries.overBudget,
+      retriesExhausted: proxy.stats.retries.exhausted,
       ...conditionsRead(table.current),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
