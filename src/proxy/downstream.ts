@@ -3,12 +3,14 @@
 import type { Socket } from "node:net";
 import { incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
-import { parseRequestHead } from "../http/request-head.ts";
+import { beginsHttp2, parseRequestHead } from "../http/request-head.ts";
 import { AnswerRelay } from "./answer-relay.ts";
+import type { ClientConnection, ClientConnectionOwner } from "./client-connection.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
 import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
+import { phase } from "./downstream-phase.ts";
 import { Exchange } from "./exchange.ts";
 import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
@@ -18,36 +20,22 @@ import { Tunnel, type TunnelClient } from "./tunnel.ts";
 import type { PooledUpstream } from "./upstream.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
-/** Where a client connection is in its life. */
-const phase = {
-  /** Between requests, or in the midst of a head. */
-  ready: 0,
-  exchange: 1,
-  /** Answered, but the client has not taken it: the next request waits, or answers without a reader would pile up. */
-  answered: 5,
-  tunnel: 2,
-  /** Our last word is said; what the client still sends is thrown away, so that it can read that word. */
-  lingering: 3,
-  closed: 4,
-} as const;
-
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
 const lingerMs = 2_000;
 const lingerBytesMax = 1024 * 1024;
 
-/** Told when a connection is gone. */
-export interface DownstreamOwner {
-  onDownstreamClosed(downstream: Downstream): void;
+export interface DownstreamOwner extends ClientConnectionOwner {
+  /** It is an HTTP/2 client's, that began with `bytes`: somebody else's from now on. */
+  onHttp2(downstream: Downstream, bytes: Buffer): void;
 }
 
-export class Downstream implements ClientSide, TunnelClient {
+export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
   readonly out: ClientOutput;
   readonly relay: AnswerRelay;
-  /** Its place in its owner's list. */
   index = 0;
   private readonly owner: DownstreamOwner;
   private readonly input: ClientInput;
@@ -157,6 +145,7 @@ export class Downstream implements ClientSide, TunnelClient {
       }
       return -1;
     }
+    if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
     if (end === refused || !isAccepted(requestHead, this.context)) {
       this.refuse(requestHead.status, requestHead.problem, requestHead.method);
       return -1;
@@ -166,6 +155,13 @@ export class Downstream implements ClientSide, TunnelClient {
     this.phase = phase.exchange;
     this.headBegun = false;
     return this.exchange.begin(bytes, requestHead, performance.now());
+  }
+
+  private handOver(bytes: Buffer): number {
+    this.phase = phase.handedOver;
+    this.input.leave();
+    this.owner.onHttp2(this, bytes);
+    return -1;
   }
 
   private readBody(chunk: Buffer): void {
@@ -302,14 +298,14 @@ export class Downstream implements ClientSide, TunnelClient {
   }
 
   private onClosed(): void {
+    if (this.phase === phase.handedOver) return;
     this.phase = phase.closed;
     this.held = null;
     this.exchange.abandon();
     this.tunnel?.onClientClosed();
-    this.owner.onDownstreamClosed(this);
+    this.owner.onConnectionClosed(this);
   }
 
-  /** No further request: close now if idle, else after the answer. */
   drain(): void {
     if (this.phase === phase.ready) this.closeClean();
   }

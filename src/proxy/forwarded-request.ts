@@ -18,13 +18,20 @@ export interface Peer {
   /** Its X-Forwarded-* are believed. */
   readonly trusted: boolean;
   readonly proto: "http" | "https";
+  /** Of the HTTP that it speaks. */
+  readonly version: "1.1" | "2";
   /** What this hop adds to a request for this host; most clients name the same one again and again. */
   addedHost: string | null;
   added: string;
 }
 
-export function createPeer(address: string, trusted: boolean, proto: "http" | "https"): Peer {
-  return { address, trusted, proto, addedHost: null, added: "" };
+export function createPeer(
+  address: string,
+  trusted: boolean,
+  proto: "http" | "https",
+  version: "1.1" | "2",
+): Peer {
+  return { address, trusted, proto, version, addedHost: null, added: "" };
 }
 
 /** `text` is the head as latin1, from `head.start`; `target` what follows the method. */
@@ -58,7 +65,7 @@ function nameHost(peer: Peer, host: string, policy: HeaderPolicy): void {
   if (policy.xForwarded && !peer.trusted)
     added = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${host}\r\n`;
   if (policy.forwarded) added += forwardedField(peer, host);
-  if (policy.via) added += "Via: 1.1 roundhouse\r\n";
+  if (policy.via) added += `Via: ${peer.version} roundhouse\r\n`;
   peer.added = copyOf(`${added}\r\n`);
   peer.addedHost = copyOf(host);
 }
