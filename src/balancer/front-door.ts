@@ -6,25 +6,18 @@
 import { createFleet } from "../fleet/create-fleet.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
-import { createProxy, type Proxy as DataPlane } from "../proxy/proxy.ts";
-import type { ProxyObserver } from "../proxy/routing.ts";
-import { createUpstream, latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
-import { warmUp } from "../ring/ring.ts";
+import { latencyBucketsS } from "../proxy/upstream.ts";
 import { createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
-import { createTrafficLedger, type TrafficLedger } from "../telemetry/traffic.ts";
 import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
+import { createDataPlane, type DataPlane } from "./data-plane.ts";
 import { fleetOptions } from "./fleet-options.ts";
 import { createKeyErrors, type KeyErrors } from "./key-errors.ts";
-import { openListener } from "./listener.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
-import { createRingKeeper } from "./ring-keeper.ts";
-import { createRouting } from "./route.ts";
-import { createRoutingTable, type RoutingTable } from "./routing-table.ts";
 
 export type { FrontDoorOptions } from "./options.ts";
 
@@ -65,13 +58,9 @@ export async function createFrontDoor(
   try {
     const keyErrors = createKeyErrors(log);
     const settings = settleOptions(options, keyErrors.note);
-    // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
-    warmUp({ placement: settings.emptyRing.placement });
     const fleet = createFleet(fleetOptions(options, settings.ringCapacity, { launcher, log }));
     open[0] = () => fleet.stop(0);
-    const ledger = createTrafficLedger(latencyBucketsS.length + 1);
-    const table = joinFleet(fleet, settings, ledger, log);
-    return await openHouse({ settings, fleet, table, ledger, log, keyErrors }, open);
+    return await openHouse({ settings, fleet, log, keyErrors }, open);
   } catch (error) {
     for (const close of open.reverse()) await close();
     throw error;
@@ -82,8 +71,6 @@ export async function createFrontDoor(
 interface House {
   readonly settings: FrontDoorSettings;
   readonly fleet: Fleet;
-  readonly table: RoutingTable;
-  readonly ledger: TrafficLedger;
   readonly log: OwnedLog;
   readonly keyErrors: KeyErrors;
 }
@@ -92,36 +79,33 @@ interface House {
 type Opened = (() => Promise<void> | void)[];
 
 async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
-  const { settings, fleet, table, log, keyErrors } = house;
+  const { settings, fleet, log } = house;
   let closing = false;
-  const control = await openControl(house, () => closing, open);
-  const routing = createRouting({
-    snapshot: () => table.current,
-    keyOf: settings.keyOf,
-    control,
-    desiredCount: () => fleet.desiredCount,
-    onHashError: keyErrors.note,
-  });
-  const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet) });
-  const listener = await openListener(settings.host, settings.port, proxy.accept, log);
-  open.push(listener.stopAccepting);
-  const report: AdminApiParts = { fleet, table, key: settings.keyText, policy: settings.policy };
+  const controlPath = await openControl(house, () => closing, open);
+  const dataPlane = createDataPlane({ ...house, controlPath });
+  const { table } = dataPlane;
+  fleet.setInFlightOf(table.inFlightOf);
+  open.push(dataPlane.close);
+  const port = await dataPlane.listen(settings.host, settings.port);
+  const report: AdminApiParts = {
+    fleet,
+    table,
+    conditionOf: dataPlane.conditionOf,
+    key: settings.keyText,
+    policy: settings.policy,
+  };
   const ready = () => !closing && table.current.replicas.length > 0;
-  const admin = await openAdmin(house, proxy, report, ready, open);
-  const settled = startFleet(fleet, log).then(() => {
-    table.begin();
-    listener.release();
-  });
+  const admin = await openAdmin(house, dataPlane, report, ready, open);
+  const settled = startFleet(fleet, log).then(dataPlane.begin);
 
   let patienceMs = settings.drainMs;
   let closed: Promise<void> | null = null;
   let hurry = () => {};
   async function shutDown(): Promise<void> {
     closing = true;
-    listener.stopAccepting();
-    listener.release();
-    hurry = () => void proxy.drain(patienceMs);
-    await proxy.drain(patienceMs);
+    dataPlane.stopAccepting();
+    hurry = () => void dataPlane.drain(patienceMs);
+    await dataPlane.drain(patienceMs);
     hurry = () => void fleet.stop(patienceMs);
     await fleet.stop(patienceMs);
     open.shift(); // the fleet, which is stopped
@@ -130,7 +114,7 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   }
   return {
     host: settings.host,
-    port: listener.port,
+    port,
     admin,
     settled,
     fleet,
@@ -144,66 +128,30 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   };
 }
 
-function joinFleet(
-  fleet: Fleet,
-  settings: FrontDoorSettings,
-  ledger: TrafficLedger,
-  log: OwnedLog,
-): RoutingTable {
-  const refused = (error: unknown) =>
-    log.error({ event: "ring" }, `The ring was not changed: ${(error as Error).message}`);
-  const table = createRoutingTable({
-    ring: createRingKeeper({ ring: settings.emptyRing, refused, labelOf: settings.labelOf }),
-    loadFactor: settings.loadFactor,
-    serving: () => fleet.serving(),
-    createUpstream: (name, address) => createUpstream({ name, address }),
-    joined: ({ name, stats }) => ledger.join(name, stats),
-    left: ({ stats }) => ledger.leave(stats),
-  });
-  fleet.onChange(table.apply);
-  fleet.setInFlightOf(table.inFlightOf);
-  return table;
-}
-
-async function openControl(house: House, closing: () => boolean, open: Opened): Promise<Upstream | null> {
-  const { settings, fleet, ledger } = house;
+/** Gives the Unix socket on which the control API listens, or null when it is off. */
+async function openControl(house: House, closing: () => boolean, open: Opened): Promise<string | null> {
+  const { settings, fleet } = house;
   if (!settings.control) return null;
   const socket = await makeControlSocket();
   open.push(socket.remove);
   const api = await createControlApi({ path: socket.path, fleet, policy: settings.policy, closing });
   open.push(api.close);
-  const upstream = createUpstream({ name: "control", address: { path: socket.path }, kind: "control" });
-  open.push(() => upstream.destroy());
-  ledger.join("(control)", upstream.stats);
-  return upstream;
+  return socket.path;
 }
 
 async function openAdmin(
   house: House,
-  proxy: DataPlane,
+  dataPlane: DataPlane,
   report: AdminApiParts,
   ready: () => boolean,
   open: Opened,
 ): Promise<FrontDoor["admin"]> {
-  const { settings, log } = house;
+  const { settings, fleet } = house;
   if (settings.admin === null) return null;
-  const parts = { ...house, stats: proxy.stats, logLinesDropped: () => log.dropped };
-  const metrics = createMetricsPage(() => readMetrics(parts), latencyBucketsS);
+  const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS);
   const admin = await createAdmin({ ...settings.admin, metrics, ready, routes: adminApi(report) });
   open.push(admin.close);
   return { host: admin.host, port: admin.port };
-}
-
-/** What the data plane sees makes the fleet look at once, instead of at the next heartbeat. */
-function observerOf(fleet: Fleet): ProxyObserver {
-  return {
-    upstreamFailed: ({ kind, name }, failure) => {
-      if (kind === "replica") fleet.suspect(name, failure === "refused");
-    },
-    upstreamSilent: ({ kind, name }) => {
-      if (kind === "replica") fleet.suspect(name);
-    },
-  };
 }
 
 async function startFleet(fleet: Fleet, log: OwnedLog): Promise<void> {

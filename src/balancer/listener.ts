@@ -11,6 +11,8 @@ export interface Listener {
   release(): void;
   /** Takes no new connections; those that exist live on. */
   stopAccepting(): void;
+  /** The same, and the sockets that still wait are destroyed: nobody will answer them. */
+  close(): void;
 }
 
 /** Sockets that wait for the first replicas; a later one is handed on at once and gets a 503. */
@@ -51,6 +53,10 @@ export async function openListener(
     },
     stopAccepting: () => {
       server.close();
+    },
+    close: () => {
+      server.close();
+      for (const socket of held ?? []) socket.destroy();
     },
   };
 }

@@ -1,32 +1,18 @@
 // What the metrics page shows, gathered from the parts at the moment when it is asked for.
 import type { Fleet, ReplicaState } from "../fleet/fleet.ts";
-import type { ProxyStats } from "../proxy/proxy.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
-import type { TrafficLedger } from "../telemetry/traffic.ts";
-import type { KeyErrors } from "./key-errors.ts";
-import type { RoutingTable } from "./routing-table.ts";
-
-export interface MetricsParts {
-  readonly fleet: Fleet;
-  readonly table: RoutingTable;
-  readonly ledger: TrafficLedger;
-  readonly stats: ProxyStats;
-  readonly keyErrors: Pick<KeyErrors, "count">;
-  /** Log lines lost so far. */
-  readonly logLinesDropped: () => number;
-}
+import type { DataPlane } from "./data-plane.ts";
 
 const states: readonly ReplicaState[] = ["starting", "healthy", "down", "draining", "dead"];
 
-export function readMetrics({ fleet, table, ledger, stats, ...parts }: MetricsParts): MetricsReading {
+export function readMetrics(
+  fleet: Fleet,
+  { table, read }: Pick<DataPlane, "table" | "read">,
+): MetricsReading {
   const { ring, replicas } = table.current;
   const shares = table.ring.shares();
   return {
-    traffic: ledger.sums(),
-    ownAnswers: stats.ownAnswers,
-    connections: stats.connections,
-    connectionsTotal: stats.connectionsTotal,
-    connectionsRefused: stats.connectionsRefused,
+    ...read(),
     replicasByState: countByState(fleet),
     replicasDesired: fleet.desiredCount,
     spares: fleet.spares().length,
@@ -41,8 +27,6 @@ export function readMetrics({ fleet, table, ledger, stats, ...parts }: MetricsPa
     slots: ring.slots,
     slotsMoved: table.ring.slotsMoved(),
     ringChanges: table.ring.changes,
-    keyErrors: parts.keyErrors.count,
-    logLinesDropped: parts.logLinesDropped(),
   };
 }
 

@@ -57,14 +57,15 @@ function withRemoteFlags(command: Command): Command {
 async function statusText(flags: RemoteFlags): Promise<string> {
   const status = (await ask(flags, urlOf("--admin", flags.admin, "/api/v1/status"))) as {
     readonly replicas: readonly ReplicaStatus[];
+    readonly spares: readonly ReplicaStatus[];
   };
   if (flags.json) return JSON.stringify(status);
   return table(
     ["name", "state", "seat", "share", "address", "pid", "since", "reason"],
-    status.replicas.map((replica) => [
+    [...status.replicas, ...status.spares].map((replica) => [
       replica.name,
       replica.state,
-      String(replica.seat),
+      replica.seat === 0 ? "spare" : String(replica.seat),
       replica.share === null ? "" : `${(replica.share * 100).toFixed(1)} %`,
       replica.address ?? "",
       String(replica.pid ?? ""),

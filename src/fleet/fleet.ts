@@ -27,6 +27,14 @@ export interface Replica {
   readonly reason: string;
 }
 
+/** A replica that there should be. */
+export interface DesiredReplica {
+  readonly name: string;
+  readonly seat: number;
+  /** Default: the launcher's for that seat. */
+  readonly weight?: number;
+}
+
 /** A state change, in the order in which it happened. */
 export interface FleetChange {
   readonly replica: Replica;
@@ -55,6 +63,8 @@ export interface FleetOptions {
   readonly log: FleetLog;
   /** How many replicas {@link Fleet.start} brings up; 0 or more. Default 3, or all that a static launcher has. */
   readonly replicaCount?: number;
+  /** These instead, in the order of joining: names and seats as they were before a restart. */
+  readonly replicas?: readonly DesiredReplica[] | undefined;
   /** How replicas are checked; see {@link HeartbeatOptions} for the defaults. */
   readonly heartbeat?: Partial<HeartbeatOptions>;
   /** Spare replicas, started and healthy, that take the seat at once when one dies. Default 0. */
@@ -73,6 +83,12 @@ export interface FleetOptions {
   readonly maxRssBytes?: number;
 }
 
+/** What {@link Fleet.reconfigure} changes, each with the meaning and default that it has in {@link FleetOptions}. */
+export type FleetSettings = Pick<
+  FleetOptions,
+  "heartbeat" | "warm" | "replicasMax" | "drainMs" | "startDeadlineMs" | "maxRssBytes"
+>;
+
 export interface Fleet {
   /** All replicas known now, draining ones included; spares are not (they have no seat yet). */
   replicas(): readonly Replica[];
@@ -82,9 +98,13 @@ export interface Fleet {
   spares(): readonly Replica[];
   /** How many there should be. */
   readonly desiredCount: number;
+  /** Those that there should be, in the order of joining; those of an {@link add} under way are not among them yet. */
+  desired(): readonly Required<DesiredReplica>[];
   readonly counters: Readonly<FleetCounters>;
-  /** Starts the first replicas (S1…SN, N = `replicaCount`); resolves when each has become healthy or failed once. */
+  /** Starts the first replicas (S1…SN, or those given); resolves when each has become healthy or failed once. */
   start(): Promise<void>;
+  /** From now on it lives by these; what is not given has its default again. Replicas that live are left as they are. */
+  reconfigure(settings: FleetSettings): void;
   /**
    * Adds `count` replicas, named as given and the rest at random; resolves when they are healthy and in the ring.
    * Rejects with RoundhouseError: BAD_REQUEST, NAME_TAKEN or FULL before anything started; TIMEOUT (30 s) or

@@ -136,7 +136,10 @@ function createPlayer(): (line: string) => string[] {
         return feed({
           type: "start",
           batch,
-          names: Array.from({ length: Number(name) }, (_, index) => `S${index + 1}`),
+          replicas: Array.from({ length: Number(name) }, (_, index) => ({
+            name: `S${index + 1}`,
+            seat: index + 1,
+          })),
         });
       case "add":
         batch += 1;

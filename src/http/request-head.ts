@@ -35,6 +35,7 @@ export interface RequestHead {
   /** Where the fields begin, and the offset after the blank line. */
   fieldsStart: number;
   end: number;
+  /** Empty until it has been read. */
   method: string;
   /** The target to forward: origin-form, or `*`. In absolute-form the part after the authority. */
   targetStart: number;
@@ -51,7 +52,7 @@ export interface RequestHead {
   /** The client asks for `Upgrade: websocket`, by the rules of RFC 6455 section 4.1. */
   upgradesToWebSocket: boolean;
   expectsContinue: boolean;
-  /** Max-Forwards of an OPTIONS or TRACE (RFC 9110 section 7.6.2), or −1. */
+  /** Max-Forwards of an OPTIONS (RFC 9110 section 7.6.2), or −1. */
   maxForwards: number;
   /** Why it was refused. */
   status: number;
@@ -94,6 +95,7 @@ export function parseRequestHead(
   headBytesMax: number,
   head: RequestHead,
 ): number {
+  head.method = "";
   const lineEnd = parseRequestLine(bytes, start, end, head);
   if (lineEnd === refused) return refused;
   if (lineEnd === incomplete) {
@@ -328,7 +330,7 @@ function readExpect(bytes: Buffer, head: RequestHead, index: number): boolean {
 }
 
 function readMaxForwards(bytes: Buffer, head: RequestHead, index: number): number {
-  if (head.method !== "OPTIONS" && head.method !== "TRACE") return -1;
+  if (head.method !== "OPTIONS") return -1;
   const text = bytes.toString("latin1", head.fields.valueStart[index], head.fields.valueEnd[index]);
   return /^\d{1,9}$/.test(text) ? Number(text) : -1;
 }

@@ -26,6 +26,8 @@ export class AnswerBody {
   done = true;
   /** Trailer lines of a body that goes on without chunks. */
   trailer = "";
+  /** Why it was refused. */
+  problem = "";
   private left = 0;
   private chunkedToClient = false;
   private chunks: ChunkedReader | null = null;
@@ -77,10 +79,10 @@ export class AnswerBody {
   private readChunks(bytes: Buffer, start: number, end: number, out: BodyOutput): number {
     const chunks = this.chunks as ChunkedReader;
     const upTo = readChunked(chunks, bytes, start, end, trailerBytesMax);
-    if (upTo < 0) return -1;
+    if (upTo < 0) return this.refuse(chunks.problem);
     const ends = chunkedIsDone(chunks);
     const trailer = ends ? forwardedTrailer(chunks.trailer) : "";
-    if (trailer === null) return -1; // before anything of this read has left
+    if (trailer === null) return this.refuse("a malformed trailer section"); // before anything of this read has left
     const { segments } = chunks;
     if (segments.length === 2) this.pass(bytes, segments[0] as number, segments[1] as number, out);
     else if (segments.length > 2)
@@ -90,5 +92,10 @@ export class AnswerBody {
     if (this.chunkedToClient) out.text(`0\r\n${trailer}\r\n`);
     else this.trailer = trailer;
     return upTo;
+  }
+
+  private refuse(problem: string): number {
+    this.problem = problem;
+    return -1;
   }
 }

@@ -6,7 +6,7 @@ import { framing } from "../http/framing.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import type { ProxyLimits } from "./limits.ts";
 
-/** What has come. */
+/** What has come; of what is malformed the head says why. */
 export const intake = { more: 0, interim: 1, switching: 2, final: 3, malformed: 4 } as const;
 
 /** An upstream that sends more interim answers than this for one request is broken. */
@@ -55,7 +55,9 @@ export class AnswerIntake {
     this.headEnd = end;
     if (head.code < 200) {
       if (head.code === 101) return intake.switching;
-      return ++this.interims > interimAnswersMax ? intake.malformed : intake.interim;
+      if (++this.interims <= interimAnswersMax) return intake.interim;
+      head.problem = `more than ${interimAnswersMax} interim answers`;
+      return intake.malformed;
     }
     const whole = head.body.kind === framing.length ? end - this.from + head.body.length : 0;
     const isShort = whole > length - this.from && head.body.length <= limits.heldAnswerBytesMax;

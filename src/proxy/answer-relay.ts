@@ -20,6 +20,8 @@ export class AnswerRelay {
   keepAliveTimeoutS = -1;
   /** Bytes that came with the answer's last and are not its: another exchange's, or nobody's. */
   extraBytes = 0;
+  /** Its end can be told from the end of the connection. */
+  isFramed = true;
   /** It is a stream of server-sent events, which has no end of its own. */
   isEventStream = false;
   private begun = false;
@@ -67,8 +69,8 @@ export class AnswerRelay {
     this.code = head.code;
     this.begun = false;
     this.extraBytes = 0;
-    this.closes =
-      !request.keepAlive || !mayKeep || (unread && kind === framing.none) || (unframed && !chunked);
+    this.isFramed = !unframed || chunked;
+    this.closes = !request.keepAlive || !mayKeep || !this.isFramed || (unread && isWhole(found, head));
     const whole =
       kind === framing.length && length <= textBodyBytesMax && length <= found.length - found.headEnd;
     const end = whole ? found.headEnd + length : found.headEnd;
@@ -91,6 +93,11 @@ export class AnswerRelay {
     return relay.done;
   }
 
+  /** What is malformed in its body. */
+  get problem(): string {
+    return this.body.problem;
+  }
+
   /** Bytes of the body that are known to come. */
   get leftBytes(): number {
     return this.body.leftBytes;
@@ -110,3 +117,12 @@ export class AnswerRelay {
     return true;
   }
 }
+
+/** The answer has come to its end already. A chunked one may have, unseen, when its last bytes are in another read. */
+function isWhole(found: AnswerIntake, head: AnswerHead): boolean {
+  const { bytes, headEnd, length } = found;
+  if (head.body.kind === framing.none) return true;
+  if (head.body.kind === framing.length) return head.body.length <= length - headEnd;
+  return head.body.kind === framing.chunked && bytes.subarray(headEnd, length).includes(lastChunk);
+}
+const lastChunk = "0\r\n\r\n";

@@ -30,10 +30,13 @@ export interface ClientSide {
    * closes.
    */
   answer(status: number, body: string, fields: string, method: string, keep: boolean): boolean;
-  /** The exchange is over. `unread`: part of its request may still be on its way. */
-  exchangeDone(close: boolean, unread: boolean, nowMs: number): void;
-  /** Cuts the answer so that the client cannot take what it got for whole. */
-  abort(): void;
+  /** The exchange is over. `moreComes`: the client may be sending, the rest of this request or a further one. */
+  exchangeDone(close: boolean, moreComes: boolean, nowMs: number): void;
+  /**
+   * Cuts the answer so that the client cannot take what it got for whole. `framed`: the end of the connection says so,
+   * since it is not how this answer ends; else the connection is reset.
+   */
+  cut(framed: boolean): void;
   /** From now on the two connections are one tunnel; it gets what the client sent too early. */
   startTunnel(connection: UpstreamConnection, upstream: PooledUpstream): void;
 }

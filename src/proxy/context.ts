@@ -21,6 +21,8 @@ export interface ProxyOptions {
   readonly headers?: Partial<HeaderPolicy>;
   /** GET and HEAD requests of one event-loop turn share upstream connections (batching.ts). Default: false. */
   readonly upstreamBatching?: boolean;
+  /** The clock of all deadlines, in ms, which never goes back. Default: `performance.now()`. */
+  readonly nowMs?: () => number;
 }
 
 /** What a proxy counts besides its upstreams' own counters. */
@@ -49,6 +51,7 @@ export interface ProxyContext {
   readonly tables: RequestTables;
   readonly stats: ProxyStats;
   readonly upstreamBatching: boolean;
+  readonly nowMs: () => number;
   /** The head being parsed; what is needed longer is copied before the event ends. */
   readonly requestHead: RequestHead;
   readonly answerHead: AnswerHead;
@@ -67,6 +70,7 @@ export function createContext(options: ProxyOptions): ProxyContext {
     tables: requestTables(policy),
     stats: createStats(),
     upstreamBatching: options.upstreamBatching ?? false,
+    nowMs: options.nowMs ?? (() => performance.now()),
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
     draining: false,

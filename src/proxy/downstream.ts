@@ -8,9 +8,9 @@ import { AnswerRelay } from "./answer-relay.ts";
 import type { ClientConnection, ClientConnectionOwner } from "./client-connection.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
+import { phase } from "./client-phase.ts";
 import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
-import { phase } from "./downstream-phase.ts";
 import { Exchange } from "./exchange.ts";
 import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
@@ -42,7 +42,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   private readonly exchange: Exchange;
   private tunnel: Tunnel | null = null;
   private phase: number = phase.ready;
-  /** performance.now() of the last change that a deadline counts from: accepted, head begun, idle, lingering. */
+  /** The time of the last change that a deadline counts from: accepted, head begun, idle, lingering. */
   private sinceMs: number;
   private requests = 0;
   /** A later request's head has begun and is not complete; its deadline counts from its first byte. */
@@ -139,10 +139,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
     const end = parseRequestHead(bytes, from, bytes.length, limits.headBytesMax, requestHead);
     if (end === incomplete) {
       this.held = new HeldBytes(bytes, from, bytes.length);
-      if (this.requests > 0 && !this.isIdle && !this.headBegun) {
-        this.headBegun = true;
-        this.sinceMs = performance.now();
-      }
+      this.noteHeadBegun();
       return -1;
     }
     if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
@@ -154,7 +151,13 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
     this.requests++;
     this.phase = phase.exchange;
     this.headBegun = false;
-    return this.exchange.begin(bytes, requestHead, performance.now());
+    return this.exchange.begin(bytes, requestHead, this.context.nowMs());
+  }
+
+  private noteHeadBegun(): void {
+    if (this.requests === 0 || this.isIdle || this.headBegun) return;
+    this.headBegun = true;
+    this.sinceMs = this.context.nowMs();
   }
 
   private handOver(bytes: Buffer): number {
@@ -188,7 +191,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
 
   private onDrain(): void {
     if (this.phase === phase.exchange) this.exchange.onClientDrain();
-    else if (this.phase === phase.answered) this.takeNext(performance.now());
+    else if (this.phase === phase.answered) this.takeNext(this.context.nowMs());
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
   }
 
@@ -204,13 +207,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   private refuse(status: number, problem: string, method: string): void {
     const fields =
       status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
-    this.answer(
-      status,
-      status === 204 ? "" : failureBody(problem),
-      fields,
-      status === 400 ? "" : method,
-      false,
-    );
+    this.answer(status, status === 204 ? "" : failureBody(problem), fields, method, false);
     this.lingerClose();
   }
 
@@ -220,10 +217,10 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
     return !this.context.draining && this.requests < this.context.limits.requestsPerConnectionMax;
   }
 
-  exchangeDone(close: boolean, unread: boolean, nowMs: number): void {
+  exchangeDone(close: boolean, moreComes: boolean, nowMs: number): void {
     if (this.phase !== phase.exchange) return;
     if (close) {
-      if (unread || this.held !== null) this.lingerClose();
+      if (moreComes || this.held !== null) this.lingerClose();
       else this.closeClean();
       return;
     }
@@ -236,9 +233,13 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
     this.sinceMs = nowMs;
     this.unpause();
     if (this.held !== null || this.clientEnded) this.advance(null);
+    if (this.context.draining) this.drain();
   }
 
-  /** Everything was read and answered: close once it is sent. Closing sends the FIN, of TLS only ending the alert. */
+  /**
+   * Closes once everything is sent; that sends the FIN, of TLS only ending the alert. Only where nothing more can come:
+   * closing on bytes that were not read sends a reset, which destroys what the client has not read.
+   */
   private closeClean(): void {
     this.phase = phase.closed;
     this.out.writeNow();
@@ -253,7 +254,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
       return;
     }
     this.phase = phase.lingering;
-    this.sinceMs = performance.now();
+    this.sinceMs = this.context.nowMs();
     this.out.writeNow();
     this.socket.end();
     this.input.readOn();
@@ -264,7 +265,11 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
     if (this.lingeredBytes > lingerBytesMax && this.socket.writableLength === 0) this.socket.destroy();
   }
 
-  abort(): void {
+  cut(framed: boolean): void {
+    if (framed) {
+      this.lingerClose();
+      return;
+    }
     this.phase = phase.closed;
     if (this.peer.proto === "http" && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
     else this.socket.destroy(); // only a bare TCP socket can be reset
@@ -306,8 +311,9 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
     this.owner.onConnectionClosed(this);
   }
 
+  /** A head that has begun may be completed; if idle, what is on its way is read, not answered, before it closes. */
   drain(): void {
-    if (this.phase === phase.ready) this.closeClean();
+    if (this.phase === phase.ready && this.isIdle) this.lingerClose();
   }
 
   destroy(): void {

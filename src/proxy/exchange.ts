@@ -6,7 +6,7 @@ import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { AnswerIntake, intake } from "./answer-intake.ts";
 import { relay } from "./answer-relay.ts";
-import { Attempts, failureText } from "./attempts.ts";
+import { Attempts, failureFields, failureStatus, failureText } from "./attempts.ts";
 import { ClientRequest } from "./client-request.ts";
 import type { ClientRelay, ClientSide } from "./client-side.ts";
 import { ExchangeClock, stage } from "./exchange-clock.ts";
@@ -97,6 +97,7 @@ export class Exchange implements PipelineMember {
     this.attempts.begin();
     this.intake.reset();
     this.reusable = false;
+    if (upstream.watched) this.downstream.context.observer.upstreamAsked(upstream);
     const connection = this.attempts.connection(upstream, this, this.request, nowMs);
     if (connection !== null) this.send(connection);
   }
@@ -149,7 +150,7 @@ export class Exchange implements PipelineMember {
     }
     if (found === intake.final) this.takeFinal(answerHead);
     else if (found === intake.switching) this.switchProtocols(answerHead);
-    else if (found === intake.malformed) this.fail("protocol");
+    else if (found === intake.malformed) this.fail("protocol", answerHead.problem);
   }
 
   private takeFinal(head: AnswerHead): void {
@@ -173,7 +174,7 @@ export class Exchange implements PipelineMember {
       this.connection?.readBuffer.expect(this.answerRelay.leftBytes, context.limits.bufferedBytesMax);
     } else {
       if (this.answerRelay.retract()) this.stage = stage.awaiting; // it came with its head: the client saw nothing
-      this.fail("protocol");
+      this.fail("protocol", this.answerRelay.problem);
     }
   }
 
@@ -185,20 +186,26 @@ export class Exchange implements PipelineMember {
   }
 
   private finish(): void {
-    const nowMs = performance.now();
+    const nowMs = this.downstream.context.nowMs();
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as ExchangeConnection;
-    upstream.countAnswer(this.answerRelay.code, nowMs - this.clock.startedMs);
+    this.count(upstream, this.answerRelay.code, nowMs);
     upstream.inFlight--;
     const unread = !this.body.done;
     const close = this.answerRelay.closes || unread;
+    const moreComes = unread || this.request.keepAlive;
     const reusable = this.reusable && !unread && !this.upstreamPaused && connection.unsentBytes === 0;
     const { extraBytes, keepAliveTimeoutS } = this.answerRelay;
     connection.readBuffer.done(this.downstream.out.holdsLent);
     this.clear();
     if (reusable) connection.release(extraBytes, keepAliveTimeoutS, nowMs);
     else connection.discard();
-    this.downstream.exchangeDone(close, unread, nowMs);
+    this.downstream.exchangeDone(close, moreComes, nowMs);
+  }
+
+  private count(upstream: PooledUpstream, code: number, nowMs: number): void {
+    upstream.countAnswer(code, nowMs - this.clock.startedMs);
+    if (code >= 500 || upstream.watched) this.downstream.context.observer.upstreamAnswered(upstream, code);
   }
 
   /** Nothing of one request outlives it. */
@@ -219,11 +226,11 @@ export class Exchange implements PipelineMember {
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as UpstreamConnection;
     if (!request.upgrades || !head.switchesToWebSocket) {
-      this.fail("protocol");
+      this.fail("protocol", "101 to a request that asked for no WebSocket, or to another protocol");
       return;
     }
     this.answerRelay.switching(this.intake, head, request);
-    upstream.countAnswer(101, performance.now() - this.clock.startedMs);
+    this.count(upstream, 101, this.downstream.context.nowMs());
     this.clear();
     downstream.startTunnel(connection, upstream);
   }
@@ -245,27 +252,31 @@ export class Exchange implements PipelineMember {
     const upstream = this.upstream as PooledUpstream;
     this.leaveUpstream();
     this.attempts.repeating = true;
-    this.dispatch(upstream, performance.now());
+    this.dispatch(upstream, this.downstream.context.nowMs());
   }
 
-  /** The upstream failed this exchange: try again where that is safe, else tell the client. */
-  private fail(failure: UpstreamFailure): void {
+  /** Tries again where that is safe, else tells the client. `problem`: what was malformed in the answer. */
+  private fail(failure: UpstreamFailure, problem = ""): void {
     const { attempts } = this;
     const upstream = this.upstream as PooledUpstream;
     this.leaveUpstream();
     if (failure === "reset" || failure === "protocol") upstream.distrust();
-    if (!attempts.isStale(failure)) this.downstream.context.observer.upstreamFailed(upstream, failure);
+    if (!attempts.isBlameless(failure))
+      this.downstream.context.observer.upstreamFailed(upstream, failure, problem);
     if (this.stage === stage.answering) {
       upstream.stats.truncated++;
-      this.clear();
-      this.downstream.abort();
+      this.cutOff();
       return;
     }
     const step = attempts.after(failure, upstream, this.request.isIdempotent, this.body.pieces !== null);
     const next = step === "repeat" ? upstream : step === "next" ? this.nextCandidate(upstream) : null;
-    if (next !== null) this.dispatch(next, performance.now());
-    else if (attempts.everSent) this.answerFailed(upstream, failure);
-    else this.answerUnavailable();
+    if (next !== null) this.dispatch(next, this.downstream.context.nowMs());
+    else if (attempts.everSent || failure === "full") {
+      if (failure === "full") upstream.stats.turnedAway++;
+      else upstream.stats.failed++;
+      const body = failureBody(failureText(upstream.name, failure));
+      this.answer(failureStatus(failure), body, failureFields(failure));
+    } else this.answerUnavailable();
   }
 
   private nextCandidate(upstream: PooledUpstream): PooledUpstream | null {
@@ -274,12 +285,6 @@ export class Exchange implements PipelineMember {
     if (next === null || next.kind !== upstream.kind) return null;
     upstream.stats.redispatched++;
     return next;
-  }
-
-  private answerFailed(upstream: PooledUpstream, failure: UpstreamFailure): void {
-    upstream.stats.failed++;
-    const status = failure === "response-timeout" ? 504 : 502;
-    this.answer(status, failureBody(failureText(upstream.name, failure)), "");
   }
 
   private answerUnavailable(): void {
@@ -293,7 +298,13 @@ export class Exchange implements PipelineMember {
     const { method, keepAlive } = this.request;
     this.clear();
     const close = this.downstream.answer(status, body, fields, method, keepAlive && !unread);
-    this.downstream.exchangeDone(close, unread, performance.now());
+    this.downstream.exchangeDone(close, unread || keepAlive, this.downstream.context.nowMs());
+  }
+
+  /** The client has got a part of the answer and will get no more. */
+  private cutOff(): void {
+    this.clear();
+    this.downstream.cut(this.answerRelay.isFramed);
   }
 
   // — What can go wrong: client
@@ -301,12 +312,8 @@ export class Exchange implements PipelineMember {
   private refuseBody(status: number, problem: string): void {
     const answering = this.stage === stage.answering;
     this.leaveUpstream();
-    if (!answering) {
-      this.answer(status, failureBody(problem), "");
-      return;
-    }
-    this.clear();
-    this.downstream.abort();
+    if (answering) this.cutOff();
+    else this.answer(status, failureBody(problem), "");
   }
 
   private leaveUpstream(): void {
@@ -335,6 +342,10 @@ export class Exchange implements PipelineMember {
   // — Deadlines, ten times a second
 
   sweep(nowMs: number): void {
+    if (this.upstream !== null && this.connection === null) {
+      if (this.clock.attemptLastsMs(nowMs) > this.upstream.limits.waitMs) this.fail("full");
+      return;
+    }
     const { limits, observer } = this.downstream.context;
     const owesBody = !this.body.done && this.connection?.unsentBytes === 0;
     const overdue = this.clock.overdue(nowMs, this.stage, owesBody, this.upstreamPaused, limits);

@@ -18,20 +18,16 @@ export interface Peer {
   /** Its X-Forwarded-* are believed. */
   readonly trusted: boolean;
   readonly proto: "http" | "https";
-  /** Of the HTTP that it speaks. */
-  readonly version: "1.1" | "2";
-  /** What this hop adds to a request for this host; most clients name the same one again and again. */
+  /** Of the HTTP that it speaks; 1 is refined by each request's own minor version. */
+  readonly version: 1 | 2;
+  /** What this hop adds to a request of this version for this host; most clients name the same one again and again. */
   addedHost: string | null;
+  addedMinor: number;
   added: string;
 }
 
-export function createPeer(
-  address: string,
-  trusted: boolean,
-  proto: "http" | "https",
-  version: "1.1" | "2",
-): Peer {
-  return { address, trusted, proto, version, addedHost: null, added: "" };
+export function createPeer(address: string, trusted: boolean, proto: "http" | "https", version: 1 | 2): Peer {
+  return { address, trusted, proto, version, addedHost: null, addedMinor: 1, added: "" };
 }
 
 /** `text` is the head as latin1, from `head.start`; `target` what follows the method. */
@@ -54,20 +50,28 @@ export function forwardedRequestHead(
   if (head.upgradesToWebSocket) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
   if (control) return `${out}${peerHeader}: ${peer.address}\r\n${peerProtoHeader}: ${peer.proto}\r\n\r\n`;
   if (policy.xForwarded && peer.trusted) out += extendedXForwarded(text, head, peer, host);
-  if (peer.addedHost !== host) nameHost(peer, host, policy);
+  if (peer.addedHost !== host || peer.addedMinor !== head.versionMinor)
+    nameHost(peer, host, head.versionMinor, policy);
   return out + peer.added;
 }
 
 /** Makes the end of the heads that name this host. Copies: slices would keep the whole head they were cut from. */
-function nameHost(peer: Peer, host: string, policy: HeaderPolicy): void {
+function nameHost(peer: Peer, host: string, versionMinor: number, policy: HeaderPolicy): void {
   const { address, proto } = peer;
   let added = "";
   if (policy.xForwarded && !peer.trusted)
-    added = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${host}\r\n`;
+    added = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${proto}\r\n${forwardedHost(host)}`;
   if (policy.forwarded) added += forwardedField(peer, host);
-  if (policy.via) added += `Via: ${peer.version} roundhouse\r\n`;
+  const version = peer.version === 2 ? "2" : `1.${versionMinor}`; // as received (RFC 9110 section 7.6.3)
+  if (policy.via) added += `Via: ${version} roundhouse\r\n`;
+  peer.addedMinor = versionMinor;
   peer.added = copyOf(`${added}\r\n`);
   peer.addedHost = copyOf(host);
+}
+
+/** An HTTP/1.0 client may name none. */
+function forwardedHost(host: string): string {
+  return host === "" ? "" : `X-Forwarded-Host: ${host}\r\n`;
 }
 
 function copyOf(latin1: string): string {
@@ -139,7 +143,7 @@ function extendedXForwarded(text: string, head: RequestHead, peer: Peer, host: s
     else if (id[index] === field.xForwardedHost) hasHost = true;
   }
   const proto = hasProto ? "" : `X-Forwarded-Proto: ${peer.proto}\r\n`;
-  const hostLine = hasHost ? "" : `X-Forwarded-Host: ${host}\r\n`;
+  const hostLine = hasHost ? "" : forwardedHost(host);
   return `X-Forwarded-For: ${addresses}${peer.address}\r\n${proto}${hostLine}`;
 }
 

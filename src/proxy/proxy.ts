@@ -51,7 +51,7 @@ export function createProxy(options: ProxyOptions): Proxy {
     },
     onHttp2({ socket, peer, index }: Downstream, bytes: Buffer): void {
       const { address, trusted, proto } = peer;
-      const connection = startHttp2(socket, createPeer(address, trusted, proto, "2"), bytes);
+      const connection = startHttp2(socket, createPeer(address, trusted, proto, 2), bytes);
       connection.index = index;
       open[index] = connection;
       if (context.draining) connection.drain();
@@ -60,11 +60,12 @@ export function createProxy(options: ProxyOptions): Proxy {
 
   function startHttp2(socket: Socket, peer: Peer, early: Buffer | null): Http2Connection {
     stats.http2ConnectionsTotal++;
-    return new Http2Connection(socket, peer, context, owner, performance.now(), early);
+    return new Http2Connection(socket, peer, context, owner, early);
   }
 
   // Backwards: what closes is replaced by what was last, which has been looked at.
-  const sweep = (nowMs: number): void => {
+  const sweep = (): void => {
+    const nowMs = context.nowMs();
     for (let index = open.length - 1; index >= 0; index--) open[index]?.sweep(nowMs);
   };
 
@@ -78,12 +79,12 @@ export function createProxy(options: ProxyOptions): Proxy {
     byAddress.set(address, fromAddress + 1);
     stats.connectionsTotal++;
     const proto = "encrypted" in socket && socket.encrypted === true ? "https" : "http";
-    const version = "alpnProtocol" in socket && socket.alpnProtocol === "h2" ? "2" : "1.1";
+    const version = "alpnProtocol" in socket && socket.alpnProtocol === "h2" ? 2 : 1;
     const peer = createPeer(address, isTrusted(address), proto, version);
     const connection =
-      version === "2"
+      version === 2
         ? startHttp2(socket, peer, null)
-        : new Downstream(socket, peer, context, owner, performance.now());
+        : new Downstream(socket, peer, context, owner, context.nowMs());
     if (open.length === 0) startSweep(sweep);
     connection.index = open.push(connection) - 1;
     stats.connections = open.length;

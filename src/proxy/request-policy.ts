@@ -4,7 +4,7 @@ import type { RequestHead } from "../http/request-head.ts";
 import type { HeaderPolicy } from "./header-policy.ts";
 import type { ProxyLimits } from "./limits.ts";
 
-/** False: `head.status` and `head.problem` say why. A request whose Max-Forwards says so ends here too. */
+/** False: `head.status` and `head.problem` say why. TRACE, and an OPTIONS whose Max-Forwards is used up, end here. */
 export function isAccepted(
   head: RequestHead,
   { policy, limits }: { readonly policy: HeaderPolicy; readonly limits: ProxyLimits },
@@ -14,9 +14,13 @@ export function isAccepted(
     head.problem = "`_` in a field name";
     return false;
   }
+  if (head.method === "TRACE") {
+    head.status = 405;
+    head.problem = "TRACE is not offered here, since its answer shows what proxies add to a request";
+    return false;
+  }
   if (head.maxForwards === 0) {
-    head.status = head.method === "OPTIONS" ? 204 : 405;
-    head.problem = "TRACE is not answered here";
+    head.status = 204;
     return false;
   }
   if (head.body.length <= limits.requestBytesMax) return true;

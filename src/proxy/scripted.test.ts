@@ -53,6 +53,9 @@ export function ok(body: string, fields = ""): string {
   return `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n${fields}\r\n${body}`;
 }
 
+export const get = (path = "/", fields = "") => `GET ${path} HTTP/1.1\r\nHost: a.example\r\n${fields}\r\n`;
+export const getClose = (path = "/") => get(path, "Connection: close\r\n");
+
 async function listening(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return (server.address() as AddressInfo).port;
@@ -61,9 +64,13 @@ async function listening(server: Server): Promise<number> {
 export interface TestedProxy {
   readonly port: number;
   readonly proxy: DataPlane;
+  /** The proxy's ends of its clients' connections, in the order of their coming. */
+  readonly accepted: readonly Socket[];
   readonly upstreams: readonly Upstream[];
-  readonly failures: { upstream: string; failure: UpstreamFailure }[];
+  readonly failures: { upstream: string; failure: UpstreamFailure; problem: string }[];
   readonly silences: string[];
+  /** What the observer was told of requests and answers: `S1 asked`, `S1 503`. */
+  readonly noted: string[];
   close(): void;
 }
 
@@ -78,8 +85,9 @@ export async function testedProxy(
   ports: readonly number[],
   options: TestedOptions = {},
 ): Promise<TestedProxy> {
-  const failures: { upstream: string; failure: UpstreamFailure }[] = [];
+  const failures: { upstream: string; failure: UpstreamFailure; problem: string }[] = [];
   const silences: string[] = [];
+  const noted: string[] = [];
   const upstreams = ports.map((port, index) =>
     createUpstream({ name: `S${index + 1}`, address: { host: "127.0.0.1", port }, ...options.upstream }),
   );
@@ -91,22 +99,32 @@ export async function testedProxy(
     unavailable: () => ({ body: '{"message":"<Error> nobody","status":"failure"}', retryAfterS: 7 }),
   };
   const observer = {
-    upstreamFailed: (upstream: Upstream, failure: UpstreamFailure) => {
-      failures.push({ upstream: upstream.name, failure });
+    upstreamFailed: (upstream: Upstream, failure: UpstreamFailure, problem: string) => {
+      failures.push({ upstream: upstream.name, failure, problem });
     },
     upstreamSilent: (upstream: Upstream) => {
       silences.push(upstream.name);
     },
+    upstreamAsked: (upstream: Upstream) => {
+      noted.push(`${upstream.name} asked`);
+    },
+    upstreamAnswered: (upstream: Upstream, code: number) => {
+      noted.push(`${upstream.name} ${code}`);
+    },
   };
   const proxy = createProxy({ routing: () => routing, observer, ...options });
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => proxy.accept(socket));
+  const accepted: Socket[] = [];
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    accepted.push(socket);
+    proxy.accept(socket);
+  });
   const port = await listening(server);
   const close = () => {
     server.close();
     for (const upstream of upstreams) upstream.destroy();
     void proxy.drain(0);
   };
-  return { port, proxy, upstreams, failures, silences, close };
+  return { port, proxy, accepted, upstreams, failures, silences, noted, close };
 }
 
 export interface RawClient {

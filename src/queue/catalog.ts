@@ -1,7 +1,10 @@
 // The catalog: which topics there are, which shards they have and in which tablets those lie, and the epoch of each
 // tablet. It is the control plane's own memory, in an environment of its own; logs and positions are the tablets'.
+import { dirname } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import { RoundhouseError } from "../errors.ts";
+import type { IdSeries } from "./control-command.ts";
+import { syncFolder } from "./durable-folder.ts";
 import { tabletFileFault } from "./stores/lmdb-file.ts";
 import type { Retention } from "./tablet.ts";
 
@@ -21,24 +24,44 @@ export interface TopicEntry {
   readonly shards: readonly ShardEntry[];
   readonly retention: Retention;
   readonly createdAtMs: number;
+  /** True for a scratch topic, which lists leave out. */
+  readonly hidden?: true;
+}
+
+/** A shard whose topic is gone, and whose contents still have to be removed from its tablet. */
+export interface DoomedShard {
+  readonly shard: number;
+  readonly tablet: number;
 }
 
 export interface Catalog {
   /** By name, in the order of their creation. */
   topics(): readonly TopicEntry[];
   topic(name: string): TopicEntry | null;
-  /** Raises the epoch of every tablet and makes that durable: what an owner does before it opens any. */
+  /** By tablet number: the epoch of its last opening, 0 when there was none. */
+  epochs(): readonly number[];
+  /** Makes the epochs of these tablets' next openings durable; they only rise. */
+  setEpochs(changes: ReadonlyMap<number, number>): Promise<void>;
+  /** Raises the epoch of every tablet and makes that durable: what a single owner does before it opens any. */
   raiseEpochs(): Promise<readonly number[]>;
   /** Numbers for so many new shards; durable, and never given twice. */
   reserveShards(count: number): Promise<number>;
   put(topic: TopicEntry): Promise<void>;
+  /** Its shards are doomed from now on. */
   remove(name: string): Promise<void>;
+  doomed(): readonly DoomedShard[];
+  /** The contents of a doomed shard are gone. */
+  buried(shard: number): Promise<void>;
+  /** The next id of this series, from 0; durable, and never given twice. */
+  takeId(series: IdSeries): Promise<number>;
   close(): Promise<void>;
 }
 
 const EPOCHS = "epochs";
 const NEXT_SHARD = "next-shard";
 const TOPIC = "topic/";
+const DOOMED = "doomed/";
+const NEXT_ID = "next-id/";
 const FORMAT_KEY = "format";
 const FORMAT = 1;
 
@@ -61,26 +84,31 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
     throw new RoundhouseError("DATA_FORMAT", `Cannot open the catalog ${file}: ${text}`);
   }
   await table.put(FORMAT_KEY, FORMAT);
+  syncFolder(dirname(file));
   const topics = new Map<string, TopicEntry>();
-  for (const { value } of table.getRange({ start: TOPIC, end: `${TOPIC}\uffff` })) {
-    const topic = value as TopicEntry;
-    topics.set(topic.name, topic);
-  }
-  const byAge = [...topics.values()].sort((a, b) => firstShard(a) - firstShard(b));
-  topics.clear();
-  for (const topic of byAge) topics.set(topic.name, topic);
-
+  const found = [...valuesBelow<TopicEntry>(table, TOPIC)];
+  for (const topic of found.sort((a, b) => firstShard(a) - firstShard(b))) topics.set(topic.name, topic);
+  const doomed = new Map<number, DoomedShard>();
+  for (const shard of valuesBelow<DoomedShard>(table, DOOMED)) doomed.set(shard.shard, shard);
   let nextShard = (table.get(NEXT_SHARD) ?? 0) as number;
+  const nextIds = new Map<IdSeries, number>();
+  const before = (table.get(EPOCHS) ?? []) as readonly number[];
+  let epochs: readonly number[] = Array.from({ length: tabletCount }, (_, tablet) => before[tablet] ?? 0);
+
+  async function changeEpochs(change: (epoch: number, tablet: number) => number): Promise<readonly number[]> {
+    epochs = epochs.map(change);
+    await table.put(EPOCHS, epochs);
+    return epochs;
+  }
 
   return {
     topics: () => [...topics.values()],
     topic: (name) => topics.get(name) ?? null,
-    async raiseEpochs() {
-      const before = (table.get(EPOCHS) ?? []) as readonly number[];
-      const epochs = Array.from({ length: tabletCount }, (_, tablet) => (before[tablet] ?? 0) + 1);
-      await table.put(EPOCHS, epochs);
-      return epochs;
+    epochs: () => epochs,
+    async setEpochs(changes) {
+      await changeEpochs((epoch, tablet) => Math.max(epoch, changes.get(tablet) ?? 0));
     },
+    raiseEpochs: () => changeEpochs((epoch) => epoch + 1),
     async reserveShards(count) {
       const first = nextShard;
       nextShard += count;
@@ -92,11 +120,31 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
       topics.set(topic.name, topic);
     },
     async remove(name) {
-      await table.remove(TOPIC + name);
+      const shards = topics.get(name)?.shards ?? [];
+      await table.transaction(() => {
+        table.remove(TOPIC + name);
+        for (const { shard, tablet } of shards) table.put(DOOMED + shard, { shard, tablet });
+      });
       topics.delete(name);
+      for (const { shard, tablet } of shards) doomed.set(shard, { shard, tablet });
+    },
+    doomed: () => [...doomed.values()],
+    async buried(shard) {
+      await table.remove(DOOMED + shard);
+      doomed.delete(shard);
+    },
+    async takeId(series) {
+      const id = nextIds.get(series) ?? ((table.get(NEXT_ID + series) ?? 0) as number);
+      nextIds.set(series, id + 1);
+      await table.put(NEXT_ID + series, id + 1);
+      return id;
     },
     close: () => table.close(),
   };
+}
+
+function* valuesBelow<T>(table: RootDatabase<unknown, string>, prefix: string): Generator<T> {
+  for (const { value } of table.getRange({ start: prefix, end: `${prefix}\uffff` })) yield value as T;
 }
 
 /** Shard numbers only rise, so they tell the order of creation, whatever the clock did. */

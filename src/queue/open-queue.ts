@@ -5,6 +5,7 @@ import { RoundhouseError } from "../errors.ts";
 import { inBallastRoom, layBallast } from "./ballast.ts";
 import { openCatalog, type ShardEntry, type TopicEntry } from "./catalog.ts";
 import { openConsumer } from "./consumer.ts";
+import { createTopicChanges, type ShardKeeper, tooMany } from "./control/topic-changes.ts";
 import { openDataDir } from "./data-dir.ts";
 import type {
   Produced,
@@ -16,6 +17,7 @@ import type {
   TopicOptions,
 } from "./definitions.ts";
 import { MESSAGE_BYTES_MAX, type Message, type NewMessage, toMessage, toRecord } from "./message.ts";
+import { checkName } from "./names.ts";
 import { type NewRecord, packBatch, recordsOf } from "./records.ts";
 import type { TabletEvents } from "./tablet.ts";
 import { createTablets } from "./tablets.ts";
@@ -31,6 +33,7 @@ const BALLAST_AFTER_MS = 1000;
 export async function openQueue(options: QueueOptions): Promise<Queue> {
   const { durability = "synced", messageBytesMax = MESSAGE_BYTES_MAX } = options;
   const directory = openDataDir(options.dataDir, options.tablets ?? TABLETS);
+  const ballast = join(directory.path, "ballast");
   const waits = createWaits();
   const events: TabletEvents = {
     onAppended: (shard) => waits.wake(shard),
@@ -40,7 +43,11 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     ...(options.onDamaged === undefined ? {} : { onDamaged: options.onDamaged }),
   };
   const { catalog, tablets } = await openStores();
-  const creating = new Set<string>();
+  const keeper: ShardKeeper = {
+    makeShard: async (tablet, shard) => (await tablets.get(tablet)).createShard(shard),
+    dropShard: async (tablet, shard) => (await tablets.get(tablet)).deleteShard(shard),
+  };
+  const changes = createTopicChanges(catalog, directory.tabletCount, keeper, Date.now);
   let nextInTurn = 0;
   let closing: Promise<void> | null = null;
   const everyMs = options.retentionEveryMs ?? RETENTION_EVERY_MS;
@@ -80,41 +87,14 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     name: string,
     { shards = 1, retention = {} }: TopicOptions = {},
   ): Promise<TopicInfo> {
-    const names = shardNames(shards);
-    checkName("topic", name);
-    if (catalog.topic(name) !== null || creating.has(name)) {
-      throw new RoundhouseError("NAME_TAKEN", `Cannot create topic "${name}": it exists`, {
-        source: "downstream",
-      });
-    }
-    creating.add(name);
-    try {
-      const first = await catalog.reserveShards(names.length);
-      const entries = names.map(
-        (shard, i): ShardEntry => ({
-          name: shard,
-          shard: first + i,
-          seat: i + 1,
-          tablet: (first + i) % directory.tabletCount,
-        }),
-      );
-      await Promise.all(
-        entries.map(async ({ tablet, shard }) => (await tablets.get(tablet)).createShard(shard)),
-      );
-      await catalog.put({ name, shards: entries, retention, createdAtMs: Date.now() });
-    } finally {
-      creating.delete(name);
-    }
+    await changes.create({ topic: name, shards: shardNames(shards), retention });
     return topicInfo(name);
   }
 
   async function deleteTopic(name: string): Promise<void> {
     const { shards } = topicEntry(name);
-    await catalog.remove(name);
+    await changes.remove(name);
     for (const shard of shards) waits.wake(shard.shard);
-    await Promise.all(
-      shards.map(async ({ tablet, shard }) => (await tablets.get(tablet)).deleteShard(shard)),
-    );
   }
 
   async function topicInfo(name: string): Promise<TopicInfo> {
@@ -190,9 +170,9 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   /** What is done now and then, or when the disk is full; one at a time. A failure shows in the tablets' states. */
   function tend(full: boolean): void {
     if (tending !== null || closing !== null) return;
-    const work = full ? inBallastRoom(directory.path, applyRetention) : applyRetention();
+    const work = full ? inBallastRoom(ballast, applyRetention) : applyRetention().then(() => changes.bury());
     tending = work
-      .then(() => layBallast(directory.path))
+      .then(() => layBallast(ballast))
       .catch(() => {})
       .finally(() => {
         tending = null;
@@ -234,29 +214,7 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
 }
 
 function shardNames(shards: number | readonly string[]): readonly string[] {
-  const names =
-    typeof shards === "number" ? Array.from({ length: Math.min(shards, SHARDS_MAX + 1) }, nthName) : shards;
-  if (
-    names.length < 1 ||
-    names.length > SHARDS_MAX ||
-    (typeof shards === "number" && !Number.isInteger(shards))
-  ) {
-    const seen = typeof shards === "number" ? shards : shards.length;
-    throw new RoundhouseError("BAD_REQUEST", `Cannot make ${seen} shards; 1 to ${SHARDS_MAX} are accepted`);
-  }
-  for (const name of names) checkName("shard", name);
-  if (new Set(names).size === names.length) return names;
-  throw new RoundhouseError("BAD_REQUEST", `Cannot give two shards the same name: ${names.join(", ")}`);
-}
-
-const nthName = (_: unknown, index: number): string => `P${index + 1}`;
-
-function checkName(what: string, name: string): void {
-  if (/^[A-Za-z0-9._-]{1,249}$/.test(name) && name !== "." && name !== "..") return;
-  throw new RoundhouseError(
-    "BAD_REQUEST",
-    `Cannot use ${JSON.stringify(name.slice(0, 60))} as the name of a ${what}: ` +
-      "1 to 249 letters, digits, dots, underscores and hyphens are accepted, but not . and ..",
-    { source: "downstream" },
-  );
+  if (typeof shards !== "number") return shards;
+  if (!Number.isInteger(shards) || shards > SHARDS_MAX) throw tooMany(shards);
+  return Array.from({ length: Math.max(0, shards) }, (_, index) => `P${index + 1}`);
 }

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { FrontDoorOptions } from "../../src/balancer/front-door.ts";
+import { openListener } from "../../src/balancer/listener.ts";
 import type { RoundhouseError } from "../../src/errors.ts";
 import { type Answer, call, serverIn, until } from "./client.ts";
 import { openDoor } from "./door.ts";
@@ -86,6 +87,20 @@ test("a port in use is told in words, and nothing is left behind", async () => {
   }
   assert.deepEqual(controlDirectories(), before);
   other.close();
+});
+
+test("when the start fails, a client that got in already is not left waiting", async () => {
+  const listener = await openListener("127.0.0.1", 0, () => assert.fail("nobody serves"), {
+    error: () => {},
+  });
+  const client = connect(listener.port, "127.0.0.1");
+  await once(client, "connect");
+  client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  // A second connection that gets through shows that the first one has been taken.
+  await once(connect(listener.port, "127.0.0.1").unref(), "connect");
+  client.on("error", () => {});
+  setImmediate(() => listener.close());
+  await once(client, "close");
 });
 
 test("what cannot be configured is told in words before anything is opened", async () => {

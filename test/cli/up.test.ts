@@ -93,7 +93,7 @@ test("a second Ctrl-C stops at once, though a replica is still at work", async (
 });
 
 test("status, add and rm speak to a running front door", async () => {
-  await withFrontDoor([], async (door) => {
+  await withFrontDoor(["--warm", "1"], async (door) => {
     const added = await run(["add", "S7", "S9", "--url", door.url]);
     assert.equal(added.stdout, "5 replicas: S1 S2 S3 S7 S9\n", added.stderr);
     const removed = await run(["rm", "S7", "--json", "--url", door.url]);
@@ -101,6 +101,7 @@ test("status, add and rm speak to a running front door", async () => {
     const status = await run(["status", "--admin", door.adminUrl]);
     assert.match(status.stdout, /^name +state +seat +share/);
     assert.match(status.stdout, /S9 +healthy +5 +25\.\d %/);
+    assert.match(status.stdout, /^R\w+ +(starting|healthy) +spare /m);
     const refused = await run(["add", "S1", "--url", door.url]);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /S1/);

@@ -74,7 +74,13 @@ describe("bodies over HTTP/2", { skip: withoutOpenssl }, () => {
     const port = await listen(origin);
     const upstream = createUpstream({ name: "S1", address: { host: "127.0.0.1", port } });
     const routing = { pick: () => upstream, unavailable: () => ({ body: "", retryAfterS: 1 }) };
-    const observer = { upstreamFailed: () => {}, upstreamSilent: () => {} };
+    const ignore = () => {};
+    const observer = {
+      upstreamFailed: ignore,
+      upstreamSilent: ignore,
+      upstreamAsked: ignore,
+      upstreamAnswered: ignore,
+    };
     const proxy = createProxy({ routing: () => routing, observer });
     const plain = createTcpServer({ noDelay: true, allowHalfOpen: true }, proxy.accept);
     const secure = createTlsServer({ ...certificate, ALPNProtocols: ["h2", "http/1.1"] }, proxy.accept);

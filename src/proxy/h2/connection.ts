@@ -36,9 +36,9 @@ export class Http2Connection implements ClientConnection, StreamOwner {
   private readonly streams = new Set<Http2Stream>();
   private readonly allowance: Allowance;
   private requests = 0;
-  /** performance.now() since when there is no stream. */
+  /** context.nowMs() since when there is no stream. */
   private idleSinceMs: number;
-  /** performance.now() when it was closed; 0: not yet. */
+  /** context.nowMs() when it was closed; 0: not yet. */
   private closedSinceMs = 0;
 
   /** `early`: what was read from the socket already. */
@@ -47,15 +47,14 @@ export class Http2Connection implements ClientConnection, StreamOwner {
     peer: Peer,
     context: ProxyContext,
     owner: ClientConnectionOwner,
-    nowMs: number,
     early: Buffer | null,
   ) {
     this.socket = socket;
     this.peer = peer;
     this.context = context;
     this.owner = owner;
-    this.idleSinceMs = nowMs;
-    this.allowance = new Allowance(context.limits.wastedStreamsMax, nowMs);
+    this.idleSinceMs = context.nowMs();
+    this.allowance = new Allowance(context.limits.wastedStreamsMax, context.nowMs());
     socket.on("error", () => this.destroy());
     socket.on("end", () => this.destroy()); // nobody half-closes HTTP/2: the client has left
     socket.on("close", () => this.onClosed());
@@ -82,7 +81,7 @@ export class Http2Connection implements ClientConnection, StreamOwner {
 
   onStreamClosed(stream: Http2Stream, wasteful: boolean): void {
     this.streams.delete(stream);
-    if (this.streams.size === 0) this.idleSinceMs = performance.now();
+    if (this.streams.size === 0) this.idleSinceMs = this.context.nowMs();
     if (!wasteful) return;
     this.context.stats.streamsWasted++;
     this.onWaste();
@@ -90,9 +89,9 @@ export class Http2Connection implements ClientConnection, StreamOwner {
 
   /** It costs us more than the client. */
   private onWaste(): void {
-    if (this.closedSinceMs > 0 || this.allowance.take(performance.now())) return;
+    if (this.closedSinceMs > 0 || this.allowance.take(this.context.nowMs())) return;
     this.context.stats.connectionsWasteful++;
-    this.closedSinceMs = performance.now();
+    this.closedSinceMs = this.context.nowMs();
     this.session.destroy(new Error("too much waste"), constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
@@ -104,7 +103,7 @@ export class Http2Connection implements ClientConnection, StreamOwner {
    */
   drain(): void {
     if (this.closedSinceMs > 0) return;
-    this.closedSinceMs = performance.now();
+    this.closedSinceMs = this.context.nowMs();
     if (!this.session.destroyed) this.session.close();
   }
 

@@ -18,6 +18,8 @@ const codeMax = 599;
 export class StreamRelay implements ClientRelay, BodyOutput {
   code = 0;
   readonly closes = false;
+  /** A stream's end is its own, whatever the upstream's was. */
+  readonly isFramed = true;
   persistent = false;
   keepAliveTimeoutS = -1;
   extraBytes = 0;
@@ -75,6 +77,10 @@ export class StreamRelay implements ClientRelay, BodyOutput {
 
   /** More than the shared read buffer at once is not worth it here: each byte is copied once anyway. */
   readonly leftBytes = 0;
+
+  get problem(): string {
+    return this.code > codeMax ? `a status code of ${this.code}` : this.body.problem;
+  }
 
   end(): boolean {
     if (!this.body.end(this)) return false;

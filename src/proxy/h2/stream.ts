@@ -90,7 +90,7 @@ export class Http2Stream implements ClientSide {
       stream.on("end", () => this.onEnd());
     } else stream.resume();
     stream.on("drain", () => this.onDrain());
-    this.exchange.begin(bytes, requestHead, performance.now());
+    this.exchange.begin(bytes, requestHead, this.context.nowMs());
   }
 
   private get owesBody(): boolean {
@@ -156,9 +156,9 @@ export class Http2Stream implements ClientSide {
     this.done(true);
   }
 
-  exchangeDone(_close: boolean, unread: boolean): void {
+  exchangeDone(): void {
     this.busy = false;
-    this.done(unread);
+    this.done(!this.exchange.bodyIsRead);
   }
 
   /** RFC 9113 section 8.1: a complete answer, and then, where the request is not complete, a reset without an error. */
@@ -176,7 +176,7 @@ export class Http2Stream implements ClientSide {
 
   // — The end
 
-  abort(): void {
+  cut(): void {
     this.reset(constants.NGHTTP2_INTERNAL_ERROR);
   }
 

@@ -7,10 +7,10 @@
 //   commit also raises a rejection that nobody can catch.
 // - `useVersions`: each entry carries a number. The label's is the epoch, and every transaction is conditional on it.
 // - No transaction callback, no iterator and no read transaction outlives its turn of the event loop.
-import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import { RoundhouseError } from "../../errors.ts";
+import { makeFolder, syncFolder } from "../durable-folder.ts";
 import type { Durability } from "../tablet.ts";
 import { tabletFileFault } from "./lmdb-file.ts";
 import { FORMAT, LABEL_KEY, type TabletLabel } from "./lmdb-layout.ts";
@@ -31,7 +31,7 @@ export interface EnvironmentOptions {
 
 /** Opens the environment, making it if it is missing, and writes the epoch. Rejects with DATA_FORMAT or FENCED. */
 export async function openEnvironment(options: EnvironmentOptions): Promise<TabletTable> {
-  mkdirSync(dirname(options.file), { recursive: true });
+  makeFolder(dirname(options.file));
   const table = openFile(options.file, options.durability);
   try {
     await claim(table, options);
@@ -109,15 +109,6 @@ function outdated(file: string, epoch: number, found: number): RoundhouseError {
     "FENCED",
     `Cannot open the tablet file ${file} at epoch ${epoch}: it has been opened at epoch ${found}, ` +
       "and only a higher one may follow",
+    { cause: { epoch: found } },
   );
-}
-
-/** A new file survives a power cut only when the folder that names it is synced too. */
-function syncFolder(folder: string): void {
-  const descriptor = openSync(folder, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

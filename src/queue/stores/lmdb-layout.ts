@@ -6,6 +6,7 @@
 //   30 shard:u32 time:u64           → offset:i64; no message before the offset is later than the time
 //   40 shard:u32 producer:u64       → producer state
 //   50 shard:u32 consumer name      → position:i64
+//   60 name                         → a note of the tablet's own
 //
 // A batch is filed under the offset of its *last* message, so that one forward seek finds the batch that holds an
 // offset, and a batch whose header is damaged still tells where to read on.
@@ -21,6 +22,7 @@ const LOG = 0x20;
 const TIME = 0x30;
 const PRODUCER = 0x40;
 const POSITION = 0x50;
+const NOTE = 0x60;
 
 /** The kinds of entry that belong to one shard, but for its record. */
 export const SHARD_CONTENTS: readonly number[] = [LOG, TIME, PRODUCER, POSITION];
@@ -81,9 +83,15 @@ export const producerKey = (shard: number, id: number): Buffer => numbered(PRODU
 /** The number at the end of a log, time or producer key. */
 export const numberIn = (key: Buffer): number => readInt64(key, 5);
 
+export const positionBounds = (shard: number) => bounds(POSITION, shard);
+/** The name at the end of a position's key. */
+export const consumerOf = (key: Buffer): string => key.toString("utf8", 5);
+
 export function positionKey(shard: number, consumer: string): Buffer {
   return Buffer.concat([prefix(POSITION, shard), Buffer.from(consumer)]);
 }
+
+export const noteKey = (name: string): Buffer => Buffer.concat([Buffer.from([NOTE]), Buffer.from(name)]);
 
 function prefix(kind: number, shard: number): Buffer {
   const key = Buffer.allocUnsafe(5);

@@ -153,6 +153,22 @@ describe("shards", () => {
     }));
 });
 
+describe("notes", () => {
+  it("last, are replaced and removed, and are bounded", async () => {
+    const file = newFile();
+    const tablet = await open(file, 1);
+    assert.equal(tablet.note("a"), null);
+    await Promise.all([tablet.setNote("a", Buffer.from("1")), tablet.setNote("a", Buffer.from("2"))]);
+    await tablet.setNote("b", Buffer.from("3"));
+    await tablet.setNote("b", null);
+    await assert.rejects(tablet.setNote("c", Buffer.alloc(65_537)), /at most 65536/);
+    await tablet.close();
+    const next = await open(file, 2);
+    assert.deepEqual([next.note("a")?.toString(), next.note("b"), next.note("c")], ["2", null, null]);
+    await next.close();
+  });
+});
+
 describe("positions", () => {
   it("of consumers last, each for itself", async () => {
     const file = newFile();
@@ -165,6 +181,7 @@ describe("positions", () => {
     const next = await open(file, 2);
     assert.equal(next.position(0, "a"), 3);
     assert.equal(next.position(0, "ab"), null);
+    assert.deepEqual(next.positions(0, 10), [["a", 3]]);
     await assert.rejects(next.setPosition(3, "a", 0), code("NOT_FOUND"));
     await assert.rejects(next.setPosition(0, "", 0), code("BAD_REQUEST", /name of 0 bytes/));
     await next.close();

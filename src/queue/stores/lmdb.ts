@@ -6,14 +6,22 @@ import { producedBatchFault, readHeader } from "../record-batch.ts";
 import type { Append, Appended, Durability, ShardRange, Tablet, TabletEvents } from "../tablet.ts";
 import { stageAppend } from "./lmdb-append.ts";
 import { type Commits, createCommits } from "./lmdb-commit.ts";
-import { loadShards, type ShardMemories } from "./lmdb-draft.ts";
+import { type Draft, loadShards, type ShardMemories } from "./lmdb-draft.ts";
 import { openEnvironment, type TabletTable } from "./lmdb-environment.ts";
-import { decodeNumber, encodeNumber, positionKey } from "./lmdb-layout.ts";
+import {
+  consumerOf,
+  decodeNumber,
+  encodeNumber,
+  noteKey,
+  positionBounds,
+  positionKey,
+} from "./lmdb-layout.ts";
 import { offsetAtTime, readLog } from "./lmdb-read.ts";
 import { removeShard, truncateLog } from "./lmdb-retention.ts";
 
-/** Length of a consumer's name: it is part of a key. */
-const CONSUMER_BYTES_MAX = 400;
+/** Length of a consumer's or note's name: it is part of a key. */
+const NAME_BYTES_MAX = 400;
+const NOTE_BYTES_MAX = 64 * 1024;
 
 export interface LmdbTabletOptions {
   /** Path of the environment's file; its lock file lies beside it. */
@@ -59,6 +67,14 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     pendingBytesMax: options.pendingBytesMax ?? 64 * 1024 * 1024,
   });
   const deletions = resumeDeletions(table, shards, commits);
+  let closed = false;
+
+  /** For what reads: LMDB must not be asked about an environment that is closed. */
+  function opened(): TabletTable {
+    if (!closed) return table;
+    const text = `Cannot read tablet ${tablet}: it is closed`;
+    throw new RoundhouseError("SHUTTING_DOWN", text, { retryable: true });
+  }
 
   function rangeOf(shard: number): ShardRange {
     const found = shards.get(shard);
@@ -78,7 +94,10 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
       bytes: one.batch.length,
       stage: (draft) => stageAppend(draft, one, header, epoch, nowMs()),
     });
-    if (!appended.duplicate) events.onAppended?.(one.shard, appended.baseOffset + appended.count);
+    if (!appended.duplicate) {
+      const { baseOffset, count } = appended;
+      events.onAppended?.(one.shard, baseOffset + count, count, one.batch.length);
+    }
     return appended;
   }
 
@@ -93,16 +112,20 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     deleteShard: (shard) => removeShard(table, shards, commits, shard),
     append,
     async read(shard, offset, limits = {}) {
-      return readLog(table, shard, rangeOf(shard), offset, limits, (damage) => events.onDamaged?.(damage));
+      return readLog(opened(), shard, rangeOf(shard), offset, limits, (damage) => events.onDamaged?.(damage));
     },
-    offsetAt: async (shard, timestampMs) => offsetAtTime(table, shard, rangeOf(shard), timestampMs),
+    offsetAt: async (shard, timestampMs) => offsetAtTime(opened(), shard, rangeOf(shard), timestampMs),
     truncate: (shard, retention) => truncateLog(table, commits, shard, retention, nowMs),
     position(shard, consumer) {
-      const found = table.getBinary(positionKey(shard, checkedName(consumer)));
+      const found = opened().getBinary(positionKey(shard, checkedName("consumer", consumer)));
       return found === undefined ? null : decodeNumber(found);
     },
+    positions(shard, countMax) {
+      const range = { ...positionBounds(shard), limit: countMax };
+      return [...opened().getRange(range)].map(({ key, value }) => [consumerOf(key), decodeNumber(value)]);
+    },
     async setPosition(shard, consumer, offset) {
-      const key = positionKey(shard, checkedName(consumer));
+      const key = positionKey(shard, checkedName("consumer", consumer));
       await commits.run({
         bytes: 64,
         stage: (draft) => {
@@ -112,12 +135,20 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
       });
     },
     async removePosition(shard, consumer) {
-      const key = positionKey(shard, checkedName(consumer));
+      const key = positionKey(shard, checkedName("consumer", consumer));
       await commits.run({ bytes: 0, frees: true, stage: (draft) => draft.remove(key) });
+    },
+    note: (name) => opened().getBinary(noteKey(checkedName("note", name))) ?? null,
+    async setNote(name, content) {
+      const key = noteKey(checkedName("note", name));
+      if (content !== null && content.length > NOTE_BYTES_MAX) throw largeNote(name, content.length);
+      const stage = (draft: Draft) => (content === null ? draft.remove(key) : draft.put(key, content, 0));
+      await commits.run({ bytes: content?.length ?? 0, frees: content === null, stage });
     },
     async close() {
       await commits.close();
       await deletions;
+      closed = true;
       await table.close();
     },
   };
@@ -129,14 +160,19 @@ function resumeDeletions(table: TabletTable, shards: ShardMemories, commits: Com
   return Promise.allSettled(halfway.map((shard) => removeShard(table, shards, commits, shard)));
 }
 
-function checkedName(consumer: string): string {
-  const length = Buffer.byteLength(consumer);
-  if (length >= 1 && length <= CONSUMER_BYTES_MAX) return consumer;
+function checkedName(what: string, name: string): string {
+  const length = Buffer.byteLength(name);
+  if (length >= 1 && length <= NAME_BYTES_MAX) return name;
   throw new RoundhouseError(
     "BAD_REQUEST",
-    `Cannot use a consumer name of ${length} bytes; 1 to ${CONSUMER_BYTES_MAX} are accepted`,
+    `Cannot use a ${what} name of ${length} bytes; 1 to ${NAME_BYTES_MAX} are accepted`,
     { source: "downstream" },
   );
+}
+
+function largeNote(name: string, bytes: number): RoundhouseError {
+  const text = `Cannot keep note "${name}" of ${bytes} bytes; at most ${NOTE_BYTES_MAX} are accepted`;
+  return new RoundhouseError("BAD_REQUEST", text, { source: "downstream" });
 }
 
 function badBatch(shard: number, fault: string): RoundhouseError {

@@ -1,5 +1,5 @@
-// The phases of a client connection that speaks HTTP/1.1; what leads from one to the next is downstream.ts.
-/** Where a client connection is in its life. */
+// Where a client connection is in its life.
+
 export const phase = {
   /** Between requests, or in the midst of a head. */
   ready: 0,

@@ -1,0 +1,164 @@
+// The data plane, composed: what the fleet serves → routing table → routing → proxy → front port. Everything that a
+// request meets is made here and nowhere else. It asks the control plane for nothing: changes come in as they happen,
+// figures go out when somebody reads them.
+import { createProxy } from "../proxy/proxy.ts";
+import type { ProxyObserver } from "../proxy/routing.ts";
+import { createUpstream, latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
+import { warmUp } from "../ring/ring.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { MetricsReading } from "../telemetry/metrics.ts";
+import { createTrafficLedger } from "../telemetry/traffic.ts";
+import { createEjector, type Ejector } from "./ejector.ts";
+import type { KeyErrors } from "./key-errors.ts";
+import { type Listener, openListener } from "./listener.ts";
+import { createMalformedAnswers } from "./malformed-answers.ts";
+import type { FrontDoorSettings } from "./options.ts";
+import { policyNamed } from "./policies/named.ts";
+import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
+import { createRouting } from "./route.ts";
+import type { RoutingTable } from "./routing-table.ts";
+import { joinFleet, type ServedFleet } from "./served-fleet.ts";
+
+export interface DataPlaneParts {
+  readonly settings: FrontDoorSettings;
+  readonly fleet: ServedFleet;
+  /** Unix socket of the control API; null when `control` is off. */
+  readonly controlPath: string | null;
+  readonly keyErrors: KeyErrors;
+  readonly log: DataPlaneLog;
+}
+
+type DataPlaneLog = Pick<Log, "error" | "warn" | "info"> & { readonly dropped: number };
+
+export interface DataPlane {
+  readonly table: RoutingTable;
+  /** Opens the front port; connections wait until {@link begin}. Rejects with PORT_IN_USE or BAD_CONFIG, in words. */
+  listen(host: string, port: number): Promise<number>;
+  /** The first replicas have settled: the ring is made, and connections are served. */
+  begin(): void;
+  /** Takes no new connections; those that wait are served. */
+  stopAccepting(): void;
+  /** See `Proxy.drain`. */
+  drain(deadlineMs: number): Promise<void>;
+  read(): DataPlaneReading;
+  /** Null: it is not in the ring. */
+  conditionOf(name: string): ReplicaCondition | null;
+  close(): void;
+}
+
+/** What a data plane has counted. Only figures that add up over several data planes: numbers, and maps of them. */
+export type DataPlaneReading = Pick<
+  MetricsReading,
+  | "traffic"
+  | "ownAnswers"
+  | "connections"
+  | "connectionsTotal"
+  | "connectionsRefused"
+  | "waiting"
+  | "full"
+  | "ejected"
+  | "ejections"
+  | "ejectionsSpared"
+  | "ejectionPanics"
+  | "keyErrors"
+  | "logLinesDropped"
+  | "hashing"
+>;
+
+export function createDataPlane(parts: DataPlaneParts): DataPlane {
+  const { settings, fleet, keyErrors, log } = parts;
+  // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
+  if (settings.routingPolicy === "hash") warmUp({ placement: settings.emptyRing.placement });
+  const ledger = createTrafficLedger(latencyBucketsS.length + 1);
+  const counters = { bounded: 0, overflowed: 0, spread: 0 };
+  const policy = policyNamed(settings.routingPolicy, { keyOf: settings.keyOf, noteKey: null, counters });
+  const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
+  const table = joinFleet(fleet, {
+    settings,
+    policy,
+    log,
+    joined: (upstream) => {
+      ledger.join(upstream.name, upstream.stats);
+      ejector?.join(upstream);
+    },
+    left: (upstream) => {
+      ledger.leave(upstream.stats);
+      ejector?.leave(upstream);
+    },
+  });
+  fleet.onChange(({ replica: { name, state } }) => ejector?.down(name, state === "down"));
+  const control = controlUpstream(parts.controlPath);
+  if (control !== null) ledger.join("(control)", control.stats);
+  const routing = createRouting({
+    snapshot: () => table.current,
+    control,
+    desiredCount: () => fleet.desiredCount,
+    onHashError: keyErrors.note,
+  });
+  const proxy = createProxy({
+    ...settings.proxy,
+    routing: () => routing,
+    observer: observerOf(fleet, ejector, log),
+  });
+  let listener: Listener | null = null;
+  return {
+    table,
+    listen: async (host, port) => {
+      listener = await openListener(host, port, proxy.accept, log);
+      return listener.port;
+    },
+    begin: () => {
+      table.begin();
+      listener?.release();
+    },
+    stopAccepting: () => {
+      listener?.stopAccepting();
+      listener?.release();
+    },
+    drain: proxy.drain,
+    read: () => ({
+      traffic: ledger.sums(),
+      ownAnswers: proxy.stats.ownAnswers,
+      connections: proxy.stats.connections,
+      connectionsTotal: proxy.stats.connectionsTotal,
+      connectionsRefused: proxy.stats.connectionsRefused,
+      ...conditionsRead(table.current),
+      ejected: ejector?.ejectedNow() ?? new Map(),
+      ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
+      ejectionsSpared: ejector?.counters.spared ?? 0,
+      ejectionPanics: ejector?.panic === true ? 1 : 0,
+      keyErrors: keyErrors.count,
+      logLinesDropped: log.dropped,
+      hashing: counters,
+    }),
+    conditionOf: (name) => conditionOf(table.current, ejector, name),
+    close: () => {
+      ejector?.close();
+      listener?.close();
+      control?.destroy();
+    },
+  };
+}
+
+function controlUpstream(path: string | null): Upstream | null {
+  return path === null ? null : createUpstream({ name: "control", address: { path }, kind: "control" });
+}
+
+/** What the data plane sees makes the fleet look at once, instead of at the next heartbeat. */
+function observerOf(fleet: ServedFleet, ejector: Ejector | null, log: DataPlaneLog): ProxyObserver {
+  const malformed = createMalformedAnswers(log);
+  return {
+    upstreamFailed: (upstream, failure, problem) => {
+      const { kind, name } = upstream;
+      if (failure === "protocol") malformed.note(name, problem);
+      if (kind !== "replica") return;
+      fleet.suspect(name, failure === "refused");
+      ejector?.failed(upstream);
+    },
+    upstreamSilent: ({ kind, name }) => {
+      if (kind === "replica") fleet.suspect(name);
+    },
+    upstreamAsked: (upstream) => ejector?.asked(upstream),
+    upstreamAnswered: (upstream, code) => ejector?.answered(upstream, code),
+  };
+}

@@ -1,0 +1,53 @@
+// What a broker asks of the control plane, which alone changes topics, shards, ids and brokers; and what it gets.
+import type { ShardEntry, TopicEntry } from "./catalog.ts";
+import type { Retention } from "./tablet.ts";
+
+/** Ids are counted from 0 in each series for itself, and never given twice. */
+export type IdSeries =
+  | "producer" // registrations of the course's contract
+  | "consumer" // the same
+  | "native-producer"; // idempotent producers of the native API
+
+export type ControlCommand =
+  /** NAME_TAKEN when it exists, BAD_REQUEST for names that are not accepted. */
+  | {
+      readonly kind: "createTopic";
+      readonly topic: string;
+      /** Names of its shards, in the order of their creation. */
+      readonly shards: readonly string[];
+      readonly retention: Retention;
+      /** Not to be listed: a scratch topic. Default false. */
+      readonly hidden?: boolean;
+      /** Puts all its shards into this tablet. Default: over all tablets in turn. */
+      readonly tablet?: number;
+    }
+  /** NAME_TAKEN when the shard exists; NOT_FOUND without the topic, unless it may be created. */
+  | {
+      readonly kind: "addShard";
+      readonly topic: string;
+      readonly shard: string;
+      /** Creates the topic, with this shard, when there is none. */
+      readonly createTopic: boolean;
+    }
+  /** NOT_FOUND when there is none. */
+  | { readonly kind: "deleteTopic"; readonly topic: string }
+  | { readonly kind: "takeId"; readonly series: IdSeries }
+  /** Resolves when it serves; NAME_TAKEN when there is one of that name. */
+  | { readonly kind: "addBroker"; readonly broker: string }
+  /** Resolves when its tablets are with others and its process has ended; null: all brokers. NOT_FOUND. */
+  | { readonly kind: "removeBroker"; readonly broker: string | null };
+
+/** By the command's kind. When it arrives, the asker's map shows the change. */
+export interface ControlResults {
+  readonly createTopic: TopicEntry;
+  readonly addShard: ShardEntry;
+  readonly deleteTopic: null;
+  readonly takeId: number;
+  readonly addBroker: null;
+  readonly removeBroker: null;
+}
+
+export type ControlResult<C extends ControlCommand> = ControlResults[C["kind"]];
+
+/** Rejects with a RoundhouseError whose code is the command's. */
+export type Control = <C extends ControlCommand>(command: C) => Promise<ControlResult<C>>;
