@@ -57,6 +57,7 @@ export type DataPlaneReading = Pick<
   | "retries"
   | "retriesOverBudget"
   | "retriesExhausted"
+  | "http2"
   | "waiting"
   | "full"
   | "ejected"
@@ -128,6 +129,11 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       retries: proxy.stats.retries.made,
       retriesOverBudget: proxy.stats.retries.overBudget,
       retriesExhausted: proxy.stats.retries.exhausted,
+      http2: {
+        connections: proxy.stats.http2ConnectionsTotal,
+        connectionsWasteful: proxy.stats.connectionsWasteful,
+        streamsWasted: proxy.stats.streamsWasted,
+      },
       ...conditionsRead(table.current),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),

@@ -35,6 +35,11 @@ export interface ProxyStats {
   connectionsTotal: number;
   /** Connections turned away because of a connection limit. */
   connectionsRefused: number;
+  /** Of those, how many spoke HTTP/2, since the start. */
+  http2ConnectionsTotal: number;
+  /** HTTP/2 connections closed for costing more than they may, and streams reset by clients or malformed. */
+  connectionsWasteful: number;
+  streamsWasted: number;
   /** Requests with a well-formed head. */
   requests: number;
   /** Answers that the proxy made itself, by status code (400, 408, 413, 431, 502, 503, 504 …). */
@@ -70,20 +75,27 @@ export function createContext(options: ProxyOptions): ProxyContext {
     limits,
     policy,
     tables: requestTables(policy),
-    stats: {
-      connections: 0,
-      connectionsTotal: 0,
-      connectionsRefused: 0,
-      requests: 0,
-      ownAnswers: new Map(),
-      retries,
-    },
+    stats: createStats(retries),
     retries,
     upstreamBatching: options.upstreamBatching ?? false,
     nowMs: options.nowMs ?? (() => performance.now()),
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
     draining: false,
+  };
+}
+
+function createStats(retries: Retries): ProxyStats {
+  return {
+    connections: 0,
+    connectionsTotal: 0,
+    connectionsRefused: 0,
+    http2ConnectionsTotal: 0,
+    connectionsWasteful: 0,
+    streamsWasted: 0,
+    requests: 0,
+    ownAnswers: new Map(),
+    retries,
   };
 }
 
