@@ -10,7 +10,7 @@ import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
 import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
-import { type PolicyName, settlePolicy } from "./policy-options.ts";
+import { type PolicyName, settlePolicy, settleSlowStart } from "./policy-options.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
 /** The configuration, as the config file and the command line give it; every field has a default. */
@@ -28,6 +28,8 @@ export interface FrontDoorSettings {
   readonly routingPolicy: PolicyName;
   /** See {@link Config.boundedLoad}; null: off. */
   readonly loadFactor: number | null;
+  /** 0: off. */
+  readonly slowStartMs: number;
   /** Null: off. */
   readonly ejection: EjectionSettings | null;
   readonly keyOf: (request: RoutedRequest) => Key;
@@ -59,6 +61,7 @@ export function settleOptions(
     ...settleRing(options),
     routingPolicy: settlePolicy(options),
     loadFactor: typeof options.boundedLoad === "number" ? options.boundedLoad : null,
+    slowStartMs: settleSlowStart(options),
     ejection: settleEjection(options),
     keyOf: settleKey(options, onKeyError),
     keyText: keyText(options),
