@@ -94,6 +94,9 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     fleet,
     table,
     ejectionOf: dataPlane.ejectionOf,
+    routingPolicy: settings.routingPolicy,
+    counters: () => dataPlane.read().hashing,
+    hotKeys: dataPlane.hotKeys,
     key: settings.keyText,
     policy: settings.policy,
   };

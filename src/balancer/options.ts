@@ -33,6 +33,8 @@ export interface FrontDoorSettings {
   /** Null: off. */
   readonly ejection: EjectionSettings | null;
   readonly keyOf: (request: RoutedRequest) => Key;
+  /** False where no key decides, or every request has a random one: then no key can be hot. */
+  readonly keysRecur: boolean;
   /** The routing key for people. */
   readonly keyText: string;
   readonly labelOf: (replica: Replica) => string | undefined;
@@ -64,6 +66,7 @@ export function settleOptions(
     slowStartMs: settleSlowStart(options),
     ejection: settleEjection(options),
     keyOf: settleKey(options, onKeyError),
+    keysRecur: (options.policy ?? "hash") === "hash" && keyText(options) !== "random",
     keyText: keyText(options),
     labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,
     control: options.control !== "off",
