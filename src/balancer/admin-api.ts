@@ -5,17 +5,17 @@ import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
-import type { EjectionReport } from "./ejector.ts";
+import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
+import type { ReplicaCondition } from "./replica-condition.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
 export interface AdminApiParts extends SteeringApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
-  /** How a replica stands with those who judge its answers; null when nobody does. */
-  readonly ejectionOf: (name: string) => EjectionReport | null;
+  readonly conditionOf: DataPlane["conditionOf"];
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
@@ -52,8 +52,8 @@ export interface ReplicaReport {
   /** `host:port`, or null while unknown. */
   readonly address: string | null;
   readonly pid: number | null;
-  /** How it stands with those who judge its answers; null while it is not in the ring, or nobody does. */
-  readonly ejection: EjectionReport | null;
+  /** Set aside, full, waited for; null while it is not in the ring. */
+  readonly condition: ReplicaCondition | null;
   /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
   readonly reason: string;
   readonly sinceMs: number;
@@ -112,7 +112,7 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
   };
 }
 
-export function statusReport({ fleet, table, ejectionOf, key, routingPolicy }: AdminApiParts): StatusReport {
+export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: AdminApiParts): StatusReport {
   const { ring } = table.current;
   const weightsNow = new Map(table.current.replicas.map(({ name, weight }) => [name, weight]));
   const shares = table.ring.shares();
@@ -126,7 +126,7 @@ export function statusReport({ fleet, table, ejectionOf, key, routingPolicy }: A
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
-    ejection: ejectionOf(replica.name),
+    condition: conditionOf(replica.name),
     reason: replica.reason,
     sinceMs: replica.sinceMs,
   });

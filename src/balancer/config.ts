@@ -122,6 +122,14 @@ const ejectionSchema = z.strictObject({
   panicPercent: wholeNumber(0, 100, "per cent").optional(),
 });
 
+/** See `UpstreamLimits` in `proxy/limits.ts`: connectionsMax, waitingMax, waitMs, spills. */
+const breakerSchema = z.strictObject({
+  inFlightMax: wholeNumber(1, 1_000_000).optional(),
+  waitingMax: wholeNumber(0, 1_000_000).optional(),
+  waitMs: milliseconds(0, 3_600_000).optional(),
+  whenFull: oneOf("wait", "spill").optional(),
+});
+
 const stickyCookieSchema = z.strictObject({
   name: accepting(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), "a cookie name").optional(),
   maxAgeS: wholeNumber(1, 400 * 86_400, "seconds").optional(),
@@ -187,6 +195,8 @@ export const configSchema = z.strictObject({
   heartbeat: heartbeatSchema.optional(),
   /** When a replica is set aside for what its answers are like. Default: on, latency apart. */
   ejection: ejectionSchema.optional(),
+  /** How much one replica gets at a time, and what becomes of the rest. Default: 4096 places, 1024 wait 3,000 ms. */
+  breaker: breakerSchema.optional(),
   /** A replica that is not healthy this long after its start has failed. Default 30,000. */
   startDeadlineMs: milliseconds(100, 3_600_000).optional(),
   /** How long a removed or stopping replica may finish what it has. Default 10,000. */

@@ -8,13 +8,14 @@ import { warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
-import { createEjector, type EjectionReport, type Ejector } from "./ejector.ts";
+import { createEjector, type Ejector } from "./ejector.ts";
 import { createHotKeys, type HotKeysReading } from "./hot-keys.ts";
 import type { KeyErrors } from "./key-errors.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
 import { policyNamed } from "./policies/named.ts";
+import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
@@ -43,8 +44,8 @@ export interface DataPlane {
   read(): DataPlaneReading;
   /** The keys asked for most; null where keys do not recur. */
   hotKeys(count: number): HotKeysReading | null;
-  /** How a replica stands with those who judge its answers; null when nobody does. */
-  ejectionOf(name: string): EjectionReport | null;
+  /** Null: it is not in the ring. */
+  conditionOf(name: string): ReplicaCondition | null;
   close(): void;
 }
 
@@ -56,6 +57,8 @@ export type DataPlaneReading = Pick<
   | "connections"
   | "connectionsTotal"
   | "connectionsRefused"
+  | "waiting"
+  | "full"
   | "ejected"
   | "ejections"
   | "ejectionsSpared"
@@ -124,6 +127,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connections: proxy.stats.connections,
       connectionsTotal: proxy.stats.connectionsTotal,
       connectionsRefused: proxy.stats.connectionsRefused,
+      ...conditionsRead(table.current),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
       ejectionsSpared: ejector?.counters.spared ?? 0,
@@ -133,7 +137,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       hashing: counters,
     }),
     hotKeys: (count) => hotKeys?.top(count) ?? null,
-    ejectionOf: (name) => ejector?.report(name) ?? null,
+    conditionOf: (name) => conditionOf(table.current, ejector, name),
     close: () => {
       ejector?.close();
       listener?.close();

@@ -93,10 +93,10 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   const report: AdminApiParts = {
     fleet,
     table,
-    ejectionOf: dataPlane.ejectionOf,
     routingPolicy: settings.routingPolicy,
     counters: () => dataPlane.read().hashing,
     hotKeys: dataPlane.hotKeys,
+    conditionOf: dataPlane.conditionOf,
     key: settings.keyText,
     policy: settings.policy,
   };

@@ -2,6 +2,7 @@
 // with units and defaults, is config.ts.
 import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
+import type { UpstreamLimits } from "../proxy/limits.ts";
 import type { ProxyOptions } from "../proxy/proxy.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
@@ -32,6 +33,8 @@ export interface FrontDoorSettings {
   readonly slowStartMs: number;
   /** Null: off. */
   readonly ejection: EjectionSettings | null;
+  /** Of each replica. */
+  readonly upstreamLimits: Partial<UpstreamLimits>;
   readonly keyOf: (request: RoutedRequest) => Key;
   /** False where no key decides, or every request has a random one: then no key can be hot. */
   readonly keysRecur: boolean;
@@ -65,6 +68,7 @@ export function settleOptions(
     loadFactor: typeof options.boundedLoad === "number" ? options.boundedLoad : null,
     slowStartMs: settleSlowStart(options),
     ejection: settleEjection(options),
+    upstreamLimits: upstreamLimits(options),
     keyOf: settleKey(options, onKeyError),
     keysRecur: (options.policy ?? "hash") === "hash" && keyText(options) !== "random",
     keyText: keyText(options),
@@ -83,6 +87,13 @@ export function settleOptions(
     },
     drainMs: options.drainMs ?? 10_000,
   };
+}
+
+/** A key waits for its owner; where no key decides, nobody waits while somebody is free. */
+function upstreamLimits(options: FrontDoorOptions): Partial<UpstreamLimits> {
+  const { inFlightMax: connectionsMax, waitingMax, waitMs, whenFull } = options.breaker ?? {};
+  const spills = (whenFull ?? (settlePolicy(options) === "hash" ? "wait" : "spill")) === "spill";
+  return present({ connectionsMax, waitingMax, waitMs, spills });
 }
 
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {

@@ -58,6 +58,18 @@ const upFlags: readonly Flag[] = [
     "numberOrWord",
     "set aside replicas slower than the others by this factor, such as 4 (default off)",
   ),
+  flag(
+    "--in-flight-max <count>",
+    "breaker.inFlightMax",
+    "number",
+    "requests that one replica gets at a time; others wait, then get 503 (default 4096)",
+  ),
+  flag(
+    "--when-full <wait|spill>",
+    "breaker.whenFull",
+    "text",
+    "wait for the key's owner (default when hashing), or try others",
+  ),
   flag("--heartbeat-kind <kind>", "heartbeat.kind", "text", "http (default), tcp or none"),
   flag("--heartbeat-path <path>", "heartbeat.path", "text", "what is asked for (default /heartbeat)"),
   flag("--heartbeat-interval-ms <ms>", "heartbeat.intervalMs", "number", "between two checks (default 1000)"),

@@ -6,7 +6,7 @@ import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { AnswerIntake, intake } from "./answer-intake.ts";
 import { relay } from "./answer-relay.ts";
-import { Attempts, failureStatus, failureText } from "./attempts.ts";
+import { Attempts, failureFields, failureStatus, failureText } from "./attempts.ts";
 import { ClientRequest } from "./client-request.ts";
 import type { ClientRelay, ClientSide } from "./client-side.ts";
 import { ExchangeClock, stage } from "./exchange-clock.ts";
@@ -261,7 +261,7 @@ export class Exchange implements PipelineMember {
     const upstream = this.upstream as PooledUpstream;
     this.leaveUpstream();
     if (failure === "reset" || failure === "protocol") upstream.distrust();
-    if (!attempts.isStale(failure))
+    if (!attempts.isBlameless(failure))
       this.downstream.context.observer.upstreamFailed(upstream, failure, problem);
     if (this.stage === stage.answering) {
       upstream.stats.truncated++;
@@ -271,9 +271,11 @@ export class Exchange implements PipelineMember {
     const step = attempts.after(failure, upstream, this.request.isIdempotent, this.body.pieces !== null);
     const next = step === "repeat" ? upstream : step === "next" ? this.nextCandidate(upstream) : null;
     if (next !== null) this.dispatch(next, this.downstream.context.nowMs());
-    else if (attempts.everSent) {
-      upstream.stats.failed++;
-      this.answer(failureStatus(failure), failureBody(failureText(upstream.name, failure)), "");
+    else if (attempts.everSent || failure === "full") {
+      if (failure === "full") upstream.stats.turnedAway++;
+      else upstream.stats.failed++;
+      const body = failureBody(failureText(upstream.name, failure));
+      this.answer(failureStatus(failure), body, failureFields(failure));
     } else this.answerUnavailable();
   }
 
@@ -340,6 +342,10 @@ export class Exchange implements PipelineMember {
   // — Deadlines, ten times a second
 
   sweep(nowMs: number): void {
+    if (this.upstream !== null && this.connection === null) {
+      if (this.clock.attemptLastsMs(nowMs) > this.upstream.limits.waitMs) this.fail("full");
+      return;
+    }
     const { limits, observer } = this.downstream.context;
     const owesBody = !this.body.done && this.connection?.unsentBytes === 0;
     const overdue = this.clock.overdue(nowMs, this.stage, owesBody, this.upstreamPaused, limits);

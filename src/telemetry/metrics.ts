@@ -25,6 +25,9 @@ export interface MetricsReading {
   readonly heartbeatFailures: number;
   /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
   readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
+  /** By replica: exchanges that wait for a place there, and how many data planes have no place left. */
+  readonly waiting: ReadonlyMap<string, number>;
+  readonly full: ReadonlyMap<string, number>;
   /** By replica: how many data planes have set it aside now. */
   readonly ejected: ReadonlyMap<string, number>;
   /** Times a replica was set aside, by cause; times it was spared because too many were already; all are used. */
@@ -156,6 +159,13 @@ function registerTraffic(registry: Registry, page: Page): void {
   );
   counter(
     registry,
+    "roundhouse_upstream_turned_away_total",
+    "Requests answered 503 because no place at this replica became free in time, or too many waited for one.",
+    ["replica"],
+    perReplica((sum) => sum.turnedAway),
+  );
+  counter(
+    registry,
     "roundhouse_upstream_truncated_total",
     "Answers of this replica that were cut off midway.",
     ["replica"],
@@ -167,6 +177,20 @@ function registerTraffic(registry: Registry, page: Page): void {
     "Exchanges and tunnels under way, by replica in the ring.",
     ["replica"],
     () => [...page.reading.serving].map(([replica, { inFlight }]) => [{ replica }, inFlight] as const),
+  );
+  gauge(
+    registry,
+    "roundhouse_requests_waiting",
+    "Exchanges that wait for a place at this replica; they are in flight too.",
+    ["replica"],
+    () => [...page.reading.waiting].map(([replica, count]) => [{ replica }, count] as const),
+  );
+  gauge(
+    registry,
+    "roundhouse_replica_full",
+    "How many data planes have as many requests under way at this replica as they may.",
+    ["replica"],
+    () => [...page.reading.full].map(([replica, count]) => [{ replica }, count] as const),
   );
   gauge(registry, "roundhouse_connections", "Client connections open now.", [], () => [
     [{}, page.reading.connections],

@@ -158,19 +158,21 @@ test("Zipf(1.1) keys over ten replicas: none has more than 1.25 times the averag
     async (door) => {
       const keyOf = zipf(500, 1.1);
       const concurrency = 80;
-      let peak = 0;
+      let [peak, total, samples] = [0, 0, 0];
       let left = 1200;
       const client = async () => {
         while (left-- > 0) {
           await call(door.port, `/slow?ms=20&k=${keyOf()}`, { agent });
           const loads = door.status().replicas.map(({ inFlight }) => inFlight);
-          const total = loads.reduce((sum, load) => sum + load, 0);
-          // Full, so that the average is what it was when the requests were given out.
-          if (total >= concurrency - 1) peak = Math.max(peak, ...loads);
+          peak = Math.max(peak, ...loads);
+          total += loads.reduce((sum, load) => sum + load, 0);
+          samples += 1;
         }
       };
       await Promise.all(Array.from({ length: concurrency }, client));
-      assert.ok(peak > 0 && peak <= (1.25 * concurrency) / 10 + 1, `${peak} at the same time`);
+      // Never more than 80 at the same time, so 8 each on average at most; and the replicas were kept busy.
+      assert.ok(peak <= (1.25 * concurrency) / 10 + 1, `${peak} at the same time`);
+      assert.ok(total / samples > concurrency / 4, `${total / samples} under way on average`);
       const { bounded, overflowShare } = await admin<PolicyReport>(door, "GET", "/api/v1/policy");
       assert.equal(bounded, 1200);
       assert.ok(overflowShare > 0.02 && overflowShare < 0.6, `${overflowShare} overflowed`);
