@@ -76,6 +76,8 @@ const limitsSchema = z.strictObject({
   connectionsMax: wholeNumber(1, 1_000_000).optional(),
   connectionsPerAddressMax: wholeNumber(1, 1_000_000).optional(),
   requestsPerConnectionMax: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
+  streamsMax: wholeNumber(1, 10_000).optional(),
+  wastedStreamsMax: wholeNumber(1, 1_000_000).optional(),
 });
 
 const yesOrNo = () => accepting(z.boolean(), "true or false");

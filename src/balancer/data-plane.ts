@@ -57,6 +57,7 @@ export type DataPlaneReading = Pick<
   | "connections"
   | "connectionsTotal"
   | "connectionsRefused"
+  | "http2"
   | "waiting"
   | "full"
   | "ejected"
@@ -127,6 +128,11 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connections: proxy.stats.connections,
       connectionsTotal: proxy.stats.connectionsTotal,
       connectionsRefused: proxy.stats.connectionsRefused,
+      http2: {
+        connections: proxy.stats.http2ConnectionsTotal,
+        connectionsWasteful: proxy.stats.connectionsWasteful,
+        streamsWasted: proxy.stats.streamsWasted,
+      },
       ...conditionsRead(table.current),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),

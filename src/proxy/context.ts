@@ -32,6 +32,11 @@ export interface ProxyStats {
   connectionsTotal: number;
   /** Connections turned away because of a connection limit. */
   connectionsRefused: number;
+  /** Of those, how many spoke HTTP/2, since the start. */
+  http2ConnectionsTotal: number;
+  /** HTTP/2 connections closed for costing more than they may, and streams reset by clients or malformed. */
+  connectionsWasteful: number;
+  streamsWasted: number;
   /** Requests with a well-formed head. */
   requests: number;
   /** Answers that the proxy made itself, by status code (400, 408, 413, 431, 502, 503, 504 …). */
@@ -63,12 +68,25 @@ export function createContext(options: ProxyOptions): ProxyContext {
     limits,
     policy,
     tables: requestTables(policy),
-    stats: { connections: 0, connectionsTotal: 0, connectionsRefused: 0, requests: 0, ownAnswers: new Map() },
+    stats: createStats(),
     upstreamBatching: options.upstreamBatching ?? false,
     nowMs: options.nowMs ?? (() => performance.now()),
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
     draining: false,
+  };
+}
+
+function createStats(): ProxyStats {
+  return {
+    connections: 0,
+    connectionsTotal: 0,
+    connectionsRefused: 0,
+    http2ConnectionsTotal: 0,
+    connectionsWasteful: 0,
+    streamsWasted: 0,
+    requests: 0,
+    ownAnswers: new Map(),
   };
 }
 

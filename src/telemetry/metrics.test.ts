@@ -19,6 +19,7 @@ function reading(): MetricsReading {
     connections: 2,
     connectionsTotal: 9,
     connectionsRefused: 0,
+    http2: { connections: 2, connectionsWasteful: 1, streamsWasted: 300 },
     replicasByState: new Map([
       ["healthy", 1],
       ["dead", 0],
@@ -69,6 +70,9 @@ test("the page shows what is read at that moment", async () => {
     "roundhouse_respawns_total 7",
     "roundhouse_heartbeat_failures_total 8",
     "roundhouse_connections 2",
+    "roundhouse_http2_connections_total 2",
+    "roundhouse_http2_streams_wasted_total 300",
+    "roundhouse_http2_connections_wasteful_total 1",
     'roundhouse_requests_waiting{replica="S1"} 4',
     'roundhouse_replica_full{replica="S1"} 1',
     'roundhouse_upstream_turned_away_total{replica="S1"} 3',

@@ -1,7 +1,8 @@
 // The Prometheus page: names, units and help texts. Nothing is counted here: the data plane and the fleet keep plain
 // numbers, and they are read when the page is asked for, so that a request costs no metrics work.
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import { latencyHistogram } from "./latency-histogram.ts";
+import { counter, gauge } from "./metric-kinds.ts";
 import type { TrafficSum } from "./traffic.ts";
 
 /** Everything the page shows, read at one moment. */
@@ -15,6 +16,12 @@ export interface MetricsReading {
   readonly connectionsTotal: number;
   /** Connections turned away because of a connection limit. */
   readonly connectionsRefused: number;
+  /** Of HTTP/2: connections since the start, those closed for waste, and streams that the client wasted. */
+  readonly http2: {
+    readonly connections: number;
+    readonly connectionsWasteful: number;
+    readonly streamsWasted: number;
+  };
   /** Replicas by state; every state is present, with 0 where there is none. */
   readonly replicasByState: ReadonlyMap<string, number>;
   /** How many replicas there should be. */
@@ -82,45 +89,6 @@ export function createMetricsPage(
       return registry.metrics();
     },
   };
-}
-
-/** Replaces all of a metric's values by those that `rows` gives. */
-function counter(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  rows: () => Iterable<readonly [labels: Record<string, string>, value: number]>,
-): void {
-  new Counter({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [labels, value] of rows()) this.inc(labels, value);
-    },
-  });
-}
-
-function gauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  rows: () => Iterable<readonly [labels: Record<string, string>, value: number]>,
-): void {
-  new Gauge({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [labels, value] of rows()) this.set(labels, value);
-    },
-  });
 }
 
 function registerTraffic(registry: Registry, page: Page): void {
@@ -204,6 +172,27 @@ function registerTraffic(registry: Registry, page: Page): void {
     "Client connections turned away because of a connection limit.",
     [],
     () => [[{}, page.reading.connectionsRefused]],
+  );
+  registerHttp2(registry, page);
+}
+
+function registerHttp2(registry: Registry, page: Page): void {
+  counter(registry, "roundhouse_http2_connections_total", "Client connections that spoke HTTP/2.", [], () => [
+    [{}, page.reading.http2.connections],
+  ]);
+  counter(
+    registry,
+    "roundhouse_http2_streams_wasted_total",
+    "HTTP/2 requests that were malformed, or reset by the client before they were answered.",
+    [],
+    () => [[{}, page.reading.http2.streamsWasted]],
+  );
+  counter(
+    registry,
+    "roundhouse_http2_connections_wasteful_total",
+    "HTTP/2 connections closed for wasting more than limits.wastedStreamsMax.",
+    [],
+    () => [[{}, page.reading.http2.connectionsWasteful]],
   );
 }
 
