@@ -179,6 +179,8 @@ export const configSchema = z.strictObject({
   ).optional(),
   /** How a replica is chosen: by key (`hash`), or by turns or load whatever the key. Default `hash`. */
   policy: oneOf("hash", "round-robin", "least-request", "p2c").optional(),
+  /** A replica that joins others gets a tenth of its weight at first, and all of it after this time. Default 0: off. */
+  slowStartMs: milliseconds(0, 3_600_000).optional(),
   /** How keys are placed on replicas. Default `rendezvous`. */
   hash: oneOf("rendezvous", "assignment", "ketama", "maglev", "jump").optional(),
   /** Size of the ring's table; constant for the ring's life. Default: the placement's own. */

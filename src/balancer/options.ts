@@ -12,7 +12,7 @@ import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
 import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
-import { type PolicyName, settlePolicy } from "./policy-options.ts";
+import { type PolicyName, settlePolicy, settleSlowStart } from "./policy-options.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
 /** The configuration, as the config file and the command line give it; every field has a default. */
@@ -30,11 +30,15 @@ export interface FrontDoorSettings {
   readonly routingPolicy: PolicyName;
   /** See {@link Config.boundedLoad}; null: off. */
   readonly loadFactor: number | null;
+  /** 0: off. */
+  readonly slowStartMs: number;
   /** Null: off. */
   readonly ejection: EjectionSettings | null;
   /** Of each replica. */
   readonly upstreamLimits: Partial<UpstreamLimits>;
   readonly keyOf: (request: RoutedRequest) => Key;
+  /** False where no key decides, or every request has a random one: then no key can be hot. */
+  readonly keysRecur: boolean;
   /** The routing key for people. */
   readonly keyText: string;
   readonly labelOf: (replica: Replica) => string | undefined;
@@ -66,9 +70,11 @@ export function settleOptions(
     ...settleRing(options),
     routingPolicy: settlePolicy(options),
     loadFactor: typeof options.boundedLoad === "number" ? options.boundedLoad : null,
+    slowStartMs: settleSlowStart(options),
     ejection: settleEjection(options),
     upstreamLimits: upstreamLimits(options),
     keyOf: settleKey(options, onKeyError),
+    keysRecur: (options.policy ?? "hash") === "hash" && keyText(options) !== "random",
     keyText: keyText(options),
     labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,
     control: options.control !== "off",

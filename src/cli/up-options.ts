@@ -25,6 +25,12 @@ const upFlags: readonly Flag[] = [
   ),
   flag("--policy <name>", "policy", "text", "hash (default), round-robin, least-request, p2c"),
   flag(
+    "--slow-start-ms <ms>",
+    "slowStartMs",
+    "number",
+    "for a replica that joins others to get its whole weight (default 0)",
+  ),
+  flag(
     "--hash <placement>",
     "hash",
     "text",

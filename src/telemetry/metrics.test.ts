@@ -44,6 +44,7 @@ function reading(): MetricsReading {
     slots: 512,
     slotsMoved: 128,
     ringChanges: 3,
+    hotKeyRates: [12.5, 3],
     hashing: { bounded: 20, overflowed: 4, spread: 5 },
     keyErrors: 6,
     logLinesDropped: 0,
@@ -84,6 +85,10 @@ test("the page shows what is read at that moment", async () => {
     'roundhouse_replica_ejected{replica="S1"} 1',
     'roundhouse_ejections_total{cause="latency"} 2',
     "roundhouse_ejections_spared_total 9",
+    "roundhouse_bounded_requests_total 20",
+    "roundhouse_overflow_requests_total 4",
+    "roundhouse_spread_requests_total 5",
+    'roundhouse_hot_key_requests_per_second{rank="2"} 3',
   ]) {
     assert.ok(lines.includes(line), line);
   }

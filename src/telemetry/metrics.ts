@@ -52,6 +52,8 @@ export interface MetricsReading {
   readonly ringChanges: number;
   /** Requests routed while loads were bounded, those of them that went elsewhere for it, those whose key is spread. */
   readonly hashing: { readonly bounded: number; readonly overflowed: number; readonly spread: number };
+  /** Requests per second for the hottest keys, the hottest first. */
+  readonly hotKeyRates: readonly number[];
   /** Times the user's routing-key function threw or gave something that is no key. */
   readonly keyErrors: number;
   readonly logLinesDropped: number;
@@ -319,6 +321,13 @@ function registerHashing(registry: Registry, page: Page): void {
     "Requests of hot keys that are spread over several replicas.",
     [],
     rows("spread"),
+  );
+  gauge(
+    registry,
+    "roundhouse_hot_key_requests_per_second",
+    "Requests per second for the hottest keys, by rank; /api/v1/hot-keys names them.",
+    ["rank"],
+    () => page.reading.hotKeyRates.map((rate, index) => [{ rank: String(index + 1) }, rate] as const),
   );
 }
 
