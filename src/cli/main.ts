@@ -7,6 +7,7 @@ import { exitCode, exitCodeHelp } from "./exit-code.ts";
 import { addLoadCommand } from "./load.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
+import { addSteeringCommands } from "./steer.ts";
 import { addUpFlags } from "./up-options.ts";
 
 const upHelp = `
@@ -49,6 +50,7 @@ function program(): Command {
       await serve(flags);
     });
   addRemoteCommands(root);
+  addSteeringCommands(root);
   addRingCommands(root);
   addLoadCommand(root);
   return root;
