@@ -9,6 +9,7 @@ import { addProduceConsume } from "./produce-consume.ts";
 import { addQueueCommands } from "./queue.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
+import { addSteeringCommands } from "./steer.ts";
 import { addTopicCommands } from "./topic.ts";
 import { addUpFlags } from "./up-options.ts";
 
@@ -52,6 +53,7 @@ function program(): Command {
       await serve(flags);
     });
   addRemoteCommands(root);
+  addSteeringCommands(root);
   addRingCommands(root);
   addTopicCommands(root);
   addProduceConsume(root);

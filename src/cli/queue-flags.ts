@@ -1,6 +1,6 @@
 // What the commands that talk to a queue share: its address, and what they do with the connection.
 import type { Command } from "commander";
-import { connectQueue, type QueueClient } from "../queue/client/client.ts";
+import type { QueueClient } from "../queue/client/client.ts";
 import { usage } from "./usage.ts";
 
 export interface QueueFlags {
@@ -19,6 +19,7 @@ export async function withQueue<T>(flags: QueueFlags, run: (client: QueueClient)
   if (!/^https?:/.test(flags.queue) || !URL.canParse(flags.queue)) {
     throw usage(`--queue is "${flags.queue}"; accepted: a URL such as http://127.0.0.1:5005`);
   }
+  const { connectQueue } = await import("../queue/client/client.ts");
   const client = connectQueue(flags.queue, flags.token === undefined ? {} : { token: flags.token });
   try {
     return await run(client);

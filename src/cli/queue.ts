@@ -7,7 +7,7 @@ import type { Sizes } from "../queue/maintenance/stopped-queue.ts";
 import { type VerifiedShard, verifyAll } from "../queue/maintenance/verify.ts";
 import { toMessage } from "../queue/message.ts";
 import { recordsOf } from "../queue/records.ts";
-import { createLog } from "../telemetry/log.ts";
+import type { Log } from "../telemetry/log.ts";
 import { messageLine } from "./message-lines.ts";
 import { print, table } from "./output.ts";
 import { progressLine } from "./progress.ts";
@@ -42,7 +42,7 @@ export function addQueueCommands(program: Command): void {
     .addHelpText("after", "\nExample: roundhouse queue backup /backup/monday --data ./roundhouse-queue")
     .action(async (to: string, { data }: { data: string }) => {
       const { backUpStopped } = await import("../queue/maintenance/stopped-queue.ts");
-      print(sizesText(await backUpStopped(data, to, quiet()), `copied to ${to}`));
+      print(sizesText(await backUpStopped(data, to, await quiet()), `copied to ${to}`));
     });
   queue
     .command("compact")
@@ -51,7 +51,7 @@ export function addQueueCommands(program: Command): void {
     .addHelpText("after", "\nExample: roundhouse queue compact --data ./roundhouse-queue")
     .action(async ({ data }: { data: string }) => {
       const { compactStopped } = await import("../queue/maintenance/stopped-queue.ts");
-      print(sizesText(await compactStopped(data, quiet()), "compacted"));
+      print(sizesText(await compactStopped(data, await quiet()), "compacted"));
     });
 }
 
@@ -61,7 +61,10 @@ const withSourceFlags = (command: Command): Command =>
     "a directory that no queue uses now, instead of --queue",
   );
 
-const quiet = () => createLog({ level: "silent" });
+async function quiet(): Promise<Log> {
+  const { createLog } = await import("../telemetry/log.ts");
+  return createLog({ level: "silent" });
+}
 
 async function withSource(flags: SourceFlags, run: (source: LogSource) => Promise<void>): Promise<void> {
   if (flags.data === undefined) {
@@ -70,7 +73,7 @@ async function withSource(flags: SourceFlags, run: (source: LogSource) => Promis
     return;
   }
   const { openStoredLog } = await import("../queue/maintenance/stored-log.ts");
-  const source = await openStoredLog(flags.data, quiet());
+  const source = await openStoredLog(flags.data, await quiet());
   try {
     await run(source);
   } finally {

@@ -212,6 +212,34 @@ describe("the command line", () => {
     assert.equal(stdout, "fine\n".repeat(4));
   });
 
+  it("verifies and dumps a queue that runs", async () => {
+    await roundhouse(["topic", "create", "whole", "--shards", "2"]);
+    await roundhouse(
+      ["produce", "whole"],
+      Array.from({ length: 50 }, (_, i) => `{"value":"${i}"}`).join("\n"),
+    );
+    const verified = await roundhouse(["queue", "verify", "--json"]);
+    assert.equal(verified.code, 0, verified.stderr);
+    const shards = verified.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const whole = shards.filter((shard) => shard.topic === "whole");
+    assert.equal(
+      whole.reduce((sum, shard) => sum + Number(shard.messages), 0),
+      50,
+    );
+    const dumped = await roundhouse(["queue", "dump", "--topic", "whole"]);
+    const values = dumped.stdout
+      .trim()
+      .split("\n")
+      .map((line) => Number((JSON.parse(line) as { value: string }).value));
+    assert.deepEqual(
+      values.sort((a, b) => a - b),
+      Array.from({ length: 50 }, (_, i) => i),
+    );
+  });
+
   it("says what is wrong with exit codes 1, 2 and 3", async () => {
     const missing = await roundhouse(["consume", "nowhere"]);
     assert.equal(missing.code, 1);
