@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { RoundhouseError } from "../errors.ts";
 import { exitCode, exitCodeHelp } from "./exit-code.ts";
+import { addExperimentCommand } from "./experiment.ts";
 import { addLoadCommand } from "./load.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
@@ -51,6 +52,7 @@ function program(): Command {
   addRemoteCommands(root);
   addRingCommands(root);
   addLoadCommand(root);
+  addExperimentCommand(root, version());
   return root;
 }
 
