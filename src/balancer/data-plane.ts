@@ -8,12 +8,14 @@ import { warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
-import { createEjector, type EjectionReport, type Ejector } from "./ejector.ts";
+import { createEjector, type Ejector } from "./ejector.ts";
+import { createHotKeys, type HotKeysReading } from "./hot-keys.ts";
 import type { KeyErrors } from "./key-errors.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
 import { policyNamed } from "./policies/named.ts";
+import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
@@ -40,8 +42,10 @@ export interface DataPlane {
   /** See `Proxy.drain`. */
   drain(deadlineMs: number): Promise<void>;
   read(): DataPlaneReading;
-  /** How a replica stands with those who judge its answers; null when nobody does. */
-  ejectionOf(name: string): EjectionReport | null;
+  /** The keys asked for most; null where keys do not recur. */
+  hotKeys(count: number): HotKeysReading | null;
+  /** Null: it is not in the ring. */
+  conditionOf(name: string): ReplicaCondition | null;
   close(): void;
 }
 
@@ -53,6 +57,12 @@ export type DataPlaneReading = Pick<
   | "connections"
   | "connectionsTotal"
   | "connectionsRefused"
+  | "retries"
+  | "retriesOverBudget"
+  | "retriesExhausted"
+  | "http2"
+  | "waiting"
+  | "full"
   | "ejected"
   | "ejections"
   | "ejectionsSpared"
@@ -68,7 +78,9 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   if (settings.routingPolicy === "hash") warmUp({ placement: settings.emptyRing.placement });
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
   const counters = { bounded: 0, overflowed: 0, spread: 0 };
-  const policy = policyNamed(settings.routingPolicy, { keyOf: settings.keyOf, noteKey: null, counters });
+  const hotKeys = settings.keysRecur ? createHotKeys() : null;
+  const noteKey = hotKeys?.note ?? null;
+  const policy = policyNamed(settings.routingPolicy, { keyOf: settings.keyOf, noteKey, counters });
   const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
   const table = joinFleet(fleet, {
     settings,
@@ -119,6 +131,15 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connections: proxy.stats.connections,
       connectionsTotal: proxy.stats.connectionsTotal,
       connectionsRefused: proxy.stats.connectionsRefused,
+      retries: proxy.stats.retries.made,
+      retriesOverBudget: proxy.stats.retries.overBudget,
+      retriesExhausted: proxy.stats.retries.exhausted,
+      http2: {
+        connections: proxy.stats.http2ConnectionsTotal,
+        connectionsWasteful: proxy.stats.connectionsWasteful,
+        streamsWasted: proxy.stats.streamsWasted,
+      },
+      ...conditionsRead(table.current),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
       ejectionsSpared: ejector?.counters.spared ?? 0,
@@ -127,7 +148,8 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       logLinesDropped: log.dropped,
       hashing: counters,
     }),
-    ejectionOf: (name) => ejector?.report(name) ?? null,
+    hotKeys: (count) => hotKeys?.top(count) ?? null,
+    conditionOf: (name) => conditionOf(table.current, ejector, name),
     close: () => {
       ejector?.close();
       listener?.close();

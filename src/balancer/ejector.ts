@@ -98,7 +98,7 @@ export function createEjector({ policy, latencyWindowMs, log }: EjectorParts): E
   /** To the data plane. */
   function show({ upstream, streak }: Member): void {
     const phase = state.standings.get(upstream.name)?.phase;
-    upstream.accepting = accepts(state, upstream.name);
+    upstream.setAside(!accepts(state, upstream.name));
     upstream.watched = streak !== noStreak || phase === "due" || phase === "trial";
   }
 

@@ -18,7 +18,10 @@ export interface UpstreamsFollowed {
 }
 
 export interface ServedFleetParts extends UpstreamsFollowed {
-  readonly settings: Pick<FrontDoorSettings, "emptyRing" | "labelOf" | "loadFactor" | "routingPolicy">;
+  readonly settings: Pick<
+    FrontDoorSettings,
+    "emptyRing" | "labelOf" | "loadFactor" | "routingPolicy" | "upstreamLimits"
+  >;
   readonly policy: Policy;
   readonly log: Pick<Log, "error">;
 }
@@ -37,7 +40,7 @@ export function joinFleet(
     policy,
     steering: { loadFactor: settings.loadFactor, spreads: [] },
     serving: () => fleet.serving(),
-    createUpstream: (name, address) => createUpstream({ name, address }),
+    createUpstream: (name, address) => createUpstream({ name, address, limits: settings.upstreamLimits }),
     joined,
     left,
   });

@@ -8,6 +8,7 @@ import { addExperimentCommand } from "./experiment.ts";
 import { addLoadCommand } from "./load.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
+import { addSteeringCommands } from "./steer.ts";
 import { addUpFlags } from "./up-options.ts";
 
 const upHelp = `
@@ -50,6 +51,7 @@ function program(): Command {
       await serve(flags);
     });
   addRemoteCommands(root);
+  addSteeringCommands(root);
   addRingCommands(root);
   addLoadCommand(root);
   addExperimentCommand(root, version());

@@ -26,7 +26,7 @@ const replicaOf = (door: TestDoor, name: string): StatusReport["replicas"][numbe
   return found;
 };
 
-const phaseOf = (door: TestDoor, name: string) => replicaOf(door, name).ejection?.phase;
+const phaseOf = (door: TestDoor, name: string) => replicaOf(door, name).condition?.ejection?.phase;
 
 async function setFault(door: TestDoor, name: string, query: string): Promise<void> {
   const port = Number(replicaOf(door, name).address?.split(":")[1]);
@@ -82,7 +82,7 @@ describe("ejection", { concurrency: true }, () => {
       let bad = 0;
       const count = (_: string, status: number) => {
         if (status === 503) bad += 1;
-        return (replicaOf(door, "S2").ejection?.ejections ?? 0) >= 4;
+        return (replicaOf(door, "S2").condition?.ejection?.ejections ?? 0) >= 4;
       };
       await askUntil(door, path, count);
       assert.equal(bad, 5 + 3, "five to be ejected, and one for each of three trials");
@@ -100,7 +100,7 @@ describe("ejection", { concurrency: true }, () => {
           await Promise.all(paths.map((path) => call(door.port, path)));
         }
         assert.match(
-          replicaOf(door, "S2").ejection?.reason ?? "",
+          replicaOf(door, "S2").condition?.ejection?.reason ?? "",
           /^its p95 was \d+ ms, the others' median \d+ ms$/,
         );
         await setFault(door, "S2", "");
@@ -113,7 +113,7 @@ describe("ejection", { concurrency: true }, () => {
       const path = await pathOf(door, "S2");
       await setFault(door, "S2", "?status=503");
       for (let sent = 0; sent < 40; sent += 1) assert.equal((await call(door.port, path)).status, 503);
-      assert.equal(replicaOf(door, "S2").ejection, null);
+      assert.equal(replicaOf(door, "S2").condition?.ejection, null);
     }));
 
   it("the metrics tell who is set aside", () =>
