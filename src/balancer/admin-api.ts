@@ -1,16 +1,21 @@
 // The native admin API on the admin listener, under /api/v1: what `roundhouse status` and `roundhouse ring` show.
-// It reads; replicas are changed through the front port. Errors are thrown and get their shape from the listener.
+// These read, and steering-api.ts has what changes; replicas are added and removed through the front port. Errors are thrown and get their shape from the listener.
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import type { DataPlane } from "./data-plane.ts";
+import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
+import type { ReplicaCondition } from "./replica-condition.ts";
 import type { RoutingTable } from "./routing-table.ts";
+import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
-export interface AdminApiParts {
+export interface AdminApiParts extends SteeringApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
+  readonly conditionOf: DataPlane["conditionOf"];
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
@@ -18,6 +23,7 @@ export interface AdminApiParts {
 
 /** `GET /api/v1/status`. */
 export interface StatusReport {
+  readonly policy: PolicyName;
   readonly placement: string;
   readonly slots: number;
   readonly key: string;
@@ -37,6 +43,8 @@ export interface ReplicaReport {
   readonly state: ReplicaState;
   readonly seat: number;
   readonly weight: number;
+  /** The part of its weight with which it counts while it starts slowly, 0…1; null while it is not in the ring. */
+  readonly ramp: number | null;
   /** Of the key space, 0…1; null while it is not in the ring. */
   readonly share: number | null;
   /** Exchanges under way. */
@@ -44,6 +52,8 @@ export interface ReplicaReport {
   /** `host:port`, or null while unknown. */
   readonly address: string | null;
   readonly pid: number | null;
+  /** Set aside, full, waited for; null while it is not in the ring. */
+  readonly condition: ReplicaCondition | null;
   /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
   readonly reason: string;
   readonly sinceMs: number;
@@ -98,27 +108,32 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     "GET /api/v1/ring/shares": route(() => sharesReport(table)),
     "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
     "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
+    ...steeringApi(parts, route),
   };
 }
 
-export function statusReport({ fleet, table, key }: AdminApiParts): StatusReport {
+export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: AdminApiParts): StatusReport {
   const { ring } = table.current;
+  const weightsNow = new Map(table.current.replicas.map(({ name, weight }) => [name, weight]));
   const shares = table.ring.shares();
   const report = (replica: Replica): ReplicaReport => ({
     name: replica.name,
     state: replica.state,
     seat: replica.seat,
     weight: replica.weight,
+    ramp: rampOf(replica, weightsNow.get(replica.name)),
     share: replica.state === "healthy" ? (shares.get(replica.seat) ?? null) : null,
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
+    condition: conditionOf(replica.name),
     reason: replica.reason,
     sinceMs: replica.sinceMs,
   });
   return {
-    placement: ring.placement,
-    slots: ring.slots,
+    policy: routingPolicy,
+    placement: routingPolicy === "hash" ? ring.placement : "none",
+    slots: routingPolicy === "hash" ? ring.slots : 0,
     key,
     desired: fleet.desiredCount,
     serving: fleet.serving().length,
@@ -128,6 +143,10 @@ export function statusReport({ fleet, table, key }: AdminApiParts): StatusReport
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
   };
+}
+
+function rampOf({ weight }: Replica, now: number | undefined): number | null {
+  return now === undefined ? null : Number((now / weight).toFixed(3));
 }
 
 function sharesReport(table: RoutingTable): SharesReport {

@@ -8,10 +8,14 @@ import { warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
+import { createEjector, type Ejector } from "./ejector.ts";
+import { createHotKeys, type HotKeysReading } from "./hot-keys.ts";
 import type { KeyErrors } from "./key-errors.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
+import { policyNamed } from "./policies/named.ts";
+import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
@@ -25,7 +29,7 @@ export interface DataPlaneParts {
   readonly log: DataPlaneLog;
 }
 
-type DataPlaneLog = Pick<Log, "error" | "warn"> & { readonly dropped: number };
+type DataPlaneLog = Pick<Log, "error" | "warn" | "info"> & { readonly dropped: number };
 
 export interface DataPlane {
   readonly table: RoutingTable;
@@ -38,6 +42,10 @@ export interface DataPlane {
   /** See `Proxy.drain`. */
   drain(deadlineMs: number): Promise<void>;
   read(): DataPlaneReading;
+  /** The keys asked for most; null where keys do not recur. */
+  hotKeys(count: number): HotKeysReading | null;
+  /** Null: it is not in the ring. */
+  conditionOf(name: string): ReplicaCondition | null;
   close(): void;
 }
 
@@ -49,29 +57,58 @@ export type DataPlaneReading = Pick<
   | "connections"
   | "connectionsTotal"
   | "connectionsRefused"
+  | "retries"
+  | "retriesOverBudget"
+  | "retriesExhausted"
+  | "http2"
+  | "waiting"
+  | "full"
+  | "ejected"
+  | "ejections"
+  | "ejectionsSpared"
+  | "ejectionPanics"
   | "keyErrors"
   | "logLinesDropped"
+  | "hashing"
 >;
 
 export function createDataPlane(parts: DataPlaneParts): DataPlane {
   const { settings, fleet, keyErrors, log } = parts;
   // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
-  warmUp({ placement: settings.emptyRing.placement });
+  if (settings.routingPolicy === "hash") warmUp({ placement: settings.emptyRing.placement });
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
-  const table = joinFleet(fleet, settings, log, {
-    joined: ({ name, stats }) => ledger.join(name, stats),
-    left: ({ stats }) => ledger.leave(stats),
+  const counters = { bounded: 0, overflowed: 0, spread: 0 };
+  const hotKeys = settings.keysRecur ? createHotKeys() : null;
+  const noteKey = hotKeys?.note ?? null;
+  const policy = policyNamed(settings.routingPolicy, { keyOf: settings.keyOf, noteKey, counters });
+  const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
+  const table = joinFleet(fleet, {
+    settings,
+    policy,
+    log,
+    joined: (upstream) => {
+      ledger.join(upstream.name, upstream.stats);
+      ejector?.join(upstream);
+    },
+    left: (upstream) => {
+      ledger.leave(upstream.stats);
+      ejector?.leave(upstream);
+    },
   });
+  fleet.onChange(({ replica: { name, state } }) => ejector?.down(name, state === "down"));
   const control = controlUpstream(parts.controlPath);
   if (control !== null) ledger.join("(control)", control.stats);
   const routing = createRouting({
     snapshot: () => table.current,
-    keyOf: settings.keyOf,
     control,
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
   });
-  const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet, log) });
+  const proxy = createProxy({
+    ...settings.proxy,
+    routing: () => routing,
+    observer: observerOf(fleet, ejector, log),
+  });
   let listener: Listener | null = null;
   return {
     table,
@@ -94,10 +131,27 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connections: proxy.stats.connections,
       connectionsTotal: proxy.stats.connectionsTotal,
       connectionsRefused: proxy.stats.connectionsRefused,
+      retries: proxy.stats.retries.made,
+      retriesOverBudget: proxy.stats.retries.overBudget,
+      retriesExhausted: proxy.stats.retries.exhausted,
+      http2: {
+        connections: proxy.stats.http2ConnectionsTotal,
+        connectionsWasteful: proxy.stats.connectionsWasteful,
+        streamsWasted: proxy.stats.streamsWasted,
+      },
+      ...conditionsRead(table.current),
+      ejected: ejector?.ejectedNow() ?? new Map(),
+      ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
+      ejectionsSpared: ejector?.counters.spared ?? 0,
+      ejectionPanics: ejector?.panic === true ? 1 : 0,
       keyErrors: keyErrors.count,
       logLinesDropped: log.dropped,
+      hashing: counters,
     }),
+    hotKeys: (count) => hotKeys?.top(count) ?? null,
+    conditionOf: (name) => conditionOf(table.current, ejector, name),
     close: () => {
+      ejector?.close();
       listener?.close();
       control?.destroy();
     },
@@ -109,15 +163,20 @@ function controlUpstream(path: string | null): Upstream | null {
 }
 
 /** What the data plane sees makes the fleet look at once, instead of at the next heartbeat. */
-function observerOf(fleet: ServedFleet, log: DataPlaneLog): ProxyObserver {
+function observerOf(fleet: ServedFleet, ejector: Ejector | null, log: DataPlaneLog): ProxyObserver {
   const malformed = createMalformedAnswers(log);
   return {
-    upstreamFailed: ({ kind, name }, failure, problem) => {
+    upstreamFailed: (upstream, failure, problem) => {
+      const { kind, name } = upstream;
       if (failure === "protocol") malformed.note(name, problem);
-      if (kind === "replica") fleet.suspect(name, failure === "refused");
+      if (kind !== "replica") return;
+      fleet.suspect(name, failure === "refused");
+      ejector?.failed(upstream);
     },
     upstreamSilent: ({ kind, name }) => {
       if (kind === "replica") fleet.suspect(name);
     },
+    upstreamAsked: (upstream) => ejector?.asked(upstream),
+    upstreamAnswered: (upstream, code) => ejector?.answered(upstream, code),
   };
 }

@@ -18,6 +18,7 @@ import { fleetOptions } from "./fleet-options.ts";
 import { createKeyErrors, type KeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
+import { slowlyStarting } from "./slow-fleet.ts";
 
 export type { FrontDoorOptions } from "./options.ts";
 
@@ -82,15 +83,29 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   const { settings, fleet, log } = house;
   let closing = false;
   const controlPath = await openControl(house, () => closing, open);
-  const dataPlane = createDataPlane({ ...house, controlPath });
+  const served = slowlyStarting(fleet, settings.slowStartMs);
+  open.push(served.close);
+  const dataPlane = createDataPlane({ ...house, fleet: served, controlPath });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
   open.push(dataPlane.close);
   const port = await dataPlane.listen(settings.host, settings.port);
-  const report: AdminApiParts = { fleet, table, key: settings.keyText, policy: settings.policy };
+  const report: AdminApiParts = {
+    fleet,
+    table,
+    routingPolicy: settings.routingPolicy,
+    counters: () => dataPlane.read().hashing,
+    hotKeys: dataPlane.hotKeys,
+    conditionOf: dataPlane.conditionOf,
+    key: settings.keyText,
+    policy: settings.policy,
+  };
   const ready = () => !closing && table.current.replicas.length > 0;
   const admin = await openAdmin(house, dataPlane, report, ready, open);
-  const settled = startFleet(fleet, log).then(dataPlane.begin);
+  const settled = startFleet(fleet, log).then(() => {
+    served.begin();
+    dataPlane.begin();
+  });
 
   let patienceMs = settings.drainMs;
   let closed: Promise<void> | null = null;

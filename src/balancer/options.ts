@@ -2,13 +2,17 @@
 // with units and defaults, is config.ts.
 import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
+import type { UpstreamLimits } from "../proxy/limits.ts";
 import type { ProxyOptions } from "../proxy/proxy.ts";
+import type { RetryPolicy } from "../proxy/retries.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
 import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
+import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
+import { type PolicyName, settlePolicy, settleSlowStart } from "./policy-options.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
 /** The configuration, as the config file and the command line give it; every field has a default. */
@@ -23,16 +27,28 @@ export interface FrontDoorSettings {
   readonly emptyRing: Ring;
   /** How many servers the ring holds. */
   readonly ringCapacity: number;
-  /** See {@link Config.boundedLoad}; undefined: off. */
-  readonly loadFactor: number | undefined;
+  readonly routingPolicy: PolicyName;
+  /** See {@link Config.boundedLoad}; null: off. */
+  readonly loadFactor: number | null;
+  /** 0: off. */
+  readonly slowStartMs: number;
+  /** Null: off. */
+  readonly ejection: EjectionSettings | null;
+  /** Of each replica. */
+  readonly upstreamLimits: Partial<UpstreamLimits>;
   readonly keyOf: (request: RoutedRequest) => Key;
+  /** False where no key decides, or every request has a random one: then no key can be hot. */
+  readonly keysRecur: boolean;
   /** The routing key for people. */
   readonly keyText: string;
   readonly labelOf: (replica: Replica) => string | undefined;
   /** Are `/rep`, `/add` and `/rm` served on the front port? */
   readonly control: boolean;
   readonly policy: AuthorizationPolicy;
-  readonly proxy: Pick<ProxyOptions, "limits" | "trustedProxies" | "headers" | "upstreamBatching">;
+  readonly proxy: Pick<
+    ProxyOptions,
+    "limits" | "trustedProxies" | "headers" | "retries" | "upstreamBatching"
+  >;
   readonly drainMs: number;
 }
 
@@ -51,10 +67,14 @@ export function settleOptions(
     host,
     port: options.port ?? 5000,
     admin: adminAddress(options),
-    emptyRing: emptyRing(options),
-    ringCapacity: ringCapacity(ringOptions(options)),
-    loadFactor: options.boundedLoad === "off" ? undefined : options.boundedLoad,
+    ...settleRing(options),
+    routingPolicy: settlePolicy(options),
+    loadFactor: typeof options.boundedLoad === "number" ? options.boundedLoad : null,
+    slowStartMs: settleSlowStart(options),
+    ejection: settleEjection(options),
+    upstreamLimits: upstreamLimits(options),
     keyOf: settleKey(options, onKeyError),
+    keysRecur: (options.policy ?? "hash") === "hash" && keyText(options) !== "random",
     keyText: keyText(options),
     labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,
     control: options.control !== "off",
@@ -67,10 +87,23 @@ export function settleOptions(
       limits: present(options.limits ?? {}),
       trustedProxies,
       headers: present(options.headers ?? {}),
+      retries: retryPolicy(options),
       upstreamBatching: options.upstreamBatching ?? false,
     },
     drainMs: options.drainMs ?? 10_000,
   };
+}
+
+function retryPolicy({ retries = {} }: FrontDoorOptions): Partial<RetryPolicy> {
+  const { on, ...rest } = retries;
+  return present({ ...rest, on: on === undefined ? undefined : new Set(on) });
+}
+
+/** A key waits for its owner; where no key decides, nobody waits while somebody is free. */
+function upstreamLimits(options: FrontDoorOptions): Partial<UpstreamLimits> {
+  const { inFlightMax: connectionsMax, waitingMax, waitMs, whenFull } = options.breaker ?? {};
+  const spills = (whenFull ?? (settlePolicy(options) === "hash" ? "wait" : "spill")) === "spill";
+  return present({ connectionsMax, waitingMax, waitMs, spills });
 }
 
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {
@@ -85,15 +118,17 @@ function labelOfAddress({ address }: Replica): string | undefined {
 
 function ringOptions(options: FrontDoorOptions): RingOptions {
   const { hash, slots, probing, requestHash, virtualNodeHash } = options;
+  if (options.policy !== undefined && options.policy !== "hash") return { slots: 1 };
   return present({ placement: hash, slots, probing, requestHash, virtualNodeHash });
 }
 
-function emptyRing(options: FrontDoorOptions): Ring {
+function settleRing(options: FrontDoorOptions): Pick<FrontDoorSettings, "emptyRing" | "ringCapacity"> {
   const { requestHash, virtualNodeHash } = options;
+  const chosen = ringOptions(options);
   try {
-    const ring = createRing(ringOptions(options));
+    const ring = createRing(chosen);
     if (requestHash !== undefined || virtualNodeHash !== undefined) tryOut(ring, options);
-    return ring;
+    return { emptyRing: ring, ringCapacity: ringCapacity(chosen) };
   } catch (cause) {
     throw new RoundhouseError("BAD_CONFIG", (cause as Error).message, { source: "downstream", cause });
   }

@@ -3,14 +3,15 @@
 import { randomInt } from "node:crypto";
 import { RoundhouseError } from "../errors.ts";
 import { createDrains } from "./drains.ts";
-import type { Fleet, FleetChange, FleetOptions } from "./fleet.ts";
-import { createHeartbeat, defaultHeartbeat } from "./heartbeat.ts";
+import type { DesiredReplica, Fleet, FleetChange, FleetOptions, FleetSettings } from "./fleet.ts";
+import { createHeartbeat, defaultHeartbeat, type HeartbeatOptions } from "./heartbeat.ts";
 import { createLaunches } from "./launches.ts";
 import { reduce } from "./lifecycle.ts";
 import { watchMemory } from "./memory.ts";
 import type { ProbeResult } from "./probe.ts";
-import { checkAdd, checkRemove, checkStart, type FleetBounds } from "./requests.ts";
+import { checkAdd, checkRemove, checkStart, checkWeigh, type FleetBounds } from "./requests.ts";
 import {
+  desiredOf,
   type Effect,
   emptyFleet,
   type FleetEvent,
@@ -38,23 +39,19 @@ type BareEvent = FleetEvent extends infer Each
 /** Throws BAD_CONFIG when `replicaCount` is more than can be had. Starts nothing yet. */
 export function createFleet(options: FleetOptions): Fleet {
   const { launcher, log } = options;
-  const heartbeatOptions = { ...defaultHeartbeat, ...options.heartbeat };
-  const addDeadlineMs = options.addDeadlineMs ?? 30_000;
-  const bounds: FleetBounds = {
-    replicasMax: options.replicasMax ?? 64,
+  let bounds: FleetBounds = {
+    replicasMax: replicasMaxOf(options),
     capacity: options.capacity ?? Number.POSITIVE_INFINITY,
     launchable: launcher.capacity ?? Number.POSITIVE_INFINITY,
   };
-  const replicaCount = options.replicaCount ?? (launcher.fixed ? bounds.launchable : 3);
-  checkStart(replicaCount, bounds);
+  const first =
+    options.replicas ?? numbered(options.replicaCount ?? (launcher.fixed ? bounds.launchable : 3));
+  checkStart(first.length, bounds);
+  let { maxRssBytes } = options;
   let state = emptyFleet({
-    warm: options.warm ?? 0,
+    ...changeablePolicy(options),
     fixed: launcher.fixed,
-    downAfter: heartbeatOptions.downAfter,
-    upAfter: heartbeatOptions.upAfter,
-    drainMs: options.drainMs ?? 10_000,
-    startDeadlineMs: options.startDeadlineMs ?? 30_000,
-    addDeadlineMs,
+    addDeadlineMs: options.addDeadlineMs ?? 30_000,
     weightOf: (seat) => launcher.weightOf?.(seat) ?? 1,
   });
   const listeners: ((change: FleetChange) => void)[] = [];
@@ -69,12 +66,14 @@ export function createFleet(options: FleetOptions): Fleet {
     exited: (run, reason) => dispatch({ type: "exited", run, reason }),
   });
   const heartbeat = createHeartbeat(
-    heartbeatOptions,
+    heartbeatOf(options),
     { heard },
     launcher.fixed ? fixedQuickTries : undefined,
   );
-  const memory = watchMemory(options.maxRssBytes, log, (run, reason) =>
-    dispatch({ type: "outgrown", run, reason }),
+  const memory = watchMemory(
+    () => maxRssBytes,
+    log,
+    (run, reason) => dispatch({ type: "outgrown", run, reason }),
   );
   const watching = createWatching(heartbeat, memory, launches);
   const drains = createDrains(
@@ -209,6 +208,12 @@ export function createFleet(options: FleetOptions): Fleet {
     dispatch({ type: "remove", count, names });
   }
 
+  function setWeight(name: string, weight: number): void {
+    refuseWhenStopping();
+    checkWeigh(state, name, weight);
+    dispatch({ type: "weigh", name, weight });
+  }
+
   async function stop(deadlineMs: number): Promise<void> {
     const gone = new Promise<void>((resolve) => {
       const before = vanished;
@@ -232,6 +237,7 @@ export function createFleet(options: FleetOptions): Fleet {
     replicas: () => [...state.lives.values()].filter((life) => life.seat > 0),
     serving: () => servingOf(state),
     spares: () => sparesOf(state),
+    desired: () => desiredOf(state),
     get desiredCount() {
       return holders(state).length;
     },
@@ -243,12 +249,17 @@ export function createFleet(options: FleetOptions): Fleet {
         return state.heartbeatFailures;
       },
     },
-    start() {
-      const names = Array.from({ length: replicaCount }, (_, index) => `S${index + 1}`);
-      return inOrder(() => settle((batch) => ({ type: "start", batch, names }))).then(() => {});
+    // Changes do not wait for it: a replica that never becomes healthy would keep them waiting until its deadline.
+    start: () => settle((batch) => ({ type: "start", batch, replicas: first })).then(() => {}),
+    reconfigure(settings) {
+      bounds = { ...bounds, replicasMax: replicasMaxOf(settings) };
+      maxRssBytes = settings.maxRssBytes;
+      heartbeat.reconfigure(heartbeatOf(settings));
+      dispatch({ type: "policy", policy: changeablePolicy(settings) });
     },
     add: (count, names) => inOrder(() => add(count, names)),
     remove: (count, names) => inOrder(() => remove(count, names)),
+    setWeight,
     suspect(name, gone = false) {
       for (const life of state.lives.values()) {
         if (life.name === name && life.run > 0) heartbeat.probeNow(life.run, gone);
@@ -260,6 +271,24 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     stop,
   };
+}
+
+function numbered(count: number): DesiredReplica[] {
+  return Array.from({ length: count }, (_, index) => ({ name: `S${index + 1}`, seat: index + 1 }));
+}
+
+function heartbeatOf({ heartbeat }: FleetSettings): HeartbeatOptions {
+  return { ...defaultHeartbeat, ...heartbeat };
+}
+
+function replicasMaxOf({ replicasMax = 64 }: FleetSettings): number {
+  return replicasMax;
+}
+
+function changeablePolicy(settings: FleetSettings) {
+  const { warm = 0, drainMs = 10_000, startDeadlineMs = 30_000 } = settings;
+  const { downAfter, upAfter } = heartbeatOf(settings);
+  return { warm, downAfter, upAfter, drainMs, startDeadlineMs };
 }
 
 /** Unix time that never jumps back: deadlines survive a change of the wall clock. */

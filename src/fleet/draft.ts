@@ -106,6 +106,7 @@ export function bear(draft: Draft, birth: Birth): Life {
     outgrown: "",
     provenFromMs: draft.nowMs,
     batch: 0,
+    givenUp: "",
     ...given,
   };
   draft.lives.set(life.id, life);
@@ -212,4 +213,11 @@ const stopGraceMs = 5_000;
 export function ask(draft: Draft, life: Life, asked: "stop" | "kill"): void {
   put(draft, life, { asked });
   draft.effects.push({ type: asked, run: life.run });
+}
+
+/** Nobody waits for the first replicas any more. */
+export function endFirst(draft: Draft, outcome: "healthy" | "stopping", reason: string): void {
+  if (draft.first === null) return;
+  draft.effects.push({ type: "settled", batch: draft.first.id, outcome, reason });
+  draft.first = null;
 }

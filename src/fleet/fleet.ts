@@ -27,10 +27,21 @@ export interface Replica {
   readonly reason: string;
 }
 
+/** A replica that there should be. */
+export interface DesiredReplica {
+  readonly name: string;
+  readonly seat: number;
+  /** Default: the launcher's for that seat. */
+  readonly weight?: number;
+}
+
 /** A state change, in the order in which it happened. */
 export interface FleetChange {
   readonly replica: Replica;
-  /** Null when the replica is seen for the first time: just launched, or a warm spare that takes a seat, healthy. */
+  /**
+   * Null when the replica is seen for the first time: just launched, or a warm spare that takes a seat, healthy. The
+   * state it is in when only its weight changed.
+   */
   readonly from: ReplicaState | null;
   /** True when more changes follow in the same turn, so that a listener may rebuild what it must only once. */
   readonly more: boolean;
@@ -55,6 +66,8 @@ export interface FleetOptions {
   readonly log: FleetLog;
   /** How many replicas {@link Fleet.start} brings up; 0 or more. Default 3, or all that a static launcher has. */
   readonly replicaCount?: number;
+  /** These instead, in the order of joining: names and seats as they were before a restart. */
+  readonly replicas?: readonly DesiredReplica[] | undefined;
   /** How replicas are checked; see {@link HeartbeatOptions} for the defaults. */
   readonly heartbeat?: Partial<HeartbeatOptions>;
   /** Spare replicas, started and healthy, that take the seat at once when one dies. Default 0. */
@@ -73,6 +86,12 @@ export interface FleetOptions {
   readonly maxRssBytes?: number;
 }
 
+/** What {@link Fleet.reconfigure} changes, each with the meaning and default that it has in {@link FleetOptions}. */
+export type FleetSettings = Pick<
+  FleetOptions,
+  "heartbeat" | "warm" | "replicasMax" | "drainMs" | "startDeadlineMs" | "maxRssBytes"
+>;
+
 export interface Fleet {
   /** All replicas known now, draining ones included; spares are not (they have no seat yet). */
   replicas(): readonly Replica[];
@@ -82,9 +101,13 @@ export interface Fleet {
   spares(): readonly Replica[];
   /** How many there should be. */
   readonly desiredCount: number;
+  /** Those that there should be, in the order of joining; those of an {@link add} under way are not among them yet. */
+  desired(): readonly Required<DesiredReplica>[];
   readonly counters: Readonly<FleetCounters>;
-  /** Starts the first replicas (S1…SN, N = `replicaCount`); resolves when each has become healthy or failed once. */
+  /** Starts the first replicas (S1…SN, or those given); resolves when each has become healthy or failed once. */
   start(): Promise<void>;
+  /** From now on it lives by these; what is not given has its default again. Replicas that live are left as they are. */
+  reconfigure(settings: FleetSettings): void;
   /**
    * Adds `count` replicas, named as given and the rest at random; resolves when they are healthy and in the ring.
    * Rejects with RoundhouseError: BAD_REQUEST, NAME_TAKEN or FULL before anything started; TIMEOUT (30 s) or
@@ -96,6 +119,11 @@ export interface Fleet {
    * when this resolves; they drain and stop in the background. Rejects with BAD_REQUEST or NOT_FOUND, all or nothing.
    */
   remove(count: number, names: readonly string[]): Promise<void>;
+  /**
+   * The replica's share of the work relative to the others, from now on; its seat keeps it when it is replaced. Throws
+   * BAD_REQUEST or NOT_FOUND.
+   */
+  setWeight(name: string, weight: number): void;
   /**
    * The data plane suspects this replica: probe it now. With `gone` (a connection to it was refused) one failed
    * probe is enough to take it out of the ring.

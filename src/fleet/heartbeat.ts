@@ -37,6 +37,8 @@ export interface Heartbeat {
   unwatch(run: number): void;
   /** Probes it at once, or, when a probe is under way, again right after it: that one may have been too early. */
   probeNow(run: number, enough: boolean): void;
+  /** From each run's next probe on. */
+  reconfigure(options: HeartbeatOptions): void;
 }
 
 export type Rhythm = "starting" | "steady";
@@ -59,11 +61,12 @@ interface Watch {
  * interval; default: no limit, for a server that we have started ourselves comes up at any moment
  */
 export function createHeartbeat(
-  options: HeartbeatOptions,
+  initial: HeartbeatOptions,
   listener: HeartbeatListener,
   quickTriesMax = Number.POSITIVE_INFINITY,
 ): Heartbeat {
   const watches = new Map<number, Watch>();
+  let options = initial;
 
   async function look(run: number, watch: Watch): Promise<void> {
     clearTimeout(watch.timer);
@@ -112,6 +115,12 @@ export function createHeartbeat(
       watch.enough ||= enough;
       if (watch.timer === undefined) watch.again = true;
       else void look(run, watch);
+    },
+    reconfigure(next) {
+      const sooner = next.intervalMs < options.intervalMs;
+      options = next;
+      // Those whose next probe is far away would keep the old rhythm for one more turn.
+      if (sooner) for (const [run, watch] of watches) if (watch.timer !== undefined) void look(run, watch);
     },
   };
 }

@@ -65,7 +65,7 @@ function simulate({ seed, replicas, warm, wildness }: Sizes): void {
   world.feed({
     type: "start",
     batch: 1,
-    names: Array.from({ length: replicas }, (_, index) => `S${index + 1}`),
+    replicas: Array.from({ length: replicas }, (_, index) => ({ name: `S${index + 1}`, seat: index + 1 })),
   });
   world.expectSeats(replicas);
   world.run(wildMs, true);
@@ -109,7 +109,7 @@ function createWorld(seed: number, warm: number, wildness: number) {
   function obey(effect: Effect): void {
     if (effect.type === "launch") launch(effect.run);
     if (effect.type === "settled" && effect.batch > 1 && effect.outcome !== "healthy") desired -= adding;
-    if (effect.type === "settled") adding = 0;
+    if (effect.type === "settled" && effect.batch > 1) adding = 0; // batch 1 is the first start
     if (effect.type === "change") {
       const { replica, from } = effect.change;
       assert.equal(told.get(replica.name) ?? null, from, `${replica.name} was ${from} before`);
@@ -244,7 +244,7 @@ function createWorld(seed: number, warm: number, wildness: number) {
 
   return {
     feed(event: Bare): void {
-      if (event.type === "start") desired = event.names.length;
+      if (event.type === "start") desired = event.replicas.length;
       feed(event);
     },
     run(forMs: number, wildly: boolean): void {

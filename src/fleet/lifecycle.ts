@@ -13,6 +13,7 @@
 //                        └──────────────▶ draining ────────── exits ───────────────┘
 //
 // Whatever dies of those wanted hands its seat on in the same turn: to a spare, or to a new life.
+
 import { pauseMs, strikesAfterFailedStart } from "./backoff.ts";
 import {
   ask,
@@ -20,6 +21,7 @@ import {
   type Draft,
   die,
   draftOf,
+  endFirst,
   enter,
   finished,
   freeSeat,
@@ -28,6 +30,7 @@ import {
   retire,
   say,
 } from "./draft.ts";
+import type { DesiredReplica } from "./fleet.ts";
 import { settle } from "./settle.ts";
 import {
   type Effect,
@@ -53,13 +56,19 @@ export function reduce(
 function apply(draft: Draft, event: FleetEvent): void {
   switch (event.type) {
     case "start":
-      startFirst(draft, event.batch, event.names);
+      startFirst(draft, event.batch, event.replicas);
       break;
     case "add":
       add(draft, event.batch, event.count, event.names);
       break;
     case "remove":
       remove(draft, event.count, event.names);
+      break;
+    case "weigh":
+      weigh(draft, event.name, event.weight);
+      break;
+    case "policy":
+      draft.policy = { ...draft.policy, ...event.policy };
       break;
     case "idle": {
       const life = draft.lives.get(event.id);
@@ -89,7 +98,7 @@ function hear(draft: Draft, life: Life, event: Extract<FleetEvent, { run: number
       exited(draft, life, event.reason);
       break;
     case "answered":
-      if (isWanted(life)) answered(draft, life);
+      if (isWanted(life) && life.givenUp === "") answered(draft, life);
       break;
     case "missed":
       if (isWanted(life)) missed(draft, life, event.reason, event.enough);
@@ -99,19 +108,12 @@ function hear(draft: Draft, life: Life, event: Extract<FleetEvent, { run: number
   }
 }
 
-function startFirst(draft: Draft, batch: number, names: readonly string[]): void {
-  const lives = names.map((name, index) => {
+function startFirst(draft: Draft, id: number, replicas: readonly DesiredReplica[]): void {
+  const lives = replicas.map(({ name, seat, weight = draft.policy.weightOf(seat) }) => {
     draft.lastJoined += 1;
-    const seat = index + 1;
-    const weight = draft.policy.weightOf(seat);
     return bear(draft, { name, seat, weight, reason: "first start", joined: draft.lastJoined });
   });
-  draft.batch = {
-    id: batch,
-    kind: "first",
-    lives: lives.map((life) => life.id),
-    deadlineMs: Number.POSITIVE_INFINITY,
-  };
+  draft.first = { id, lives: lives.map((life) => life.id) };
 }
 
 function add(draft: Draft, batch: number, count: number, names: readonly string[]): void {
@@ -124,7 +126,7 @@ function add(draft: Draft, batch: number, count: number, names: readonly string[
       bear(draft, { ...(name === undefined ? {} : { name }), seat, weight, batch, reason: "added" }).id,
     );
   }
-  draft.batch = { id: batch, kind: "add", lives, deadlineMs: draft.nowMs + draft.policy.addDeadlineMs };
+  draft.batch = { id: batch, lives, deadlineMs: draft.nowMs + draft.policy.addDeadlineMs };
 }
 
 function remove(draft: Draft, count: number, names: readonly string[]): void {
@@ -136,6 +138,14 @@ function remove(draft: Draft, count: number, names: readonly string[]): void {
   for (const life of named) retire(draft, life, "removed", draft.policy.drainMs);
 }
 
+function weigh(draft: Draft, name: string, weight: number): void {
+  const life = holders(draft).find((each) => each.name === name);
+  if (life === undefined || life.weight === weight) return;
+  const weighed = put(draft, life, { weight });
+  draft.effects.push({ type: "change", change: { replica: weighed, from: life.state } });
+  say(draft, "info", weighed, `${name} has the weight ${weight}, no longer ${life.weight}`);
+}
+
 function stopAll(draft: Draft, deadlineMs: number): void {
   draft.stopping = true;
   for (const life of [...draft.lives.values()]) {
@@ -143,6 +153,7 @@ function stopAll(draft: Draft, deadlineMs: number): void {
     else if (life.state === "draining") hurry(draft, life, deadlineMs);
   }
   endBatch(draft, "stopping", "the fleet stops");
+  endFirst(draft, "stopping", "the fleet stops");
 }
 
 function hurry(draft: Draft, life: Life, deadlineMs: number): void {
@@ -153,11 +164,11 @@ function hurry(draft: Draft, life: Life, deadlineMs: number): void {
 
 function exited(draft: Draft, life: Life, reason: string): void {
   if (life.state === "dead") draft.lives.delete(life.id);
-  else if (life.state === "starting") failedStart(draft, life, reason);
+  else if (life.state === "starting") failedStart(draft, life, life.givenUp || reason);
   else die(draft, life, life.state === "draining" ? `${life.reason}; ${reason}` : reason, false);
 }
 
-/** A life that never became healthy keeps its name and waits; said once for as long as the reason is the same. */
+/** A start that ended without an answer, or was given up: the life keeps its name and waits. Said once per reason. */
 function failedStart(draft: Draft, life: Life, reason: string): void {
   if (life.batch > 0) {
     endBatch(draft, "failed", `${life.name} ${reason}`, life.id);
@@ -183,6 +194,7 @@ const notLaunched = {
   good: 0,
   missed: 0,
   startByMs: Number.POSITIVE_INFINITY,
+  givenUp: "",
 } as const;
 
 function answered(draft: Draft, life: Life): void {
@@ -240,18 +252,17 @@ function neverHealthy(draft: Draft, life: Life): void {
     endBatch(draft, "failed", `${life.name} ${reason}`);
     return;
   }
-  const struck = put(draft, life, { strikes: strikesAfterFailedStart(life.strikes) });
-  die(draft, struck, reason, true, life.hung);
+  put(draft, life, { givenUp: reason, startByMs: Number.POSITIVE_INFINITY });
+  draft.effects.push({ type: "kill", run: life.run });
   leaveFirstBatch(draft, life);
 }
 
 function leaveFirstBatch(draft: Draft, life: Life): void {
-  const { batch } = draft;
-  if (batch?.kind !== "first") return;
-  draft.batch = { ...batch, lives: batch.lives.filter((id) => id !== life.id) };
+  const { first } = draft;
+  if (first !== null) draft.first = { ...first, lives: first.lives.filter((id) => id !== life.id) };
 }
 
-/** Ends the batch under way; an `add` that did not succeed is rolled back: what it started stops. */
+/** Ends the `add` under way, which did not succeed: what it started stops. */
 function endBatch(
   draft: Draft,
   outcome: "failed" | "timeout" | "stopping",
@@ -261,7 +272,7 @@ function endBatch(
   const { batch } = draft;
   if (batch === null) return;
   draft.batch = null;
-  for (const id of batch.kind === "add" ? batch.lives : []) {
+  for (const id of batch.lives) {
     const life = draft.lives.get(id);
     if (life === undefined || !isWanted(life)) continue;
     const left = id === gone ? put(draft, life, notLaunched) : life;

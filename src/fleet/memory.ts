@@ -10,9 +10,9 @@ export interface MemoryWatch {
   unwatch(run: number): void;
 }
 
-/** `maxBytes` undefined: watches nothing. */
+/** `bytesMax` is asked anew each time; undefined: nothing is watched. */
 export function watchMemory(
-  maxBytes: number | undefined,
+  bytesMax: () => number | undefined,
   log: FleetLog,
   outgrown: (run: number, reason: string) => void,
 ): MemoryWatch {
@@ -25,6 +25,7 @@ export function watchMemory(
 
   async function look(run: number, handle: LaunchHandle): Promise<void> {
     const bytes = await handle.rssBytes();
+    const maxBytes = bytesMax();
     if (!timers.has(run)) return;
     if (bytes === null && !blind) {
       blind = true;
@@ -36,12 +37,13 @@ export function watchMemory(
     if (bytes !== null && maxBytes !== undefined && bytes > maxBytes) {
       outgrown(run, `uses ${megabytes(bytes)} of memory, more than the ${megabytes(maxBytes)} allowed`);
     }
-    if (timers.has(run)) schedule(run, handle);
+    if (timers.has(run) && maxBytes !== undefined) schedule(run, handle);
+    else timers.delete(run);
   }
 
   return {
     watch(run, handle) {
-      if (maxBytes !== undefined && !timers.has(run)) schedule(run, handle);
+      if (bytesMax() !== undefined && !timers.has(run)) schedule(run, handle);
     },
     unwatch(run) {
       clearTimeout(timers.get(run));

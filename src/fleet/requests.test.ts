@@ -26,7 +26,8 @@ function fleetOfThree(): FleetState {
     weightOf: () => 1,
   });
   const names = ["S1", "S2", "S3", "S4"];
-  const { state } = reduce(empty, { type: "start", batch: 1, names, entropy: 1 }, 0);
+  const replicas = names.map((name, index) => ({ name, seat: index + 1 }));
+  const { state } = reduce(empty, { type: "start", batch: 1, replicas, entropy: 1 }, 0);
   return reduce(state, { type: "remove", count: 1, names: ["S4"], entropy: 1 }, 0).state;
 }
 

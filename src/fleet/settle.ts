@@ -1,10 +1,11 @@
 // What the state of a fleet calls for, whatever event led to it: batches join, hung replicas are killed as far as the
 // cap allows, outgrown ones are relieved, spares are kept, launches that are due are made. Part of the lifecycle;
 // run after every event.
-import { bear, type Draft, die, join, put, retire, succeed } from "./draft.ts";
-import { holders, type Life, sparesOf } from "./state.ts";
+import { bear, type Draft, die, endFirst, join, put, retire, succeed } from "./draft.ts";
+import { holders, sparesOf } from "./state.ts";
 
 export function settle(draft: Draft): void {
+  endFirstWhenSettled(draft);
   joinBatch(draft);
   killHung(draft);
   relieveOutgrown(draft);
@@ -12,16 +13,21 @@ export function settle(draft: Draft): void {
   launchDue(draft);
 }
 
+/** One that was removed meanwhile is not waited for. */
+function endFirstWhenSettled(draft: Draft): void {
+  if (draft.first?.lives.some((id) => draft.lives.get(id)?.state === "starting")) return;
+  endFirst(draft, "healthy", "each is in the ring or has failed once");
+}
+
 /** The batch whose last member became healthy enters the ring as one, in the order given. */
 function joinBatch(draft: Draft): void {
   const { batch } = draft;
   if (batch === null) return;
   const lives = batch.lives.flatMap((id) => draft.lives.get(id) ?? []);
-  const ready = (life: Life): boolean => life.good >= draft.policy.upAfter;
-  if (batch.kind === "first" ? batch.lives.length > 0 : !lives.every(ready)) return;
+  if (!lives.every((life) => life.good >= draft.policy.upAfter)) return;
   draft.batch = null;
-  if (batch.kind === "add") for (const life of lives) join(draft, life, "answers");
-  const reason = batch.kind === "add" ? "all are in the ring" : "each is in the ring or has failed once";
+  for (const life of lives) join(draft, life, "answers");
+  const reason = "all are in the ring";
   draft.effects.push({ type: "settled", batch: batch.id, outcome: "healthy", reason });
 }
 

@@ -1,6 +1,6 @@
 // What a fleet remembers, what can happen to it, and what it then asks for: the three types around the reducer in
 // lifecycle.ts, and the questions one can ask a state. Plain data: no clock, no process, no randomness.
-import type { FleetChange, Replica } from "./fleet.ts";
+import type { DesiredReplica, FleetChange, Replica } from "./fleet.ts";
 import type { Address, LaunchSpec } from "./launcher.ts";
 
 /** One replica's life. What {@link Replica} shows, and what only the lifecycle needs. All times in ms. */
@@ -36,19 +36,26 @@ export interface Life extends Replica {
   readonly provenFromMs: number;
   /** The `add` under way that started it; 0: none. It joins the ring together with the others of its batch. */
   readonly batch: number;
+  /** Why its start under way was given up, in words: its process is being killed, then it is tried again. Empty: it was not. */
+  readonly givenUp: string;
 }
 
-/** Replicas started together: the first ones, or those of one `add`. */
+/** The first replicas: settled when each is healthy, has failed once, or was removed. An `add` does not wait for them. */
+export interface FirstBatch {
+  readonly id: number;
+  /** Lives not settled yet. */
+  readonly lives: readonly number[];
+}
+
+/** Replicas of one `add`: all become healthy, or all are rolled back. */
 export interface Batch {
   readonly id: number;
-  /** `first`: settled when each is healthy or has failed once. `add`: all healthy, or all rolled back. */
-  readonly kind: "first" | "add";
-  /** Lives not settled yet (`first`), or all of them in the order given (`add`). */
+  /** In the order given. */
   readonly lives: readonly number[];
   readonly deadlineMs: number;
 }
 
-/** What does not change in a fleet's life. */
+/** By what a fleet lives. An event of type `policy` changes it. */
 export interface FleetPolicy {
   readonly warm: number;
   readonly fixed: boolean;
@@ -64,6 +71,7 @@ export interface FleetState {
   readonly policy: FleetPolicy;
   /** By id, in order of birth. Invariant: among starting, healthy and down ones no seat but 0 occurs twice. */
   readonly lives: ReadonlyMap<number, Life>;
+  readonly first: FirstBatch | null;
   readonly batch: Batch | null;
   readonly stopping: boolean;
   /** The last numbers given out. */
@@ -78,14 +86,17 @@ export interface FleetState {
 
 /** What can happen. `entropy`: 32 random bits, the only chance that the lifecycle knows. */
 export type FleetEvent = { readonly entropy: number } & (
-  | { readonly type: "start"; readonly batch: number; readonly names: readonly string[] }
+  | { readonly type: "start"; readonly batch: number; readonly replicas: readonly DesiredReplica[] }
   | {
       readonly type: "add";
       readonly batch: number;
       readonly count: number;
       readonly names: readonly string[];
     }
+  /** The replica of that name, which is wanted, counts for so much from now on; so does whoever follows on its seat. */
+  | { readonly type: "weigh"; readonly name: string; readonly weight: number }
   | { readonly type: "remove"; readonly count: number; readonly names: readonly string[] }
+  | { readonly type: "policy"; readonly policy: Partial<FleetPolicy> }
   | {
       readonly type: "launched";
       readonly run: number;
@@ -126,6 +137,7 @@ export function emptyFleet(policy: FleetPolicy): FleetState {
   return {
     policy,
     lives: new Map(),
+    first: null,
     batch: null,
     stopping: false,
     lastId: 0,
@@ -151,6 +163,17 @@ export function isWanted(life: Life): boolean {
 /** The lives that hold a seat: as many as there should be replicas. */
 export function holders(state: Lives): Life[] {
   return livesWhere(state, (life) => life.seat > 0 && isWanted(life));
+}
+
+/** What there should be, for those who keep it; an `add` under way may still be rolled back. */
+export function desiredOf(state: Lives): { name: string; seat: number; weight: number }[] {
+  return holders(state)
+    .filter((life) => life.batch === 0)
+    .sort(
+      (a, b) =>
+        (a.joined || Number.POSITIVE_INFINITY) - (b.joined || Number.POSITIVE_INFINITY) || a.id - b.id,
+    )
+    .map(({ name, seat, weight }) => ({ name, seat, weight }));
 }
 
 export function sparesOf(state: Lives): Life[] {

@@ -87,8 +87,7 @@ export class ClientRequest implements RoutedRequest {
 
   /** Value of the first field with this lower-case name. */
   header(name: string): string | undefined {
-    if (this.known !== null) return fieldIn(this.known.text, 0, name);
-    return fieldIn(this.text, this.text.indexOf("\r\n") + 2, name);
+    return this.known === null ? fieldIn(this.text, name) : fieldIn(this.known.text, name, 0);
   }
 
   /** It may be sent twice (RFC 9110 section 9.2.2). */
@@ -141,7 +140,7 @@ function rootedTarget(target: string, method: string): string {
 }
 
 /** In a well-formed head whose fields begin at `from`; read only when asked, since most keys are in the target. */
-function fieldIn(head: string, from: number, name: string): string | undefined {
+export function fieldIn(head: string, name: string, from = head.indexOf("\r\n") + 2): string | undefined {
   let at = from;
   while (at < head.length - 2) {
     const end = head.indexOf("\r\n", at);

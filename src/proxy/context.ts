@@ -9,6 +9,7 @@ import {
   requestTables,
 } from "./header-policy.ts";
 import { defaultLimits, type ProxyLimits } from "./limits.ts";
+import { defaultRetryPolicy, Retries, type RetryPolicy } from "./retries.ts";
 import type { ProxyObserver, Routing } from "./routing.ts";
 
 export interface ProxyOptions {
@@ -20,6 +21,8 @@ export interface ProxyOptions {
   /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
   readonly trustedProxies?: readonly string[];
   readonly headers?: Partial<HeaderPolicy>;
+  /** Retries beyond the one safe re-dispatch. Default: none. */
+  readonly retries?: Partial<RetryPolicy>;
   /** GET and HEAD requests of one event-loop turn share upstream connections (batching.ts). Default: false. */
   readonly upstreamBatching?: boolean;
   /** The clock of all deadlines, in ms, which never goes back. Default: `performance.now()`. */
@@ -33,10 +36,17 @@ export interface ProxyStats {
   connectionsTotal: number;
   /** Connections turned away because of a connection limit. */
   connectionsRefused: number;
+  /** Of those, how many spoke HTTP/2, since the start. */
+  http2ConnectionsTotal: number;
+  /** HTTP/2 connections closed for costing more than they may, and streams reset by clients or malformed. */
+  connectionsWasteful: number;
+  streamsWasted: number;
   /** Requests with a well-formed head. */
   requests: number;
   /** Answers that the proxy made itself, by status code (400, 408, 413, 431, 502, 503, 504 …). */
   readonly ownAnswers: Map<number, number>;
+  /** Retries by the retry policy, and those that it refused. */
+  readonly retries: Pick<Retries, "made" | "overBudget" | "exhausted">;
 }
 
 export interface ProxyContext {
@@ -46,6 +56,7 @@ export interface ProxyContext {
   readonly policy: HeaderPolicy;
   readonly tables: RequestTables;
   readonly stats: ProxyStats;
+  readonly retries: Retries;
   readonly upstreamBatching: boolean;
   readonly nowMs: () => number;
   /** The head being parsed; what is needed longer is copied before the event ends. */
@@ -60,19 +71,35 @@ export interface ProxyContext {
 export function createContext(options: ProxyOptions): ProxyContext {
   const limits = { ...defaultLimits, ...options.limits };
   const policy = { ...defaultHeaderPolicy, ...options.headers };
+  const retries = new Retries({ ...defaultRetryPolicy, ...options.retries });
   return {
     routing: options.routing,
     observer: options.observer,
     limits,
     policy,
     tables: requestTables(policy),
-    stats: { connections: 0, connectionsTotal: 0, connectionsRefused: 0, requests: 0, ownAnswers: new Map() },
+    stats: createStats(retries),
+    retries,
     upstreamBatching: options.upstreamBatching ?? false,
     nowMs: options.nowMs ?? (() => performance.now()),
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
     lastFields: null,
     draining: false,
+  };
+}
+
+function createStats(retries: Retries): ProxyStats {
+  return {
+    connections: 0,
+    connectionsTotal: 0,
+    connectionsRefused: 0,
+    http2ConnectionsTotal: 0,
+    connectionsWasteful: 0,
+    streamsWasted: 0,
+    requests: 0,
+    ownAnswers: new Map(),
+    retries,
   };
 }
 

@@ -3,8 +3,9 @@
 import type { Socket } from "node:net";
 import { incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
-import { parseRequestHead } from "../http/request-head.ts";
+import { beginsHttp2, parseRequestHead } from "../http/request-head.ts";
 import { AnswerRelay } from "./answer-relay.ts";
+import type { ClientConnection, ClientConnectionOwner } from "./client-connection.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
 import { phase } from "./client-phase.ts";
@@ -24,18 +25,17 @@ const pipelinedBytesMax = 32 * 1024;
 const lingerMs = 2_000;
 const lingerBytesMax = 1024 * 1024;
 
-/** Told when a connection is gone. */
-export interface DownstreamOwner {
-  onDownstreamClosed(downstream: Downstream): void;
+export interface DownstreamOwner extends ClientConnectionOwner {
+  /** It is an HTTP/2 client's, that began with `bytes`: somebody else's from now on. */
+  onHttp2(downstream: Downstream, bytes: Buffer): void;
 }
 
-export class Downstream implements ClientSide, TunnelClient {
+export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
   readonly out: ClientOutput;
   readonly relay: AnswerRelay;
-  /** Its place in its owner's list. */
   index = 0;
   private readonly owner: DownstreamOwner;
   private readonly input: ClientInput;
@@ -143,6 +143,7 @@ export class Downstream implements ClientSide, TunnelClient {
       this.noteHeadBegun();
       return -1;
     }
+    if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
     if (end === refused || !isAccepted(requestHead, this.context)) {
       this.refuse(requestHead.status, requestHead.problem, requestHead.method);
       return -1;
@@ -158,6 +159,13 @@ export class Downstream implements ClientSide, TunnelClient {
     if (this.requests === 0 || this.isIdle || this.headBegun) return;
     this.headBegun = true;
     this.sinceMs = this.context.nowMs();
+  }
+
+  private handOver(bytes: Buffer): number {
+    this.phase = phase.handedOver;
+    this.input.leave();
+    this.owner.onHttp2(this, bytes);
+    return -1;
   }
 
   private readBody(chunk: Buffer): void {
@@ -296,17 +304,15 @@ export class Downstream implements ClientSide, TunnelClient {
   }
 
   private onClosed(): void {
+    if (this.phase === phase.handedOver) return;
     this.phase = phase.closed;
     this.held = null;
     this.exchange.abandon();
     this.tunnel?.onClientClosed();
-    this.owner.onDownstreamClosed(this);
+    this.owner.onConnectionClosed(this);
   }
 
-  /**
-   * No further request: close now if idle, else after the answer; a head that has begun may still be completed. A
-   * request may be on its way just now, so what comes is read (and not answered) before the connection is closed.
-   */
+  /** A head that has begun may be completed; if idle, what is on its way is read, not answered, before it closes. */
   drain(): void {
     if (this.phase === phase.ready && this.isIdle) this.lingerClose();
   }

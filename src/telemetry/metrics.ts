@@ -1,7 +1,8 @@
 // The Prometheus page: names, units and help texts. Nothing is counted here: the data plane and the fleet keep plain
 // numbers, and they are read when the page is asked for, so that a request costs no metrics work.
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import { latencyHistogram } from "./latency-histogram.ts";
+import { counter, gauge } from "./metric-kinds.ts";
 import type { TrafficSum } from "./traffic.ts";
 
 /** Everything the page shows, read at one moment. */
@@ -15,6 +16,12 @@ export interface MetricsReading {
   readonly connectionsTotal: number;
   /** Connections turned away because of a connection limit. */
   readonly connectionsRefused: number;
+  /** Of HTTP/2: connections since the start, those closed for waste, and streams that the client wasted. */
+  readonly http2: {
+    readonly connections: number;
+    readonly connectionsWasteful: number;
+    readonly streamsWasted: number;
+  };
   /** Replicas by state; every state is present, with 0 where there is none. */
   readonly replicasByState: ReadonlyMap<string, number>;
   /** How many replicas there should be. */
@@ -25,10 +32,28 @@ export interface MetricsReading {
   readonly heartbeatFailures: number;
   /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
   readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
+  /** Retries by the retry policy; those that were due and over its budget; those that would have been one too many. */
+  readonly retries: number;
+  readonly retriesOverBudget: number;
+  readonly retriesExhausted: number;
+  /** By replica: exchanges that wait for a place there, and how many data planes have no place left. */
+  readonly waiting: ReadonlyMap<string, number>;
+  readonly full: ReadonlyMap<string, number>;
+  /** By replica: how many data planes have set it aside now. */
+  readonly ejected: ReadonlyMap<string, number>;
+  /** Times a replica was set aside, by cause; times it was spared because too many were already; all are used. */
+  readonly ejections: ReadonlyMap<string, number>;
+  readonly ejectionsSpared: number;
+  /** Data planes that use all of them, for want of others. */
+  readonly ejectionPanics: number;
   /** Slots of the ring, how many changed owner at the last change, and how often it changed. */
   readonly slots: number;
   readonly slotsMoved: number;
   readonly ringChanges: number;
+  /** Requests routed while loads were bounded, those of them that went elsewhere for it, those whose key is spread. */
+  readonly hashing: { readonly bounded: number; readonly overflowed: number; readonly spread: number };
+  /** Requests per second for the hottest keys, the hottest first. */
+  readonly hotKeyRates: readonly number[];
   /** Times the user's routing-key function threw or gave something that is no key. */
   readonly keyErrors: number;
   readonly logLinesDropped: number;
@@ -56,8 +81,11 @@ export function createMetricsPage(
   const page: Page = { reading: read() };
   registerTraffic(registry, page);
   registry.registerMetric(latencyHistogram(() => page.reading.traffic.values(), latencyBucketsS));
+  registerRetries(registry, page);
   registerFleet(registry, page);
+  registerEjection(registry, page);
   registerRing(registry, page);
+  registerHashing(registry, page);
   registerSelf(registry, page);
   return {
     contentType: registry.contentType,
@@ -66,45 +94,6 @@ export function createMetricsPage(
       return registry.metrics();
     },
   };
-}
-
-/** Replaces all of a metric's values by those that `rows` gives. */
-function counter(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  rows: () => Iterable<readonly [labels: Record<string, string>, value: number]>,
-): void {
-  new Counter({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [labels, value] of rows()) this.inc(labels, value);
-    },
-  });
-}
-
-function gauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  rows: () => Iterable<readonly [labels: Record<string, string>, value: number]>,
-): void {
-  new Gauge({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [labels, value] of rows()) this.set(labels, value);
-    },
-  });
 }
 
 function registerTraffic(registry: Registry, page: Page): void {
@@ -143,6 +132,13 @@ function registerTraffic(registry: Registry, page: Page): void {
   );
   counter(
     registry,
+    "roundhouse_upstream_turned_away_total",
+    "Requests answered 503 because no place at this replica became free in time, or too many waited for one.",
+    ["replica"],
+    perReplica((sum) => sum.turnedAway),
+  );
+  counter(
+    registry,
     "roundhouse_upstream_truncated_total",
     "Answers of this replica that were cut off midway.",
     ["replica"],
@@ -154,6 +150,20 @@ function registerTraffic(registry: Registry, page: Page): void {
     "Exchanges and tunnels under way, by replica in the ring.",
     ["replica"],
     () => [...page.reading.serving].map(([replica, { inFlight }]) => [{ replica }, inFlight] as const),
+  );
+  gauge(
+    registry,
+    "roundhouse_requests_waiting",
+    "Exchanges that wait for a place at this replica; they are in flight too.",
+    ["replica"],
+    () => [...page.reading.waiting].map(([replica, count]) => [{ replica }, count] as const),
+  );
+  gauge(
+    registry,
+    "roundhouse_replica_full",
+    "How many data planes have as many requests under way at this replica as they may.",
+    ["replica"],
+    () => [...page.reading.full].map(([replica, count]) => [{ replica }, count] as const),
   );
   gauge(registry, "roundhouse_connections", "Client connections open now.", [], () => [
     [{}, page.reading.connections],
@@ -167,6 +177,27 @@ function registerTraffic(registry: Registry, page: Page): void {
     "Client connections turned away because of a connection limit.",
     [],
     () => [[{}, page.reading.connectionsRefused]],
+  );
+  registerHttp2(registry, page);
+}
+
+function registerHttp2(registry: Registry, page: Page): void {
+  counter(registry, "roundhouse_http2_connections_total", "Client connections that spoke HTTP/2.", [], () => [
+    [{}, page.reading.http2.connections],
+  ]);
+  counter(
+    registry,
+    "roundhouse_http2_streams_wasted_total",
+    "HTTP/2 requests that were malformed, or reset by the client before they were answered.",
+    [],
+    () => [[{}, page.reading.http2.streamsWasted]],
+  );
+  counter(
+    registry,
+    "roundhouse_http2_connections_wasteful_total",
+    "HTTP/2 connections closed for wasting more than limits.wastedStreamsMax.",
+    [],
+    () => [[{}, page.reading.http2.connectionsWasteful]],
   );
 }
 
@@ -196,6 +227,57 @@ function registerFleet(registry: Registry, page: Page): void {
   );
 }
 
+function registerRetries(registry: Registry, page: Page): void {
+  counter(
+    registry,
+    "roundhouse_retries_total",
+    "Retries by the retry policy; the one safe re-dispatch of a request is not among them.",
+    [],
+    () => [[{}, page.reading.retries]],
+  );
+  counter(
+    registry,
+    "roundhouse_retries_refused_total",
+    "Retries that were due and not made. reason: budget, or attempts (the request had used up its own).",
+    ["reason"],
+    () => [
+      [{ reason: "budget" }, page.reading.retriesOverBudget],
+      [{ reason: "attempts" }, page.reading.retriesExhausted],
+    ],
+  );
+}
+
+function registerEjection(registry: Registry, page: Page): void {
+  gauge(
+    registry,
+    "roundhouse_replica_ejected",
+    "How many data planes have set this replica aside now; 0 when none has.",
+    ["replica"],
+    () => [...page.reading.ejected].map(([replica, count]) => [{ replica }, count] as const),
+  );
+  counter(
+    registry,
+    "roundhouse_ejections_total",
+    "Times a replica was set aside. cause: answers (too many bad ones in a row) or latency.",
+    ["cause"],
+    () => [...page.reading.ejections].map(([cause, count]) => [{ cause }, count] as const),
+  );
+  counter(
+    registry,
+    "roundhouse_ejections_spared_total",
+    "Times a replica was not set aside only because too many were already.",
+    [],
+    () => [[{}, page.reading.ejectionsSpared]],
+  );
+  gauge(
+    registry,
+    "roundhouse_ejection_panic",
+    "How many data planes use those set aside too, because so few replicas accept requests.",
+    [],
+    () => [[{}, page.reading.ejectionPanics]],
+  );
+}
+
 function registerRing(registry: Registry, page: Page): void {
   gauge(
     registry,
@@ -215,6 +297,38 @@ function registerRing(registry: Registry, page: Page): void {
   counter(registry, "roundhouse_ring_changes_total", "Changes of the ring.", [], () => [
     [{}, page.reading.ringChanges],
   ]);
+}
+
+function registerHashing(registry: Registry, page: Page): void {
+  const rows = (of: "bounded" | "overflowed" | "spread") => () => [[{}, page.reading.hashing[of]] as const];
+  counter(
+    registry,
+    "roundhouse_bounded_requests_total",
+    "Requests routed while loads were bounded.",
+    [],
+    rows("bounded"),
+  );
+  counter(
+    registry,
+    "roundhouse_overflow_requests_total",
+    "Requests that another replica got because the first one for their key was at its bound.",
+    [],
+    rows("overflowed"),
+  );
+  counter(
+    registry,
+    "roundhouse_spread_requests_total",
+    "Requests of hot keys that are spread over several replicas.",
+    [],
+    rows("spread"),
+  );
+  gauge(
+    registry,
+    "roundhouse_hot_key_requests_per_second",
+    "Requests per second for the hottest keys, by rank; /api/v1/hot-keys names them.",
+    ["rank"],
+    () => page.reading.hotKeyRates.map((rate, index) => [{ rank: String(index + 1) }, rate] as const),
+  );
 }
 
 function registerSelf(registry: Registry, page: Page): void {
