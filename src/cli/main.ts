@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { RoundhouseError } from "../errors.ts";
 import { exitCode, exitCodeHelp } from "./exit-code.ts";
+import { addExperimentCommand } from "./experiment.ts";
 import { addLoadCommand } from "./load.ts";
 import { addProduceConsume } from "./produce-consume.ts";
 import { addQueueCommands } from "./queue.ts";
@@ -59,6 +60,7 @@ function program(): Command {
   addProduceConsume(root);
   addQueueCommands(root);
   addLoadCommand(root);
+  addExperimentCommand(root, version());
   return root;
 }
 
