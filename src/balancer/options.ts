@@ -13,6 +13,7 @@ import { stickyCookie } from "./cookie.ts";
 import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
 import { type PolicyName, settlePolicy, settleSlowStart } from "./policy-options.ts";
+import { type QueueSettings, settleQueue } from "./queue-options.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
 /** The configuration, as the config file and the command line give it; every field has a default. */
@@ -50,6 +51,8 @@ export interface FrontDoorSettings {
     "limits" | "trustedProxies" | "headers" | "retries" | "upstreamBatching"
   >;
   readonly drainMs: number;
+  /** Null: there is no queue. */
+  readonly queue: QueueSettings | null;
 }
 
 /**
@@ -91,6 +94,7 @@ export function settleOptions(
       upstreamBatching: options.upstreamBatching ?? false,
     },
     drainMs: options.drainMs ?? 10_000,
+    queue: settleQueue(options),
   };
 }
 
