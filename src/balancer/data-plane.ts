@@ -62,6 +62,9 @@ export type DataPlaneReading = Pick<
   | "connections"
   | "connectionsTotal"
   | "connectionsRefused"
+  | "retries"
+  | "retriesOverBudget"
+  | "retriesExhausted"
   | "http2"
   | "tls"
   | "waiting"
@@ -140,6 +143,9 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connections: proxy.stats.connections,
       connectionsTotal: proxy.stats.connectionsTotal,
       connectionsRefused: proxy.stats.connectionsRefused,
+      retries: proxy.stats.retries.made,
+      retriesOverBudget: proxy.stats.retries.overBudget,
+      retriesExhausted: proxy.stats.retries.exhausted,
       http2: {
         connections: proxy.stats.http2ConnectionsTotal,
         connectionsWasteful: proxy.stats.connectionsWasteful,
