@@ -132,6 +132,18 @@ const breakerSchema = z.strictObject({
   whenFull: oneOf("wait", "spill").optional(),
 });
 
+/** See `RetryPolicy` in `proxy/retries.ts`. */
+const retriesSchema = z.strictObject({
+  attempts: wholeNumber(0, 10).optional(),
+  perTryTimeoutMs: milliseconds(10, 3_600_000).optional(),
+  on: accepting(
+    z.array(z.enum(["connect-failure", "reset", "timeout", "gateway-error"])),
+    'a list of "connect-failure", "reset", "timeout", "gateway-error"',
+  ).optional(),
+  budgetPercent: wholeNumber(0, 100, "per cent").optional(),
+  minRetries: wholeNumber(0, 1_000).optional(),
+});
+
 const stickyCookieSchema = z.strictObject({
   name: accepting(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), "a cookie name").optional(),
   maxAgeS: wholeNumber(1, 400 * 86_400, "seconds").optional(),
@@ -199,6 +211,8 @@ export const configSchema = z.strictObject({
   ejection: ejectionSchema.optional(),
   /** How much one replica gets at a time, and what becomes of the rest. Default: 4096 places, 1024 wait 3,000 ms. */
   breaker: breakerSchema.optional(),
+  /** Retries beyond the one safe re-dispatch that every request has. Default: none. */
+  retries: retriesSchema.optional(),
   /** A replica that is not healthy this long after its start has failed. Default 30,000. */
   startDeadlineMs: milliseconds(100, 3_600_000).optional(),
   /** How long a removed or stopping replica may finish what it has. Default 10,000. */

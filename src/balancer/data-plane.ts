@@ -57,6 +57,9 @@ export type DataPlaneReading = Pick<
   | "connections"
   | "connectionsTotal"
   | "connectionsRefused"
+  | "retries"
+  | "retriesOverBudget"
+  | "retriesExhausted"
   | "http2"
   | "waiting"
   | "full"
@@ -128,6 +131,9 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connections: proxy.stats.connections,
       connectionsTotal: proxy.stats.connectionsTotal,
       connectionsRefused: proxy.stats.connectionsRefused,
+      retries: proxy.stats.retries.made,
+      retriesOverBudget: proxy.stats.retries.overBudget,
+      retriesExhausted: proxy.stats.retries.exhausted,
       http2: {
         connections: proxy.stats.http2ConnectionsTotal,
         connectionsWasteful: proxy.stats.connectionsWasteful,

@@ -4,6 +4,7 @@ import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
 import type { UpstreamLimits } from "../proxy/limits.ts";
 import type { ProxyOptions } from "../proxy/proxy.ts";
+import type { RetryPolicy } from "../proxy/retries.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
@@ -44,7 +45,10 @@ export interface FrontDoorSettings {
   /** Are `/rep`, `/add` and `/rm` served on the front port? */
   readonly control: boolean;
   readonly policy: AuthorizationPolicy;
-  readonly proxy: Pick<ProxyOptions, "limits" | "trustedProxies" | "headers" | "upstreamBatching">;
+  readonly proxy: Pick<
+    ProxyOptions,
+    "limits" | "trustedProxies" | "headers" | "retries" | "upstreamBatching"
+  >;
   readonly drainMs: number;
 }
 
@@ -83,10 +87,16 @@ export function settleOptions(
       limits: present(options.limits ?? {}),
       trustedProxies,
       headers: present(options.headers ?? {}),
+      retries: retryPolicy(options),
       upstreamBatching: options.upstreamBatching ?? false,
     },
     drainMs: options.drainMs ?? 10_000,
   };
+}
+
+function retryPolicy({ retries = {} }: FrontDoorOptions): Partial<RetryPolicy> {
+  const { on, ...rest } = retries;
+  return present({ ...rest, on: on === undefined ? undefined : new Set(on) });
 }
 
 /** A key waits for its owner; where no key decides, nobody waits while somebody is free. */

@@ -70,6 +70,18 @@ const upFlags: readonly Flag[] = [
     "text",
     "wait for the key's owner (default when hashing), or try others",
   ),
+  flag(
+    "--retries <count>",
+    "retries.attempts",
+    "number",
+    "retries of a safe request after its first re-dispatch (default 0)",
+  ),
+  flag(
+    "--per-try-timeout-ms <ms>",
+    "retries.perTryTimeoutMs",
+    "number",
+    "with --retries: give up a replica that has not begun to answer (default never)",
+  ),
   flag("--heartbeat-kind <kind>", "heartbeat.kind", "text", "http (default), tcp or none"),
   flag("--heartbeat-path <path>", "heartbeat.path", "text", "what is asked for (default /heartbeat)"),
   flag("--heartbeat-interval-ms <ms>", "heartbeat.intervalMs", "number", "between two checks (default 1000)"),

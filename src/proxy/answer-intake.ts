@@ -3,8 +3,14 @@
 import { type AnswerHead, parseAnswerHead } from "../http/answer-head.ts";
 import { incomplete, refused } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
+import type { HeadMemory } from "../http/head-memory.ts";
+import type { ProxyContext } from "./context.ts";
+import type { ForwardedAnswer } from "./forwarded-answer.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import type { ProxyLimits } from "./limits.ts";
+import type { ExchangeConnection } from "./upstream-connection.ts";
+
+export type AnswerMemory = HeadMemory<ForwardedAnswer>;
 
 /** What has come; of what is malformed the head says why. */
 export const intake = { more: 0, interim: 1, switching: 2, final: 3, malformed: 4 } as const;
@@ -13,12 +19,16 @@ export const intake = { more: 0, interim: 1, switching: 2, final: 3, malformed: 
 const interimAnswersMax = 32;
 const nothing = Buffer.alloc(0);
 
+type GivenBack = Pick<ProxyContext, "answerHead" | "nowMs">;
+
 export class AnswerIntake {
   /** The bytes in which the head was found, where it begins and ends, and where the bytes end. */
   bytes: Buffer = nothing;
   from = 0;
   headEnd = 0;
   length = 0;
+  /** Of the upstream's heads; null: none is recalled. */
+  memory: AnswerMemory | null = null;
   private held: HeldBytes | null = null;
   /** Bytes that must be held before there is anything new to see. */
   private needs = 0;
@@ -31,7 +41,15 @@ export class AnswerIntake {
   }
 
   /** Takes what was read; `head` says what was found. After `interim`, {@link next}. */
-  take(bytes: Buffer, length: number, method: string, limits: ProxyLimits, head: AnswerHead): number {
+  take(
+    bytes: Buffer,
+    length: number,
+    method: string,
+    limits: ProxyLimits,
+    head: AnswerHead,
+    memory: AnswerMemory | null,
+  ): number {
+    this.memory = memory;
     this.bytes = bytes;
     this.length = length;
     this.headEnd = 0;
@@ -46,10 +64,10 @@ export class AnswerIntake {
   }
 
   next(method: string, limits: ProxyLimits, head: AnswerHead): number {
-    const { bytes, length } = this;
+    const { bytes, length, memory } = this;
     this.from = this.headEnd;
     if (this.from === length) return intake.more;
-    const end = parseAnswerHead(bytes, this.from, length, method, limits.answerHeadBytesMax, head);
+    const end = parseAnswerHead(bytes, this.from, length, method, limits.answerHeadBytesMax, head, memory);
     if (end === refused) return intake.malformed;
     if (end === incomplete) return this.hold(0);
     this.headEnd = end;
@@ -62,6 +80,21 @@ export class AnswerIntake {
     const whole = head.body.kind === framing.length ? end - this.from + head.body.length : 0;
     const isShort = whole > length - this.from && head.body.length <= limits.heldAnswerBytesMax;
     return isShort ? this.hold(whole) : intake.final;
+  }
+
+  /**
+   * Gives its connection back behind a final answer that nobody wants, if all of it has come and nothing is in doubt.
+   * False: it has to be closed.
+   */
+  giveBack(connection: ExchangeConnection, { answerHead: head, nowMs }: GivenBack): boolean {
+    const stays = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
+    const { kind, length } = head.body;
+    const end = this.headEnd + (kind === framing.length ? length : 0);
+    const isWhole = (kind === framing.length || kind === framing.none) && end <= this.length;
+    if (!stays || !isWhole) return false;
+    connection.readBuffer.done(false);
+    connection.release(this.length - end, head.keepAliveTimeoutS, nowMs());
+    return true;
   }
 
   private hold(needs: number): number {

@@ -1,6 +1,7 @@
 // What all connections of one proxy share: its options, its counters, and the heads being parsed.
 import { type AnswerHead, createAnswerHead } from "../http/answer-head.ts";
 import { createRequestHead, type RequestHead } from "../http/request-head.ts";
+import type { ForwardedFields } from "./forwarded-fields.ts";
 import {
   defaultHeaderPolicy,
   type HeaderPolicy,
@@ -8,6 +9,7 @@ import {
   requestTables,
 } from "./header-policy.ts";
 import { defaultLimits, type ProxyLimits } from "./limits.ts";
+import { defaultRetryPolicy, Retries, type RetryPolicy } from "./retries.ts";
 import type { ProxyObserver, Routing } from "./routing.ts";
 
 export interface ProxyOptions {
@@ -19,6 +21,8 @@ export interface ProxyOptions {
   /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
   readonly trustedProxies?: readonly string[];
   readonly headers?: Partial<HeaderPolicy>;
+  /** Retries beyond the one safe re-dispatch. Default: none. */
+  readonly retries?: Partial<RetryPolicy>;
   /** GET and HEAD requests of one event-loop turn share upstream connections (batching.ts). Default: false. */
   readonly upstreamBatching?: boolean;
   /** The clock of all deadlines, in ms, which never goes back. Default: `performance.now()`. */
@@ -41,6 +45,8 @@ export interface ProxyStats {
   requests: number;
   /** Answers that the proxy made itself, by status code (400, 408, 413, 431, 502, 503, 504 …). */
   readonly ownAnswers: Map<number, number>;
+  /** Retries by the retry policy, and those that it refused. */
+  readonly retries: Pick<Retries, "made" | "overBudget" | "exhausted">;
 }
 
 export interface ProxyContext {
@@ -50,11 +56,14 @@ export interface ProxyContext {
   readonly policy: HeaderPolicy;
   readonly tables: RequestTables;
   readonly stats: ProxyStats;
+  readonly retries: Retries;
   readonly upstreamBatching: boolean;
   readonly nowMs: () => number;
   /** The head being parsed; what is needed longer is copied before the event ends. */
   readonly requestHead: RequestHead;
   readonly answerHead: AnswerHead;
+  /** What some connection remembered last, so that those who send the same share it. */
+  lastFields: ForwardedFields | null;
   /** No further request is taken on any connection. */
   draining: boolean;
 }
@@ -62,22 +71,25 @@ export interface ProxyContext {
 export function createContext(options: ProxyOptions): ProxyContext {
   const limits = { ...defaultLimits, ...options.limits };
   const policy = { ...defaultHeaderPolicy, ...options.headers };
+  const retries = new Retries({ ...defaultRetryPolicy, ...options.retries });
   return {
     routing: options.routing,
     observer: options.observer,
     limits,
     policy,
     tables: requestTables(policy),
-    stats: createStats(),
+    stats: createStats(retries),
+    retries,
     upstreamBatching: options.upstreamBatching ?? false,
     nowMs: options.nowMs ?? (() => performance.now()),
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
+    lastFields: null,
     draining: false,
   };
 }
 
-function createStats(): ProxyStats {
+function createStats(retries: Retries): ProxyStats {
   return {
     connections: 0,
     connectionsTotal: 0,
@@ -87,6 +99,7 @@ function createStats(): ProxyStats {
     streamsWasted: 0,
     requests: 0,
     ownAnswers: new Map(),
+    retries,
   };
 }
 

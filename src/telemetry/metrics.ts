@@ -32,6 +32,10 @@ export interface MetricsReading {
   readonly heartbeatFailures: number;
   /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
   readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
+  /** Retries by the retry policy; those that were due and over its budget; those that would have been one too many. */
+  readonly retries: number;
+  readonly retriesOverBudget: number;
+  readonly retriesExhausted: number;
   /** By replica: exchanges that wait for a place there, and how many data planes have no place left. */
   readonly waiting: ReadonlyMap<string, number>;
   readonly full: ReadonlyMap<string, number>;
@@ -77,6 +81,7 @@ export function createMetricsPage(
   const page: Page = { reading: read() };
   registerTraffic(registry, page);
   registry.registerMetric(latencyHistogram(() => page.reading.traffic.values(), latencyBucketsS));
+  registerRetries(registry, page);
   registerFleet(registry, page);
   registerEjection(registry, page);
   registerRing(registry, page);
@@ -219,6 +224,26 @@ function registerFleet(registry: Registry, page: Page): void {
     "Heartbeats missed by replicas that had been healthy.",
     [],
     () => [[{}, page.reading.heartbeatFailures]],
+  );
+}
+
+function registerRetries(registry: Registry, page: Page): void {
+  counter(
+    registry,
+    "roundhouse_retries_total",
+    "Retries by the retry policy; the one safe re-dispatch of a request is not among them.",
+    [],
+    () => [[{}, page.reading.retries]],
+  );
+  counter(
+    registry,
+    "roundhouse_retries_refused_total",
+    "Retries that were due and not made. reason: budget, or attempts (the request had used up its own).",
+    ["reason"],
+    () => [
+      [{ reason: "budget" }, page.reading.retriesOverBudget],
+      [{ reason: "attempts" }, page.reading.retriesExhausted],
+    ],
   );
 }
 
