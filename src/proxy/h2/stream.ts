@@ -16,6 +16,8 @@ import { isOpen, StreamRelay } from "./stream-relay.ts";
 export interface StreamOwner {
   readonly context: ProxyContext;
   readonly peer: Peer;
+  /** What may wait for the client on one stream before no more is read for it. */
+  readonly unsentBytesMax: number;
   /** `wasteful`: it was malformed, or reset by the client before it was answered. */
   onStreamClosed(stream: Http2Stream, wasteful: boolean): void;
 }
@@ -49,10 +51,9 @@ export class Http2Stream implements ClientSide {
     this.context = owner.context;
     this.peer = owner.peer;
     this.relay = new StreamRelay(stream);
-    const blockedBytes = owner.context.limits.bufferedBytesMax / 2;
     this.out = {
       get isBlocked() {
-        return stream.writableLength > blockedBytes;
+        return stream.writableLength > owner.unsentBytesMax;
       },
       holdsLent: false,
     };
