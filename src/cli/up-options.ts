@@ -119,6 +119,19 @@ const upFlags: readonly Flag[] = [
     "yes",
     "let requests share upstream connections as pipelined writes",
   ),
+  flag(
+    "--access-log <file>",
+    "accessLog.file",
+    "text",
+    "append a line for every request; - is standard output",
+  ),
+  flag("--access-log-format <format>", "accessLog.format", "text", "json (default) or combined"),
+  flag(
+    "--traceparent <how>",
+    "headers.traceparent",
+    "text",
+    "trace context: pass it on (default), start where it is missing, or join with spans of our own",
+  ),
   flag("--log-level <level>", "log.level", "text", "debug, info (default), warn, error or silent"),
   flag("--log-format <format>", "log.format", "text", "auto (default), json or pretty"),
 ];

@@ -10,7 +10,7 @@ import { readEnvFile } from "../fleet/launchers/env-file.ts";
 import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
 import { createLog, type OwnedLog } from "../telemetry/log.ts";
-import { stopOnSignals } from "./signals.ts";
+import { reopenOnSignal, stopOnSignals } from "./signals.ts";
 import { startScreen } from "./start-screen.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
 
@@ -21,7 +21,12 @@ export async function up(
 ): Promise<void> {
   const { file, config } = await settledConfig(command, flags);
   const log = openLog(config);
-  const door = await createFrontDoor(config, { log, launcher: launcherFor(config, log) });
+  const launcher = launcherFor(config, log);
+  const door = await createFrontDoor(config, { log, launcher });
+  reopenOnSignal(log, () => {
+    door.reopenLog();
+    launcher.reopenLog?.();
+  });
   log.info(
     { event: "up", host: door.host, port: door.port, admin: door.admin, config: file },
     "Front door open",

@@ -24,6 +24,8 @@ export class AnswerRelay {
   isFramed = true;
   /** It is a stream of server-sent events, which has no end of its own. */
   isEventStream = false;
+  /** Bytes of the body that came in one text with the head. */
+  private wholeBytes = 0;
   private begun = false;
   private readonly body = new AnswerBody();
   private readonly out: ClientOutput;
@@ -73,7 +75,8 @@ export class AnswerRelay {
     this.closes = !request.keepAlive || !mayKeep || !this.isFramed || (unread && isWhole(found, head));
     const whole =
       kind === framing.length && length <= textBodyBytesMax && length <= found.length - found.headEnd;
-    const end = whole ? found.headEnd + length : found.headEnd;
+    this.wholeBytes = whole ? length : 0;
+    const end = found.headEnd + this.wholeBytes;
     const text = found.bytes.toString("latin1", found.from, end);
     this.isEventStream = unframed && /\r\ncontent-type:[ \t]*text\/event-stream/i.test(text);
     const added = addedLines(chunked, this.closes, request.versionMinor === 0, request.setCookie);
@@ -96,6 +99,11 @@ export class AnswerRelay {
   /** What is malformed in its body. */
   get problem(): string {
     return this.body.problem;
+  }
+
+  /** Bytes of the body that have come, without their framing. */
+  get bodyBytes(): number {
+    return this.wholeBytes + this.body.bytesRead;
   }
 
   /** Bytes of the body that are known to come. */

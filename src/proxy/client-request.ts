@@ -11,6 +11,7 @@ export class ClientRequest implements RoutedRequest {
   method = "";
   target = "";
   setCookie: string | undefined;
+  routingKey: string | number | undefined;
   versionMinor = 1;
   /** The client would send another request on this connection. */
   keepAlive = true;
@@ -55,6 +56,12 @@ export class ClientRequest implements RoutedRequest {
     this.text = "";
     this.forwarded = "";
     this.target = "";
+    this.routingKey = undefined;
+  }
+
+  get httpVersion(): "1.0" | "1.1" | "2.0" {
+    if (this.peer.version === 2) return "2.0";
+    return this.versionMinor === 0 ? "1.0" : "1.1";
   }
 
   get peerAddress(): string {
@@ -68,6 +75,11 @@ export class ClientRequest implements RoutedRequest {
   /** Value of the first field with this lower-case name. */
   header(name: string): string | undefined {
     return fieldIn(this.text, name);
+  }
+
+  /** The same of its head as it is forwarded. */
+  forwardedHeader(name: string): string | undefined {
+    return this.forwarded === "" ? undefined : fieldIn(this.forwarded, name);
   }
 
   /** It may be sent twice (RFC 9110 section 9.2.2). */
