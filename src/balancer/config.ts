@@ -76,6 +76,7 @@ const limitsSchema = z.strictObject({
   connectionsMax: wholeNumber(1, 1_000_000).optional(),
   connectionsPerAddressMax: wholeNumber(1, 1_000_000).optional(),
   requestsPerConnectionMax: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
+  handshakeDeadlineMs: milliseconds(10, 3_600_000).optional(),
   streamsMax: wholeNumber(1, 10_000).optional(),
   wastedStreamsMax: wholeNumber(1, 1_000_000).optional(),
 });
@@ -161,11 +162,24 @@ const boundedLoad = accepting(
   'a number above 1 such as 1.25 (how far above the average a replica may be loaded), or "off"',
 );
 
+const files = () => accepting(z.array(z.string().min(1)).min(1), 'a list of files, such as ["cert.pem"]');
+
+const tlsSchema = z.strictObject({
+  cert: files(),
+  key: files(),
+  port: port().optional(),
+});
+
 export const configSchema = z.strictObject({
   /** Address the front door listens on. Default `127.0.0.1`. */
   host: text("an address to listen on").optional(),
   /** Port of the front door. Default 5000. */
   port: port().optional(),
+  /**
+   * TLS: certificates and their keys, files in PEM, the n-th with the n-th. `port` speaks TLS then; with `tls.port` that
+   * one does, and `port` stays without. Default: off.
+   */
+  tls: tlsSchema.optional(),
   /** The listener for metrics and health. Default `{ host: "127.0.0.1", port: 5010 }`. */
   admin: adminSchema.optional(),
   /** How many replicas to keep alive. Default 3. */

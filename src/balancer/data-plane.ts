@@ -1,8 +1,11 @@
 // The data plane, composed: what the fleet serves → routing table → routing → proxy → front port. Everything that a
 // request meets is made here and nowhere else. It asks the control plane for nothing: changes come in as they happen,
 // figures go out when somebody reads them.
+import type { Socket } from "node:net";
+import { defaultLimits } from "../proxy/limits.ts";
 import { createProxy } from "../proxy/proxy.ts";
 import type { ProxyObserver } from "../proxy/routing.ts";
+import { type CertificatePair, createSecureFront, type SecureFront } from "../proxy/tls/secure-front.ts";
 import { createUpstream, latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
 import { type Key, warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -34,8 +37,10 @@ type DataPlaneLog = Pick<Log, "error" | "warn" | "info"> & { readonly dropped: n
 
 export interface DataPlane {
   readonly table: RoutingTable;
-  /** Opens the front port; connections wait until {@link begin}. Rejects with PORT_IN_USE or BAD_CONFIG, in words. */
-  listen(host: string, port: number): Promise<number>;
+  /** Opens a front port; connections wait until {@link begin}. Rejects with PORT_IN_USE or BAD_CONFIG, in words. */
+  listen(host: string, port: number, kind: "plain" | "tls"): Promise<number>;
+  /** For TLS handshakes from now on. Throws when one cannot be used, and then nothing has changed. */
+  useCertificates(certificates: readonly CertificatePair[]): void;
   /** The first replicas have settled: the ring is made, and connections are served. */
   begin(): void;
   /** Takes no new connections; those that wait are served. */
@@ -65,6 +70,7 @@ export type DataPlaneReading = Pick<
   | "retriesOverBudget"
   | "retriesExhausted"
   | "http2"
+  | "tls"
   | "waiting"
   | "full"
   | "ejected"
@@ -117,20 +123,26 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
     observer: observerOf(fleet, ejector, log),
     accessLog: accessLog?.note,
   });
-  let listener: Listener | null = null;
+  const secure = secureFrontOf(settings, proxy.accept);
+  const listeners: Listener[] = [];
   return {
     table,
-    listen: async (host, port) => {
-      listener = await openListener(host, port, proxy.accept, log);
+    listen: async (host, port, kind) => {
+      const accept = kind === "tls" && secure !== null ? secure.accept : proxy.accept;
+      const listener = await openListener(host, port, accept, log);
+      listeners.push(listener);
       return listener.port;
     },
+    useCertificates: (certificates) => secure?.useCertificates(certificates),
     begin: () => {
       table.begin();
-      listener?.release();
+      for (const listener of listeners) listener.release();
     },
     stopAccepting: () => {
-      listener?.stopAccepting();
-      listener?.release();
+      for (const listener of listeners) {
+        listener.stopAccepting();
+        listener.release();
+      }
     },
     drain: proxy.drain,
     read: () => ({
@@ -147,6 +159,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
         connectionsWasteful: proxy.stats.connectionsWasteful,
         streamsWasted: proxy.stats.streamsWasted,
       },
+      tls: { full: 0, resumed: 0, failed: 0, ...secure?.stats },
       ...conditionsRead(table.current),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
@@ -162,7 +175,8 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
     reopenLog: () => accessLog?.reopen(),
     close: () => {
       ejector?.close();
-      listener?.close();
+      for (const listener of listeners) listener.close();
+      secure?.close();
       control?.destroy();
       return accessLog?.close();
     },
@@ -175,6 +189,18 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       return null; // the user's own hash function: its failure was told when the request was routed
     }
   }
+}
+
+function secureFrontOf(
+  { tls, proxy }: FrontDoorSettings,
+  accept: (socket: Socket) => void,
+): SecureFront | null {
+  if (tls === null) return null;
+  return createSecureFront({
+    certificates: tls.certificates,
+    limits: { ...defaultLimits, ...proxy.limits },
+    accept,
+  });
 }
 
 function controlUpstream(path: string | null): Upstream | null {

@@ -11,6 +11,7 @@ import { createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
 import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
+import { type CertificateKeeper, keepCertificates } from "./certificates.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
@@ -25,6 +26,10 @@ export type { FrontDoorOptions } from "./options.ts";
 export interface FrontDoor {
   readonly host: string;
   readonly port: number;
+  /** The port that speaks TLS, which may be {@link port} itself; null: none does. */
+  readonly tlsPort: number | null;
+  /** The certificates in use, and how to read them anew; null without TLS. */
+  readonly certificates: CertificateKeeper | null;
   /** Where the admin listener is, or null when it is off. */
   readonly admin: { readonly host: string; readonly port: number } | null;
   /** Resolves when every first replica is healthy or has failed once, or after 5 s; requests wait until then. */
@@ -91,7 +96,11 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
   open.push(dataPlane.close);
-  const port = await dataPlane.listen(settings.host, settings.port);
+  const ports = await listen(settings, dataPlane);
+  const certificates =
+    settings.tls === null
+      ? null
+      : keepCertificates(settings.tls.certificates, dataPlane.useCertificates, log);
   const report: AdminApiParts = {
     fleet,
     table,
@@ -101,6 +110,7 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     conditionOf: dataPlane.conditionOf,
     key: settings.keyText,
     policy: settings.policy,
+    certificates,
   };
   const ready = () => !closing && table.current.replicas.length > 0;
   const admin = await openAdmin(house, dataPlane, report, ready, open);
@@ -125,7 +135,8 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   }
   return {
     host: settings.host,
-    port,
+    ...ports,
+    certificates,
     admin,
     settled,
     fleet,
@@ -138,6 +149,17 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
       return closed;
     },
   };
+}
+
+/** With certificates the front port speaks TLS, unless that has a port of its own. */
+async function listen(
+  { host, port, tls }: FrontDoorSettings,
+  dataPlane: DataPlane,
+): Promise<{ port: number; tlsPort: number | null }> {
+  const alone = tls?.port === null;
+  const front = await dataPlane.listen(host, port, alone ? "tls" : "plain");
+  if (tls === null) return { port: front, tlsPort: null };
+  return { port: front, tlsPort: tls.port === null ? front : await dataPlane.listen(host, tls.port, "tls") };
 }
 
 /** Gives the Unix socket on which the control API listens, or null when it is off. */

@@ -9,6 +9,7 @@ import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
 import type { AccessLogSettings } from "./access-log.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
+import { type Certificate, loadCertificates } from "./certificates.ts";
 import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
 import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
@@ -23,6 +24,8 @@ export type FrontDoorOptions = Config;
 export interface FrontDoorSettings {
   readonly host: string;
   readonly port: number;
+  /** Null: off. `port` null: the front port speaks TLS, and no other is opened. */
+  readonly tls: { readonly port: number | null; readonly certificates: readonly Certificate[] } | null;
   /** Null: no admin listener. */
   readonly admin: { readonly host: string; readonly port: number } | null;
   readonly emptyRing: Ring;
@@ -69,6 +72,7 @@ export function settleOptions(
   return {
     host,
     port: options.port ?? 5000,
+    tls: settleTls(options),
     admin: adminAddress(options),
     ...settleRing(options),
     routingPolicy: settlePolicy(options),
@@ -114,6 +118,10 @@ function accessLog({ accessLog: wanted, trustedProxies = [] }: FrontDoorOptions)
   if (wanted === undefined) return null;
   const { file, format = "json" } = wanted;
   return { file, format, trusted: parseNetworks("trustedProxies", trustedProxies) };
+}
+
+function settleTls({ tls }: FrontDoorOptions): FrontDoorSettings["tls"] {
+  return tls === undefined ? null : { port: tls.port ?? null, certificates: loadCertificates(tls) };
 }
 
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {

@@ -4,9 +4,11 @@ import type { FrontDoor } from "../balancer/front-door.ts";
 
 /** A few lines with the addresses and what to try; the log follows below. */
 export function startScreen(door: FrontDoor, config: Config, configFile: string | undefined): string {
-  const url = `http://${hostInUrl(door.host)}:${door.port}`;
+  const scheme = door.port === door.tlsPort ? "https" : "http";
+  const url = `${scheme}://${hostInUrl(door.host)}:${door.port}`;
+  const both = door.tlsPort !== null && door.tlsPort !== door.port;
   const rows: [string, string][] = [
-    ["front door", url],
+    ["front door", both ? `${url}  https://${hostInUrl(door.host)}:${door.tlsPort}` : url],
     [
       "admin",
       door.admin === null

@@ -13,6 +13,19 @@ interface Flag {
 const upFlags: readonly Flag[] = [
   flag("--host <address>", "host", "text", "address of the front door (default 127.0.0.1)"),
   flag("-p, --port <port>", "port", "number", "port of the front door (default 5000; 0: any free one)"),
+  flag(
+    "--tls-cert <file>",
+    "tls.cert",
+    "list",
+    "certificate in PEM, its chain behind it (repeatable: by SNI)",
+  ),
+  flag("--tls-key <file>", "tls.key", "list", "its private key in PEM (repeatable, in the same order)"),
+  flag(
+    "--tls-port <port>",
+    "tls.port",
+    "number",
+    "speak TLS here, and none on --port (default: TLS on --port)",
+  ),
   flag("-n, --replicas <count>", "replicas", "number", "how many replicas to keep alive (default 3)"),
   flag("--replicas-max <count>", "replicasMax", "number", "most replicas that /add may lead to (default 64)"),
   flag("--warm <count>", "warm", "number", "spare replicas that take a dead one's place at once (default 0)"),

@@ -2,6 +2,7 @@
 import { type AnswerHead, createAnswerHead } from "../http/answer-head.ts";
 import { createRequestHead, type RequestHead } from "../http/request-head.ts";
 import type { AccessObserver } from "./ended-exchange.ts";
+import type { ForwardedFields } from "./forwarded-fields.ts";
 import {
   defaultHeaderPolicy,
   type HeaderPolicy,
@@ -65,6 +66,8 @@ export interface ProxyContext {
   /** The head being parsed; what is needed longer is copied before the event ends. */
   readonly requestHead: RequestHead;
   readonly answerHead: AnswerHead;
+  /** What some connection remembered last, so that those who send the same share it. */
+  lastFields: ForwardedFields | null;
   /** No further request is taken on any connection. */
   draining: boolean;
 }
@@ -86,6 +89,7 @@ export function createContext(options: ProxyOptions): ProxyContext {
     nowMs: options.nowMs ?? (() => performance.now()),
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
+    lastFields: null,
     draining: false,
   };
 }

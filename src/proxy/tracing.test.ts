@@ -56,3 +56,14 @@ test("`join` names a span of ours as the parent, in the same trace, as sampled a
     assert.deepEqual(states, ["a=1"]);
   }
 });
+
+test("every request has its own, on one connection too", async () => {
+  const upstream = await scriptedUpstream(answering(ok("")));
+  const tested = await testedProxy([upstream.port], { headers: { traceparent: "start" } });
+  const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  await ask(tested.port, `${request.repeat(20)}GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+  const traces = upstream.received.map((head) => /^traceparent: (.*)\r$/im.exec(head)?.[1]);
+  assert.equal(new Set(traces).size, 21);
+  assert.ok(traces.every((trace) => made.test(trace ?? "")));
+  for (const each of [tested, upstream]) each.close();
+});

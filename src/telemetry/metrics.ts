@@ -22,6 +22,8 @@ export interface MetricsReading {
     readonly connectionsWasteful: number;
     readonly streamsWasted: number;
   };
+  /** TLS handshakes since the start, by how they ended. */
+  readonly tls: { readonly full: number; readonly resumed: number; readonly failed: number };
   /** Replicas by state; every state is present, with 0 where there is none. */
   readonly replicasByState: ReadonlyMap<string, number>;
   /** How many replicas there should be. */
@@ -180,6 +182,17 @@ function registerTraffic(registry: Registry, page: Page): void {
     () => [[{}, page.reading.connectionsRefused]],
   );
   registerHttp2(registry, page);
+  registerTls(registry, page);
+}
+
+function registerTls(registry: Registry, page: Page): void {
+  counter(
+    registry,
+    "roundhouse_tls_handshakes_total",
+    "TLS handshakes. result: full, resumed (by a ticket), or failed.",
+    ["result"],
+    () => Object.entries(page.reading.tls).map(([result, count]) => [{ result }, count] as const),
+  );
 }
 
 function registerHttp2(registry: Registry, page: Page): void {
