@@ -97,8 +97,8 @@ function recordOf(
   };
 }
 
-/** Our own answers are `{"message":"<Error> …","status":"failure"}`. */
+/** Most of our own answers are `{"message":"<Error> …"}`; another is told as it is. */
 function reasonIn(body: string): string {
-  const { message } = JSON.parse(body) as { message: string };
-  return message.replace(/^<Error> /, "");
+  const message = /"message":"(?:<Error> )?((?:[^"\\]|\\.)*)"/.exec(body)?.[1];
+  return (message ?? body).replace(/\\"/g, '"');
 }

@@ -19,6 +19,7 @@ import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
 import { policyNamed } from "./policies/named.ts";
+import type { QueueHouse } from "./queue-house.ts";
 import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
@@ -30,6 +31,8 @@ export interface DataPlaneParts {
   /** Unix socket of the control API; null when `control` is off. */
   readonly controlPath: string | null;
   readonly keyErrors: KeyErrors;
+  /** Takes its own requests off the front port; null: there is no queue. */
+  readonly queue: Pick<QueueHouse, "onFrontPort"> | null;
   readonly log: DataPlaneLog;
 }
 
@@ -111,12 +114,13 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   fleet.onChange(({ replica: { name, state } }) => ejector?.down(name, state === "down"));
   const control = controlUpstream(parts.controlPath);
   if (control !== null) ledger.join("(control)", control.stats);
-  const routing = createRouting({
+  const fleetRouting = createRouting({
     snapshot: () => table.current,
     control,
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
   });
+  const routing = parts.queue?.onFrontPort(fleetRouting) ?? fleetRouting;
   const proxy = createProxy({
     ...settings.proxy,
     routing: () => routing,

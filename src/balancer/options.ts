@@ -15,6 +15,7 @@ import { stickyCookie } from "./cookie.ts";
 import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
 import { type PolicyName, settlePolicy, settleSlowStart } from "./policy-options.ts";
+import { type QueueSettings, settleQueue } from "./queue-options.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
 /** The configuration, as the config file and the command line give it; every field has a default. */
@@ -56,6 +57,8 @@ export interface FrontDoorSettings {
   readonly drainMs: number;
   /** Null: none is kept. */
   readonly accessLog: AccessLogSettings | null;
+  /** Null: there is no queue. */
+  readonly queue: QueueSettings | null;
 }
 
 /**
@@ -99,6 +102,7 @@ export function settleOptions(
     },
     drainMs: options.drainMs ?? 10_000,
     accessLog: accessLog(options),
+    queue: settleQueue(options),
   };
 }
 

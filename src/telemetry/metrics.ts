@@ -75,10 +75,12 @@ interface Page {
 /**
  * @param read called once per page.
  * @param latencyBucketsS upper bounds of the latency buckets, in seconds; the counts have one more, for +Inf.
+ * @param more another page, to be a part of this one.
  */
 export function createMetricsPage(
   read: () => MetricsReading,
   latencyBucketsS: readonly number[],
+  more?: MetricsPage,
 ): MetricsPage {
   const registry = new Registry();
   const page: Page = { reading: read() };
@@ -92,9 +94,10 @@ export function createMetricsPage(
   registerSelf(registry, page);
   return {
     contentType: registry.contentType,
-    text: () => {
+    text: async () => {
       page.reading = read();
-      return registry.metrics();
+      const text = await registry.metrics();
+      return more === undefined ? text : `${text}\n${await more.text()}`;
     },
   };
 }
