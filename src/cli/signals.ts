@@ -9,7 +9,7 @@ import type { Log } from "../telemetry/log.ts";
 const echoMs = 250;
 
 /** Resolves when the front door has closed after a signal. */
-export function stopOnSignals(door: FrontDoor, log: Log, drainMs: number): Promise<void> {
+export function stopOnSignals(door: Pick<FrontDoor, "close">, log: Log, drainMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let signals = 0;
     let lastMs = Number.NEGATIVE_INFINITY;
