@@ -153,5 +153,6 @@ function requestFor(target: string): RoutedRequest {
     peerAddress: "127.0.0.1",
     peerTrusted: false,
     setCookie: undefined,
+    routingKey: undefined,
   };
 }
