@@ -15,7 +15,7 @@ import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
 import { policyNamed } from "./policies/named.ts";
-import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
+import { conditionOf, conditionsRead, type ReplicaCondition, sharingRead } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
@@ -63,6 +63,7 @@ export type DataPlaneReading = Pick<
   | "http2"
   | "waiting"
   | "full"
+  | "sharing"
   | "ejected"
   | "ejections"
   | "ejectionsSpared"
@@ -140,6 +141,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
         streamsWasted: proxy.stats.streamsWasted,
       },
       ...conditionsRead(table.current),
+      sharing: settings.proxy.upstreamBatching ? sharingRead(table.current) : new Map(),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
       ejectionsSpared: ejector?.counters.spared ?? 0,
