@@ -5,6 +5,7 @@ import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
@@ -19,6 +20,8 @@ export interface AdminApiParts extends SteeringApiParts {
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
+  /** Null: TLS is off. */
+  readonly certificates: CertificateKeeper | null;
 }
 
 /** `GET /api/v1/status`. */
@@ -107,9 +110,16 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     "GET /api/v1/status": route(() => statusReport(parts)),
     "GET /api/v1/ring/shares": route(() => sharesReport(table)),
     "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
+    "GET /api/v1/tls": route(() => certificatesOf(parts).report()),
+    "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
     "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
     ...steeringApi(parts, route),
   };
+}
+
+function certificatesOf({ certificates }: AdminApiParts): CertificateKeeper {
+  if (certificates !== null) return certificates;
+  throw bad("TLS is off; give --tls-cert and --tls-key to switch it on");
 }
 
 export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: AdminApiParts): StatusReport {

@@ -1,13 +1,17 @@
 // The data plane, composed: what the fleet serves → routing table → routing → proxy → front port. Everything that a
 // request meets is made here and nowhere else. It asks the control plane for nothing: changes come in as they happen,
 // figures go out when somebody reads them.
+import type { Socket } from "node:net";
+import { defaultLimits } from "../proxy/limits.ts";
 import { createProxy } from "../proxy/proxy.ts";
 import type { ProxyObserver } from "../proxy/routing.ts";
+import { type CertificatePair, createSecureFront, type SecureFront } from "../proxy/tls/secure-front.ts";
 import { createUpstream, latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
-import { warmUp } from "../ring/ring.ts";
+import { type Key, warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
+import { notingKey, openAccessLog } from "./access-log.ts";
 import { createEjector, type Ejector } from "./ejector.ts";
 import { createHotKeys, type HotKeysReading } from "./hot-keys.ts";
 import type { KeyErrors } from "./key-errors.ts";
@@ -15,6 +19,7 @@ import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
 import { policyNamed } from "./policies/named.ts";
+import type { QueueHouse } from "./queue-house.ts";
 import { conditionOf, conditionsRead, type ReplicaCondition, sharingRead } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
@@ -26,6 +31,8 @@ export interface DataPlaneParts {
   /** Unix socket of the control API; null when `control` is off. */
   readonly controlPath: string | null;
   readonly keyErrors: KeyErrors;
+  /** Takes its own requests off the front port; null: there is no queue. */
+  readonly queue: Pick<QueueHouse, "onFrontPort"> | null;
   readonly log: DataPlaneLog;
 }
 
@@ -33,8 +40,10 @@ type DataPlaneLog = Pick<Log, "error" | "warn" | "info"> & { readonly dropped: n
 
 export interface DataPlane {
   readonly table: RoutingTable;
-  /** Opens the front port; connections wait until {@link begin}. Rejects with PORT_IN_USE or BAD_CONFIG, in words. */
-  listen(host: string, port: number): Promise<number>;
+  /** Opens a front port; connections wait until {@link begin}. Rejects with PORT_IN_USE or BAD_CONFIG, in words. */
+  listen(host: string, port: number, kind: "plain" | "tls"): Promise<number>;
+  /** For TLS handshakes from now on. Throws when one cannot be used, and then nothing has changed. */
+  useCertificates(certificates: readonly CertificatePair[]): void;
   /** The first replicas have settled: the ring is made, and connections are served. */
   begin(): void;
   /** Takes no new connections; those that wait are served. */
@@ -46,7 +55,10 @@ export interface DataPlane {
   hotKeys(count: number): HotKeysReading | null;
   /** Null: it is not in the ring. */
   conditionOf(name: string): ReplicaCondition | null;
-  close(): void;
+  /** Opens the access log's file anew, after a rotation. */
+  reopenLog(): void;
+  /** Resolves when the access log is written. */
+  close(): Promise<void> | undefined;
 }
 
 /** What a data plane has counted. Only figures that add up over several data planes: numbers, and maps of them. */
@@ -61,6 +73,7 @@ export type DataPlaneReading = Pick<
   | "retriesOverBudget"
   | "retriesExhausted"
   | "http2"
+  | "tls"
   | "waiting"
   | "full"
   | "sharing"
@@ -70,6 +83,7 @@ export type DataPlaneReading = Pick<
   | "ejectionPanics"
   | "keyErrors"
   | "logLinesDropped"
+  | "accessLinesDropped"
   | "hashing"
 >;
 
@@ -81,7 +95,9 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   const counters = { bounded: 0, overflowed: 0, spread: 0 };
   const hotKeys = settings.keysRecur ? createHotKeys() : null;
   const noteKey = hotKeys?.note ?? null;
-  const policy = policyNamed(settings.routingPolicy, { keyOf: settings.keyOf, noteKey, counters });
+  const accessLog = settings.accessLog === null ? null : openAccessLog(settings.accessLog, slotOf, log);
+  const keyOf = accessLog === null ? settings.keyOf : notingKey(settings.keyOf);
+  const policy = policyNamed(settings.routingPolicy, { keyOf, noteKey, counters });
   const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
   const table = joinFleet(fleet, {
     settings,
@@ -99,31 +115,39 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   fleet.onChange(({ replica: { name, state } }) => ejector?.down(name, state === "down"));
   const control = controlUpstream(parts.controlPath);
   if (control !== null) ledger.join("(control)", control.stats);
-  const routing = createRouting({
+  const fleetRouting = createRouting({
     snapshot: () => table.current,
     control,
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
   });
+  const routing = parts.queue?.onFrontPort(fleetRouting) ?? fleetRouting;
   const proxy = createProxy({
     ...settings.proxy,
     routing: () => routing,
     observer: observerOf(fleet, ejector, log),
+    accessLog: accessLog?.note,
   });
-  let listener: Listener | null = null;
+  const secure = secureFrontOf(settings, proxy.accept);
+  const listeners: Listener[] = [];
   return {
     table,
-    listen: async (host, port) => {
-      listener = await openListener(host, port, proxy.accept, log);
+    listen: async (host, port, kind) => {
+      const accept = kind === "tls" && secure !== null ? secure.accept : proxy.accept;
+      const listener = await openListener(host, port, accept, log);
+      listeners.push(listener);
       return listener.port;
     },
+    useCertificates: (certificates) => secure?.useCertificates(certificates),
     begin: () => {
       table.begin();
-      listener?.release();
+      for (const listener of listeners) listener.release();
     },
     stopAccepting: () => {
-      listener?.stopAccepting();
-      listener?.release();
+      for (const listener of listeners) {
+        listener.stopAccepting();
+        listener.release();
+      }
     },
     drain: proxy.drain,
     read: () => ({
@@ -140,6 +164,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
         connectionsWasteful: proxy.stats.connectionsWasteful,
         streamsWasted: proxy.stats.streamsWasted,
       },
+      tls: { full: 0, resumed: 0, failed: 0, ...secure?.stats },
       ...conditionsRead(table.current),
       sharing: settings.proxy.upstreamBatching ? sharingRead(table.current) : new Map(),
       ejected: ejector?.ejectedNow() ?? new Map(),
@@ -148,16 +173,40 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       ejectionPanics: ejector?.panic === true ? 1 : 0,
       keyErrors: keyErrors.count,
       logLinesDropped: log.dropped,
+      accessLinesDropped: accessLog?.dropped ?? 0,
       hashing: counters,
     }),
     hotKeys: (count) => hotKeys?.top(count) ?? null,
     conditionOf: (name) => conditionOf(table.current, ejector, name),
+    reopenLog: () => accessLog?.reopen(),
     close: () => {
       ejector?.close();
-      listener?.close();
+      for (const listener of listeners) listener.close();
+      secure?.close();
       control?.destroy();
+      return accessLog?.close();
     },
   };
+
+  function slotOf(key: Key): number | null {
+    try {
+      return settings.routingPolicy === "hash" ? table.current.ring.slotOf(key) : null;
+    } catch {
+      return null; // the user's own hash function: its failure was told when the request was routed
+    }
+  }
+}
+
+function secureFrontOf(
+  { tls, proxy }: FrontDoorSettings,
+  accept: (socket: Socket) => void,
+): SecureFront | null {
+  if (tls === null) return null;
+  return createSecureFront({
+    certificates: tls.certificates,
+    limits: { ...defaultLimits, ...proxy.limits },
+    accept,
+  });
 }
 
 function controlUpstream(path: string | null): Upstream | null {

@@ -7,12 +7,15 @@ import type { ProxyOptions } from "../proxy/proxy.ts";
 import type { RetryPolicy } from "../proxy/retries.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
+import type { AccessLogSettings } from "./access-log.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
+import { type Certificate, loadCertificates } from "./certificates.ts";
 import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
 import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
 import { type PolicyName, settlePolicy, settleSlowStart } from "./policy-options.ts";
+import { type QueueSettings, settleQueue } from "./queue-options.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
 /** The configuration, as the config file and the command line give it; every field has a default. */
@@ -22,6 +25,8 @@ export type FrontDoorOptions = Config;
 export interface FrontDoorSettings {
   readonly host: string;
   readonly port: number;
+  /** Null: off. `port` null: the front port speaks TLS, and no other is opened. */
+  readonly tls: { readonly port: number | null; readonly certificates: readonly Certificate[] } | null;
   /** Null: no admin listener. */
   readonly admin: { readonly host: string; readonly port: number } | null;
   readonly emptyRing: Ring;
@@ -50,6 +55,10 @@ export interface FrontDoorSettings {
     "limits" | "trustedProxies" | "headers" | "retries" | "upstreamBatching"
   >;
   readonly drainMs: number;
+  /** Null: none is kept. */
+  readonly accessLog: AccessLogSettings | null;
+  /** Null: there is no queue. */
+  readonly queue: QueueSettings | null;
 }
 
 /**
@@ -66,6 +75,7 @@ export function settleOptions(
   return {
     host,
     port: options.port ?? 5000,
+    tls: settleTls(options),
     admin: adminAddress(options),
     ...settleRing(options),
     routingPolicy: settlePolicy(options),
@@ -91,6 +101,8 @@ export function settleOptions(
       upstreamBatching: options.upstreamBatching ?? false,
     },
     drainMs: options.drainMs ?? 10_000,
+    accessLog: accessLog(options),
+    queue: settleQueue(options),
   };
 }
 
@@ -104,6 +116,16 @@ function upstreamLimits(options: FrontDoorOptions): Partial<UpstreamLimits> {
   const { inFlightMax: connectionsMax, waitingMax, waitMs, whenFull } = options.breaker ?? {};
   const spills = (whenFull ?? (settlePolicy(options) === "hash" ? "wait" : "spill")) === "spill";
   return present({ connectionsMax, waitingMax, waitMs, spills });
+}
+
+function accessLog({ accessLog: wanted, trustedProxies = [] }: FrontDoorOptions): AccessLogSettings | null {
+  if (wanted === undefined) return null;
+  const { file, format = "json" } = wanted;
+  return { file, format, trusted: parseNetworks("trustedProxies", trustedProxies) };
+}
+
+function settleTls({ tls }: FrontDoorOptions): FrontDoorSettings["tls"] {
+  return tls === undefined ? null : { port: tls.port ?? null, certificates: loadCertificates(tls) };
 }
 
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {

@@ -6,10 +6,13 @@ import { RoundhouseError } from "../errors.ts";
 import { exitCode, exitCodeHelp } from "./exit-code.ts";
 import { addExperimentCommand } from "./experiment.ts";
 import { addLoadCommand } from "./load.ts";
+import { addProduceConsume } from "./produce-consume.ts";
+import { addQueueCommands } from "./queue.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
 import { addSteeringCommands } from "./steer.ts";
-import { addUpFlags } from "./up-options.ts";
+import { addTopicCommands } from "./topic.ts";
+import { addUpFlags, isQueueFlag } from "./up-options.ts";
 
 const upHelp = `
 Everything after -- is the server to run, N times; never through a shell. It gets PORT, HOST and SERVER_ID in its
@@ -39,6 +42,14 @@ function program(): Command {
     const { up: start } = await import("./up.ts");
     await start(command, flags);
   });
+  const broker = root
+    .command("broker")
+    .description("the queue alone, without a front door: its brokers, its API and its read port")
+    .addHelpText("after", "\nExample: roundhouse broker --brokers 3 --queue-data /var/lib/roundhouse");
+  addUpFlags(broker, isQueueFlag).action(async (flags: Record<string, unknown>) => {
+    const { broker: start } = await import("./broker.ts");
+    await start(flags);
+  });
   root
     .command("serve")
     .description("the built-in replica: /home and /heartbeat (PORT, HOST and SERVER_ID in the environment)")
@@ -53,6 +64,9 @@ function program(): Command {
   addRemoteCommands(root);
   addSteeringCommands(root);
   addRingCommands(root);
+  addTopicCommands(root);
+  addProduceConsume(root);
+  addQueueCommands(root);
   addLoadCommand(root);
   addExperimentCommand(root, version());
   return root;
