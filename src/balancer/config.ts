@@ -89,6 +89,7 @@ const headersSchema = z.strictObject({
   forwarded: yesOrNo().optional(),
   via: yesOrNo().optional(),
   requestId: yesOrNo().optional(),
+  traceparent: oneOf("pass", "start", "join").optional(),
   underscoreNames: oneOf("drop", "refuse", "forward").optional(),
 });
 
@@ -98,6 +99,32 @@ const adminSchema = z.strictObject({
     z.union([z.literal("off"), z.int().min(0).max(65_535)]),
     'a port from 0 to 65535 (0: any free one), or "off"',
   ).optional(),
+});
+
+const portOrOff = () =>
+  accepting(
+    z.union([z.literal("off"), z.int().min(0).max(65_535)]),
+    'a port from 0 to 65535 (0: any free one), or "off"',
+  );
+
+/** The queue beside the front door; see `queue-options.ts`. */
+const queueSchema = z.strictObject({
+  /** Default false: there is no queue, and none of its paths are reserved. */
+  enabled: yesOrNo().optional(),
+  /** Broker processes to begin with, named broker0, broker1 …; default 1. */
+  brokers: wholeNumber(0, 64).optional(),
+  /** Port of the queue's own listener; default 5005. */
+  port: portOrOff().optional(),
+  /** Port for consumers of the course's contract, besides the front port; default 5001. */
+  readPort: portOrOff().optional(),
+  /** Where everything is kept; default `roundhouse-queue` in the working directory. */
+  dataDir: text("a folder's path").optional(),
+  /** Whether `/v1` on the front port is the queue's too; default false. */
+  paths: yesOrNo().optional(),
+  /** When a message counts as stored: on the disk (`synced`, default), or with the operating system (`written`). */
+  durability: oneOf("synced", "written").optional(),
+  /** Largest message; default 1 MiB. */
+  messageBytesMax: bytes(1, 64 * 1024 * 1024).optional(),
 });
 
 const logSchema = z.strictObject({
@@ -143,6 +170,11 @@ const retriesSchema = z.strictObject({
   ).optional(),
   budgetPercent: wholeNumber(0, 100, "per cent").optional(),
   minRetries: wholeNumber(0, 1_000).optional(),
+});
+
+const accessLogSchema = z.strictObject({
+  file: text('a path to append to, or "-" for standard output'),
+  format: oneOf("json", "combined").optional(),
 });
 
 const stickyCookieSchema = z.strictObject({
@@ -250,7 +282,11 @@ export const configSchema = z.strictObject({
   /** What is added to forwarded requests. */
   headers: headersSchema.optional(),
   limits: limitsSchema.optional(),
+  /** The sharded, durable queue. Default: none. */
+  queue: queueSchema.optional(),
   log: logSchema.optional(),
+  /** A line for every request, as JSON (default) or in the combined format. Default: none. */
+  accessLog: accessLogSchema.optional(),
 });
 
 /** What a config file may hold; every field has a default. */

@@ -1,8 +1,8 @@
 // The front door: joins the ring, the fleet and the data plane, and owns the listeners. What a request meets is
 // route.ts; what changes with the fleet is routing-table.ts; what people call to change it is control-api.ts.
 //
-//   start: listen (sockets wait) → control API → admin listener → replicas → sockets go to the data plane
-//   stop:  no new connections, /readyz 503 → requests under way finish → replicas stop → listeners close
+//   start: control API → queue, if any → listen (sockets wait) → admin listener → replicas → sockets are served
+//   stop:  no new connections, /readyz 503 → requests under way finish → replicas and brokers stop → listeners close
 import { createFleet } from "../fleet/create-fleet.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
@@ -19,6 +19,7 @@ import { fleetOptions } from "./fleet-options.ts";
 import { createKeyErrors, type KeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
+import type { QueueHouse } from "./queue-house.ts";
 import { slowlyStarting } from "./slow-fleet.ts";
 
 export type { FrontDoorOptions } from "./options.ts";
@@ -34,8 +35,12 @@ export interface FrontDoor {
   readonly admin: { readonly host: string; readonly port: number } | null;
   /** Resolves when every first replica is healthy or has failed once, or after 5 s; requests wait until then. */
   readonly settled: Promise<void>;
+  /** Ports of the queue's listeners, or null when there is no queue. */
+  readonly queue: QueueHouse["ports"] | null;
   readonly fleet: Fleet;
   status(): StatusReport;
+  /** Opens the access log's file anew, after a rotation has moved it away. */
+  reopenLog(): void;
   /**
    * Stops in order; draining, and then stopping the replicas, take at most `deadlineMs` each (default: `drainMs`).
    * A second call with a shorter deadline hurries the first; 0 ends everything at once.
@@ -88,9 +93,10 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   const { settings, fleet, log } = house;
   let closing = false;
   const controlPath = await openControl(house, () => closing, open);
+  const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
   open.push(served.close);
-  const dataPlane = createDataPlane({ ...house, fleet: served, controlPath });
+  const dataPlane = createDataPlane({ ...house, fleet: served, controlPath, queue });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
   open.push(dataPlane.close);
@@ -110,8 +116,8 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     policy: settings.policy,
     certificates,
   };
-  const ready = () => !closing && table.current.replicas.length > 0;
-  const admin = await openAdmin(house, dataPlane, report, ready, open);
+  const ready = () => !closing && table.current.replicas.length > 0 && (queue?.ready() ?? true);
+  const admin = await openAdmin(house, { dataPlane, queue, report, ready }, open);
   const settled = startFleet(fleet, log).then(() => {
     served.begin();
     dataPlane.begin();
@@ -123,10 +129,12 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
   async function shutDown(): Promise<void> {
     closing = true;
     dataPlane.stopAccepting();
-    hurry = () => void dataPlane.drain(patienceMs);
-    await dataPlane.drain(patienceMs);
-    hurry = () => void fleet.stop(patienceMs);
-    await fleet.stop(patienceMs);
+    const drain = () => Promise.all([dataPlane.drain(patienceMs), queue?.drain(patienceMs)]);
+    hurry = () => void drain();
+    await drain();
+    const stop = () => Promise.all([fleet.stop(patienceMs), queue?.close(patienceMs)]);
+    hurry = () => void stop();
+    await stop();
     open.shift(); // the fleet, which is stopped
     for (const close of open.reverse()) await close();
     await log.flush().catch(() => {});
@@ -136,9 +144,11 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     ...ports,
     certificates,
     admin,
+    queue: queue?.ports ?? null,
     settled,
     fleet,
     status: () => statusReport(report),
+    reopenLog: dataPlane.reopenLog,
     close: (deadlineMs = settings.drainMs) => {
       patienceMs = closed === null ? deadlineMs : Math.min(patienceMs, deadlineMs);
       if (closed === null) closed = shutDown();
@@ -170,16 +180,30 @@ async function openControl(house: House, closing: () => boolean, open: Opened): 
   return socket.path;
 }
 
+/** The queue, or null when there is none; its store is not even loaded then. */
+async function openQueue({ settings, log }: House, open: Opened): Promise<QueueHouse | null> {
+  if (settings.queue === null) return null;
+  const { openQueueHouse } = await import("./queue-house.ts");
+  const queue = await openQueueHouse({ queue: settings.queue, settings, log });
+  open.push(() => queue.close(0));
+  return queue;
+}
+
+/** What the admin listener shows. */
+interface Shown {
+  readonly dataPlane: DataPlane;
+  readonly queue: QueueHouse | null;
+  readonly report: AdminApiParts;
+  readonly ready: () => boolean;
+}
+
 async function openAdmin(
-  house: House,
-  dataPlane: DataPlane,
-  report: AdminApiParts,
-  ready: () => boolean,
+  { settings, fleet }: House,
+  { dataPlane, queue, report, ready }: Shown,
   open: Opened,
 ): Promise<FrontDoor["admin"]> {
-  const { settings, fleet } = house;
   if (settings.admin === null) return null;
-  const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS);
+  const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS, queue?.metrics);
   const admin = await createAdmin({ ...settings.admin, metrics, ready, routes: adminApi(report) });
   open.push(admin.close);
   return { host: admin.host, port: admin.port };

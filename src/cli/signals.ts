@@ -9,7 +9,7 @@ import type { Log } from "../telemetry/log.ts";
 const echoMs = 250;
 
 /** Resolves when the front door has closed after a signal. */
-export function stopOnSignals(door: FrontDoor, log: Log, drainMs: number): Promise<void> {
+export function stopOnSignals(door: Pick<FrontDoor, "close">, log: Log, drainMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let signals = 0;
     let lastMs = Number.NEGATIVE_INFINITY;
@@ -27,5 +27,17 @@ export function stopOnSignals(door: FrontDoor, log: Log, drainMs: number): Promi
     process.on("SIGINT", stop).on("SIGTERM", stop);
     // A terminal that is closed: nobody waits for a drain.
     process.on("SIGHUP", stop);
+  });
+}
+
+/**
+ * SIGUSR2, for log rotation: files are opened anew. Not SIGUSR1, by which Node starts its debugger, nor SIGHUP, which is
+ * a closed terminal. Windows has no such signal.
+ */
+export function reopenOnSignal(log: Log, reopen: () => void): void {
+  if (process.platform === "win32") return;
+  process.on("SIGUSR2", () => {
+    log.info({ event: "signal", signal: "SIGUSR2" }, "SIGUSR2: log files are opened anew");
+    reopen();
   });
 }

@@ -16,6 +16,7 @@ export function startScreen(door: FrontDoor, config: Config, configFile: string 
         : `http://${hostInUrl(door.admin.host)}:${door.admin.port}  /metrics /healthz /readyz`,
     ],
     ["replicas", replicasText(config)],
+    ...queueRows(door),
     [
       "routing",
       `${config.hash ?? "rendezvous"}, key ${typeof config.key === "function" ? "by your function" : (config.key ?? "random")}`,
@@ -24,6 +25,12 @@ export function startScreen(door: FrontDoor, config: Config, configFile: string 
   ];
   const lines = rows.map(([name, value]) => `  ${dim(name.padEnd(11))} ${value}`);
   return `\n  ${bold("Roundhouse")}\n\n${lines.join("\n")}\n\n  ${dim("Try")}         curl ${url}/rep\n              Ctrl-C drains and stops; a second Ctrl-C stops at once\n\n`;
+}
+
+function queueRows({ queue, host }: FrontDoor): [string, string][] {
+  if (queue === null) return [];
+  const at = (port: number | null) => (port === null ? "off" : `http://${hostInUrl(host)}:${port}`);
+  return [["queue", `${at(queue.queue)}, for consumers ${at(queue.read)}`]];
 }
 
 function replicasText(config: Config): string {

@@ -132,6 +132,36 @@ const upFlags: readonly Flag[] = [
     "yes",
     "let requests share upstream connections as pipelined writes",
   ),
+  flag(
+    "--access-log <file>",
+    "accessLog.file",
+    "text",
+    "append a line for every request; - is standard output",
+  ),
+  flag("--access-log-format <format>", "accessLog.format", "text", "json (default) or combined"),
+  flag(
+    "--traceparent <how>",
+    "headers.traceparent",
+    "text",
+    "trace context: pass it on (default), start where it is missing, or join with spans of our own",
+  ),
+  flag("--queue", "queue.enabled", "yes", "run the sharded, durable queue too: its brokers and its paths"),
+  flag("--brokers <count>", "queue.brokers", "number", "broker processes of the queue (default 1)"),
+  flag("--queue-port <port>", "queue.port", "numberOrWord", "port of the queue's API (default 5005), or off"),
+  flag(
+    "--read-port <port>",
+    "queue.readPort",
+    "numberOrWord",
+    "port for what consumers of the course's contract do (default 5001), or off",
+  ),
+  flag("--queue-data <folder>", "queue.dataDir", "text", "where it is kept (default ./roundhouse-queue)"),
+  flag("--queue-paths", "queue.paths", "yes", "serve the queue's /v1 on the front port too"),
+  flag(
+    "--queue-durability <when>",
+    "queue.durability",
+    "text",
+    "answer when a message is synced to the disk (default), or written",
+  ),
   flag("--log-level <level>", "log.level", "text", "debug, info (default), warn, error or silent"),
   flag("--log-format <format>", "log.format", "text", "auto (default), json or pretty"),
 ];
@@ -140,14 +170,20 @@ function flag(flags: string, path: string, kind: Flag["kind"], help: string): Fl
   return { flags, path, kind, help };
 }
 
-/** Adds the flags to the command. */
-export function addUpFlags(command: Command): Command {
-  for (const { flags, help, kind } of upFlags) {
+/** Adds the flags to the command; all of them, or those of the paths that are wanted. */
+export function addUpFlags(command: Command, wanted: (path: string) => boolean = () => true): Command {
+  for (const { flags, help, kind } of upFlags.filter(({ path }) => wanted(path))) {
     if (kind === "list")
       command.option(flags, help, (value: string, seen: string[] = []) => [...seen, value]);
     else command.option(flags, help);
   }
   return command;
+}
+
+/** What the queue alone is configured by. */
+export function isQueueFlag(path: string): boolean {
+  if (path === "queue.enabled" || path === "queue.paths") return false;
+  return /^(host|drainMs|allow|token|trustedProxies)$|^(queue|admin|log)\./.test(path);
 }
 
 /** The part of a configuration that the flags set; values that are no numbers stay text, for the schema to refuse. */

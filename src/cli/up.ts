@@ -9,8 +9,9 @@ import type { Launcher } from "../fleet/launcher.ts";
 import { readEnvFile } from "../fleet/launchers/env-file.ts";
 import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
-import { createLog, type OwnedLog } from "../telemetry/log.ts";
-import { stopOnSignals } from "./signals.ts";
+import type { OwnedLog } from "../telemetry/log.ts";
+import { openLog } from "./open-log.ts";
+import { reopenOnSignal, stopOnSignals } from "./signals.ts";
 import { startScreen } from "./start-screen.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
 
@@ -21,7 +22,12 @@ export async function up(
 ): Promise<void> {
   const { file, config } = await settledConfig(command, flags);
   const log = openLog(config);
-  const door = await createFrontDoor(config, { log, launcher: launcherFor(config, log) });
+  const launcher = launcherFor(config, log);
+  const door = await createFrontDoor(config, { log, launcher });
+  reopenOnSignal(log, () => {
+    door.reopenLog();
+    launcher.reopenLog?.();
+  });
   log.info(
     { event: "up", host: door.host, port: door.port, tlsPort: door.tlsPort, admin: door.admin, config: file },
     "Front door open",
@@ -59,14 +65,6 @@ function merged(base: Config, over: Config): Config {
 
 function isGroup(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function openLog({ log = {} }: Config): OwnedLog {
-  const onTerminal = process.stderr.isTTY === true;
-  const format =
-    log.format === undefined || log.format === "auto" ? (onTerminal ? "pretty" : "json") : log.format;
-  const level = log.level ?? "info";
-  return createLog({ level, destination: 2, format: format === "pretty" && onTerminal ? "colour" : format });
 }
 
 function launcherFor(config: Config, log: OwnedLog): Launcher {

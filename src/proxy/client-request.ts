@@ -12,6 +12,10 @@ export class ClientRequest implements RoutedRequest {
   method = "";
   target = "";
   setCookie: string | undefined;
+  routingKey: string | number | undefined;
+  atMostOnce = false;
+  /** 0: by what failed. */
+  failureStatus = 0;
   versionMinor = 1;
   /** The client would send another request on this connection. */
   keepAlive = true;
@@ -39,6 +43,8 @@ export class ClientRequest implements RoutedRequest {
     this.method = head.method;
     this.target = head.targetLacksSlash ? rootedTarget(target, head.method) : target;
     this.setCookie = undefined;
+    this.atMostOnce = false;
+    this.failureStatus = 0;
     this.versionMinor = head.versionMinor;
     this.keepAlive = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     this.expectsContinue = head.expectsContinue;
@@ -75,6 +81,12 @@ export class ClientRequest implements RoutedRequest {
     this.known = null;
     this.forwarded = "";
     this.target = "";
+    this.routingKey = undefined;
+  }
+
+  get httpVersion(): "1.0" | "1.1" | "2.0" {
+    if (this.peer.version === 2) return "2.0";
+    return this.versionMinor === 0 ? "1.0" : "1.1";
   }
 
   get peerAddress(): string {
@@ -90,8 +102,14 @@ export class ClientRequest implements RoutedRequest {
     return this.known === null ? fieldIn(this.text, name) : fieldIn(this.known.text, name, 0);
   }
 
+  /** The same of its head as it is forwarded. */
+  forwardedHeader(name: string): string | undefined {
+    return this.forwarded === "" ? undefined : fieldIn(this.forwarded, name);
+  }
+
   /** It may be sent twice (RFC 9110 section 9.2.2). */
   get isIdempotent(): boolean {
+    if (this.atMostOnce) return false;
     switch (this.method) {
       case "GET":
       case "HEAD":

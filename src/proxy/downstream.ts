@@ -11,6 +11,7 @@ import { ClientOutput } from "./client-output.ts";
 import { phase } from "./client-phase.ts";
 import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
+import { refusedExchange } from "./ended-exchange.ts";
 import { Exchange } from "./exchange.ts";
 import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
@@ -144,7 +145,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
       return -1;
     }
     if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
-    if (end === refused || !isAccepted(requestHead, this.context)) {
+    if (end === refused || !isAccepted(requestHead, bytes, this.context)) {
       this.refuse(requestHead.status, requestHead.problem, requestHead.method);
       return -1;
     }
@@ -208,7 +209,9 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   private refuse(status: number, problem: string, method: string): void {
     const fields =
       status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
-    this.answer(status, status === 204 ? "" : failureBody(problem), fields, method, false);
+    const body = status === 204 ? "" : failureBody(problem);
+    this.answer(status, body, fields, method, false);
+    this.context.accessLog?.(refusedExchange(this.peer, method, status, body));
     this.lingerClose();
   }
 

@@ -1,7 +1,7 @@
 // One server the data plane can forward to: its address, its idle connections, its counters.
 import { HeadMemory } from "../http/head-memory.ts";
 import type { AnswerMemory } from "./answer-intake.ts";
-import { Batching, type ConnectionPool } from "./batching.ts";
+import { Batching, type ConnectionPool, type Sharing } from "./batching.ts";
 import { defaultUpstreamLimits, type UpstreamLimits } from "./limits.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
 import {
@@ -13,6 +13,8 @@ import {
 
 export type { UpstreamAddress } from "./upstream-connection.ts";
 
+export type UpstreamKind = "replica" | "control" | "broker";
+
 export interface UpstreamOptions {
   /** The replica's name; appears in metrics and logs. */
   readonly name: string;
@@ -20,9 +22,9 @@ export interface UpstreamOptions {
   /**
    * `control`: our own control API on its Unix socket. Only there the data plane adds {@link peerHeader} and
    * {@link peerProtoHeader}, passes the client's Forwarded, X-Forwarded-* and Via as they came, adds none of its
-   * own, and never sends a request twice. Default: `replica`.
+   * own, and never sends a request twice. `broker`: one of the queue's. Default: `replica`.
    */
-  readonly kind?: "replica" | "control";
+  readonly kind?: UpstreamKind;
   /** Every limit has a safe default. */
   readonly limits?: Partial<UpstreamLimits>;
 }
@@ -35,7 +37,7 @@ export const peerProtoHeader = "roundhouse-proto";
 /** Made by {@link createUpstream}; owned by the balancer, used by the data plane. */
 export interface Upstream {
   readonly name: string;
-  readonly kind: "replica" | "control";
+  readonly kind: UpstreamKind;
   readonly address: UpstreamAddress;
   /** Exchanges and tunnels under way. */
   inFlight: number;
@@ -56,6 +58,8 @@ export interface Upstream {
   readonly stats: UpstreamStats;
   /** Connections open now, idle ones included. */
   readonly connections: number;
+  /** Whether its connections may be shared (upstream batching, where that is on). */
+  readonly sharing: Sharing;
   /** No new connection is kept; idle ones close now, the others after their exchange. */
   retire(): void;
   /** Retire, and destroy connections in use too (the replica is dead: its exchanges fail over at once). */
@@ -91,7 +95,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 /** What {@link createUpstream} makes: the pool behind the interface, for the data plane's own use. */
 export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool {
   readonly name: string;
-  readonly kind: "replica" | "control";
+  readonly kind: UpstreamKind;
   readonly address: UpstreamAddress;
   /** Host field for requests that came without one (HTTP/1.0). */
   readonly hostText: string;
@@ -122,6 +126,10 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
 
   get isRetired(): boolean {
     return this.retired;
+  }
+
+  get sharing(): Sharing {
+    return this.batching.sharing;
   }
 
   get waiting(): number {
@@ -230,7 +238,6 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
     const tookS = tookMs / 1000;
     answersByCode[code - 100] = (answersByCode[code - 100] as number) + 1;
     this.stats.latencySumS += tookS;
-    this.batching.count(tookMs);
     let bucket = 0;
     while (bucket < latencyBucketsS.length && tookS > (latencyBucketsS[bucket] as number)) bucket++;
     latencyCounts[bucket] = (latencyCounts[bucket] as number) + 1;
