@@ -94,6 +94,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     log,
     nowMs: () => performance.now(),
   });
+  const record = recordProcesses(directory.path);
   const brokers = createBrokers({
     settings: {
       dataDir: directory.path,
@@ -102,7 +103,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
       retentionEveryMs: options.retentionEveryMs ?? RETENTION_EVERY_MS,
     },
     tabletCount,
-    record: recordProcesses(directory.path),
+    record,
     log,
     happen: owners.happen,
     onMessage: heard,
@@ -301,6 +302,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     latest.close();
     if (publishing !== null) clearImmediate(publishing);
     await catalog.close();
+    record.close();
     directory.release();
   }
 
