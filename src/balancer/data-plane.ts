@@ -7,10 +7,11 @@ import { createProxy } from "../proxy/proxy.ts";
 import type { ProxyObserver } from "../proxy/routing.ts";
 import { type CertificatePair, createSecureFront, type SecureFront } from "../proxy/tls/secure-front.ts";
 import { createUpstream, latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
-import { warmUp } from "../ring/ring.ts";
+import { type Key, warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
+import { notingKey, openAccessLog } from "./access-log.ts";
 import { createEjector, type Ejector } from "./ejector.ts";
 import { createHotKeys, type HotKeysReading } from "./hot-keys.ts";
 import type { KeyErrors } from "./key-errors.ts";
@@ -19,7 +20,7 @@ import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
 import { policyNamed } from "./policies/named.ts";
 import type { QueueHouse } from "./queue-house.ts";
-import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
+import { conditionOf, conditionsRead, type ReplicaCondition, sharingRead } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
@@ -54,7 +55,10 @@ export interface DataPlane {
   hotKeys(count: number): HotKeysReading | null;
   /** Null: it is not in the ring. */
   conditionOf(name: string): ReplicaCondition | null;
-  close(): void;
+  /** Opens the access log's file anew, after a rotation. */
+  reopenLog(): void;
+  /** Resolves when the access log is written. */
+  close(): Promise<void> | undefined;
 }
 
 /** What a data plane has counted. Only figures that add up over several data planes: numbers, and maps of them. */
@@ -72,12 +76,14 @@ export type DataPlaneReading = Pick<
   | "tls"
   | "waiting"
   | "full"
+  | "sharing"
   | "ejected"
   | "ejections"
   | "ejectionsSpared"
   | "ejectionPanics"
   | "keyErrors"
   | "logLinesDropped"
+  | "accessLinesDropped"
   | "hashing"
 >;
 
@@ -89,7 +95,9 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   const counters = { bounded: 0, overflowed: 0, spread: 0 };
   const hotKeys = settings.keysRecur ? createHotKeys() : null;
   const noteKey = hotKeys?.note ?? null;
-  const policy = policyNamed(settings.routingPolicy, { keyOf: settings.keyOf, noteKey, counters });
+  const accessLog = settings.accessLog === null ? null : openAccessLog(settings.accessLog, slotOf, log);
+  const keyOf = accessLog === null ? settings.keyOf : notingKey(settings.keyOf);
+  const policy = policyNamed(settings.routingPolicy, { keyOf, noteKey, counters });
   const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
   const table = joinFleet(fleet, {
     settings,
@@ -118,6 +126,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
     ...settings.proxy,
     routing: () => routing,
     observer: observerOf(fleet, ejector, log),
+    accessLog: accessLog?.note,
   });
   const secure = secureFrontOf(settings, proxy.accept);
   const listeners: Listener[] = [];
@@ -157,23 +166,35 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       },
       tls: { full: 0, resumed: 0, failed: 0, ...secure?.stats },
       ...conditionsRead(table.current),
+      sharing: settings.proxy.upstreamBatching ? sharingRead(table.current) : new Map(),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
       ejectionsSpared: ejector?.counters.spared ?? 0,
       ejectionPanics: ejector?.panic === true ? 1 : 0,
       keyErrors: keyErrors.count,
       logLinesDropped: log.dropped,
+      accessLinesDropped: accessLog?.dropped ?? 0,
       hashing: counters,
     }),
     hotKeys: (count) => hotKeys?.top(count) ?? null,
     conditionOf: (name) => conditionOf(table.current, ejector, name),
+    reopenLog: () => accessLog?.reopen(),
     close: () => {
       ejector?.close();
       for (const listener of listeners) listener.close();
       secure?.close();
       control?.destroy();
+      return accessLog?.close();
     },
   };
+
+  function slotOf(key: Key): number | null {
+    try {
+      return settings.routingPolicy === "hash" ? table.current.ring.slotOf(key) : null;
+    } catch {
+      return null; // the user's own hash function: its failure was told when the request was routed
+    }
+  }
 }
 
 function secureFrontOf(

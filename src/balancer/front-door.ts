@@ -39,6 +39,8 @@ export interface FrontDoor {
   readonly queue: QueueHouse["ports"] | null;
   readonly fleet: Fleet;
   status(): StatusReport;
+  /** Opens the access log's file anew, after a rotation has moved it away. */
+  reopenLog(): void;
   /**
    * Stops in order; draining, and then stopping the replicas, take at most `deadlineMs` each (default: `drainMs`).
    * A second call with a shorter deadline hurries the first; 0 ends everything at once.
@@ -146,6 +148,7 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     settled,
     fleet,
     status: () => statusReport(report),
+    reopenLog: dataPlane.reopenLog,
     close: (deadlineMs = settings.drainMs) => {
       patienceMs = closed === null ? deadlineMs : Math.min(patienceMs, deadlineMs);
       if (closed === null) closed = shutDown();

@@ -7,6 +7,7 @@ import type { ProxyOptions } from "../proxy/proxy.ts";
 import type { RetryPolicy } from "../proxy/retries.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
+import type { AccessLogSettings } from "./access-log.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
 import { type Certificate, loadCertificates } from "./certificates.ts";
 import type { Config } from "./config.ts";
@@ -54,6 +55,8 @@ export interface FrontDoorSettings {
     "limits" | "trustedProxies" | "headers" | "retries" | "upstreamBatching"
   >;
   readonly drainMs: number;
+  /** Null: none is kept. */
+  readonly accessLog: AccessLogSettings | null;
   /** Null: there is no queue. */
   readonly queue: QueueSettings | null;
 }
@@ -98,6 +101,7 @@ export function settleOptions(
       upstreamBatching: options.upstreamBatching ?? false,
     },
     drainMs: options.drainMs ?? 10_000,
+    accessLog: accessLog(options),
     queue: settleQueue(options),
   };
 }
@@ -112,6 +116,12 @@ function upstreamLimits(options: FrontDoorOptions): Partial<UpstreamLimits> {
   const { inFlightMax: connectionsMax, waitingMax, waitMs, whenFull } = options.breaker ?? {};
   const spills = (whenFull ?? (settlePolicy(options) === "hash" ? "wait" : "spill")) === "spill";
   return present({ connectionsMax, waitingMax, waitMs, spills });
+}
+
+function accessLog({ accessLog: wanted, trustedProxies = [] }: FrontDoorOptions): AccessLogSettings | null {
+  if (wanted === undefined) return null;
+  const { file, format = "json" } = wanted;
+  return { file, format, trusted: parseNetworks("trustedProxies", trustedProxies) };
 }
 
 function settleTls({ tls }: FrontDoorOptions): FrontDoorSettings["tls"] {

@@ -11,7 +11,7 @@ import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 import { openLog } from "./open-log.ts";
-import { stopOnSignals } from "./signals.ts";
+import { reopenOnSignal, stopOnSignals } from "./signals.ts";
 import { startScreen } from "./start-screen.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
 
@@ -22,7 +22,12 @@ export async function up(
 ): Promise<void> {
   const { file, config } = await settledConfig(command, flags);
   const log = openLog(config);
-  const door = await createFrontDoor(config, { log, launcher: launcherFor(config, log) });
+  const launcher = launcherFor(config, log);
+  const door = await createFrontDoor(config, { log, launcher });
+  reopenOnSignal(log, () => {
+    door.reopenLog();
+    launcher.reopenLog?.();
+  });
   log.info(
     { event: "up", host: door.host, port: door.port, tlsPort: door.tlsPort, admin: door.admin, config: file },
     "Front door open",

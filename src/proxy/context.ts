@@ -1,6 +1,7 @@
 // What all connections of one proxy share: its options, its counters, and the heads being parsed.
 import { type AnswerHead, createAnswerHead } from "../http/answer-head.ts";
 import { createRequestHead, type RequestHead } from "../http/request-head.ts";
+import type { AccessObserver } from "./ended-exchange.ts";
 import type { ForwardedFields } from "./forwarded-fields.ts";
 import {
   defaultHeaderPolicy,
@@ -11,6 +12,7 @@ import {
 import { defaultLimits, type ProxyLimits } from "./limits.ts";
 import { defaultRetryPolicy, Retries, type RetryPolicy } from "./retries.ts";
 import type { ProxyObserver, Routing } from "./routing.ts";
+import { turnMs } from "./turn.ts";
 
 export interface ProxyOptions {
   /** Read anew for every request, so that a new routing is one assignment: `() => current`. */
@@ -21,11 +23,13 @@ export interface ProxyOptions {
   /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
   readonly trustedProxies?: readonly string[];
   readonly headers?: Partial<HeaderPolicy>;
+  /** Told of every request when it is over. Default: nobody is. */
+  readonly accessLog?: AccessObserver | undefined;
   /** Retries beyond the one safe re-dispatch. Default: none. */
   readonly retries?: Partial<RetryPolicy>;
   /** GET and HEAD requests of one event-loop turn share upstream connections (batching.ts). Default: false. */
   readonly upstreamBatching?: boolean;
-  /** The clock of all deadlines, in ms, which never goes back. Default: `performance.now()`. */
+  /** The clock of all deadlines, in ms, which never goes back. Default: `performance.now()`, read once a turn. */
   readonly nowMs?: () => number;
 }
 
@@ -57,6 +61,7 @@ export interface ProxyContext {
   readonly tables: RequestTables;
   readonly stats: ProxyStats;
   readonly retries: Retries;
+  readonly accessLog: AccessObserver | null;
   readonly upstreamBatching: boolean;
   readonly nowMs: () => number;
   /** The head being parsed; what is needed longer is copied before the event ends. */
@@ -80,8 +85,9 @@ export function createContext(options: ProxyOptions): ProxyContext {
     tables: requestTables(policy),
     stats: createStats(retries),
     retries,
+    accessLog: options.accessLog ?? null,
     upstreamBatching: options.upstreamBatching ?? false,
-    nowMs: options.nowMs ?? (() => performance.now()),
+    nowMs: options.nowMs ?? turnMs,
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
     lastFields: null,

@@ -9,6 +9,7 @@ import { relay } from "./answer-relay.ts";
 import { Attempts, failureAnswer } from "./attempts.ts";
 import { ClientRequest } from "./client-request.ts";
 import type { ClientRelay, ClientSide } from "./client-side.ts";
+import { type Ending, endedExchange } from "./ended-exchange.ts";
 import { ExchangeClock, stage } from "./exchange-clock.ts";
 import type { PipelineMember } from "./pipeline.ts";
 import { type BodyPiece, RequestBody } from "./request-body.ts";
@@ -95,7 +96,7 @@ export class Exchange implements PipelineMember {
     upstream.inFlight++;
     this.stage = stage.connecting;
     this.clock.attempt(nowMs);
-    this.attempts.begin();
+    this.attempts.begin(upstream);
     this.intake.reset();
     this.reusable = false;
     if (upstream.watched) this.downstream.context.observer.upstreamAsked(upstream);
@@ -132,20 +133,20 @@ export class Exchange implements PipelineMember {
 
   // — The answer comes
 
-  onUpstreamBytes(bytes: Buffer, length: number): boolean {
+  onUpstreamBytes(bytes: Buffer, start: number, end: number): boolean {
     this.clock.progress();
     this.attempts.heard = true;
-    if (this.stage === stage.answering) this.passBody(bytes, 0, length);
-    else this.readHeads(bytes, length);
+    if (this.stage === stage.answering) this.passBody(bytes, start, end);
+    else this.readHeads(bytes, start, end);
     return !this.upstreamPaused;
   }
 
   /** Interim answers go on at once; a small final answer comes here when it is complete. */
-  private readHeads(bytes: Buffer, length: number): void {
+  private readHeads(bytes: Buffer, start: number, end: number): void {
     const { answerHead, limits } = this.downstream.context;
     const { method } = this.request;
     const memory = this.answerRelay.recallsHeads ? (this.upstream as PooledUpstream).answers : null;
-    let found = this.intake.take(bytes, length, method, limits, answerHead, memory);
+    let found = this.intake.take(bytes, start, end, method, limits, answerHead, memory);
     while (found === intake.interim) {
       this.answerRelay.interim(this.intake.bytes, answerHead, this.request);
       found = this.intake.next(method, limits, answerHead);
@@ -157,7 +158,7 @@ export class Exchange implements PipelineMember {
 
   private takeFinal(head: AnswerHead): void {
     if (head.code >= 502 && head.code <= 504 && this.triesElsewhere("gateway-error")) return;
-    const { bytes, length } = this.intake;
+    const { bytes, end } = this.intake;
     const unread = !this.body.done;
     const early = unread || (this.connection?.unsentBytes ?? 0) > 0;
     const upTo = this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
@@ -165,12 +166,12 @@ export class Exchange implements PipelineMember {
     if (!this.answerRelay.persistent || head.versionMinor === 0) this.upstream?.distrust();
     this.stage = stage.answering;
     if (this.answerRelay.isEventStream && this.downstream.clientEnded) this.downstream.destroy();
-    else this.passBody(bytes, upTo, length);
+    else this.passBody(bytes, upTo, end);
   }
 
-  private passBody(bytes: Buffer, from: number, length: number): void {
+  private passBody(bytes: Buffer, start: number, end: number): void {
     const { out, context } = this.downstream;
-    const come = this.answerRelay.pass(bytes, from, length);
+    const come = this.answerRelay.pass(bytes, start, end);
     if (come === relay.done) this.finish();
     else if (come === relay.more) {
       this.upstreamPaused = out.isBlocked;
@@ -193,6 +194,8 @@ export class Exchange implements PipelineMember {
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as ExchangeConnection;
     this.count(upstream, this.answerRelay.code, nowMs);
+    if (this.downstream.context.upstreamBatching)
+      upstream.batching.count(this.clock.upstreamMs(connection, nowMs));
     upstream.inFlight--;
     const unread = !this.body.done;
     const close = this.answerRelay.closes || unread;
@@ -200,6 +203,7 @@ export class Exchange implements PipelineMember {
     const reusable = this.reusable && !unread && !this.upstreamPaused && connection.unsentBytes === 0;
     const { extraBytes, keepAliveTimeoutS } = this.answerRelay;
     connection.readBuffer.done(this.downstream.out.holdsLent);
+    this.tell("ok", this.answerRelay.code);
     this.clear();
     if (reusable) connection.release(extraBytes, keepAliveTimeoutS, nowMs);
     else connection.discard();
@@ -209,6 +213,15 @@ export class Exchange implements PipelineMember {
   private count(upstream: PooledUpstream, code: number, nowMs: number): void {
     upstream.countAnswer(code, nowMs - this.clock.startedMs);
     if (code >= 500 || upstream.watched) this.downstream.context.observer.upstreamAnswered(upstream, code);
+  }
+
+  /** To the access log, if there is one. */
+  private tell(ending: Ending, status: number, ownBody = ""): void {
+    const { accessLog, nowMs } = this.downstream.context;
+    if (accessLog === null) return;
+    const { request, body, answerRelay, attempts, clock } = this;
+    const parts = { request, body, relay: answerRelay, attempts, clock, ending, status, ownBody };
+    accessLog(endedExchange(parts, nowMs()));
   }
 
   /** Nothing of one request outlives it. */
@@ -235,6 +248,7 @@ export class Exchange implements PipelineMember {
     }
     this.answerRelay.switching(this.intake, head, request);
     this.count(upstream, 101, this.downstream.context.nowMs());
+    this.tell("tunnel", 101);
     this.clear();
     downstream.startTunnel(connection, upstream);
   }
@@ -313,6 +327,7 @@ export class Exchange implements PipelineMember {
   private answer(status: number, body: string, fields: string): void {
     const unread = !this.body.done;
     const { method, keepAlive, failureStatus } = this.request;
+    this.tell("own", failureStatus || status, body);
     this.clear();
     const close = this.downstream.answer(failureStatus || status, body, fields, method, keepAlive && !unread);
     this.downstream.exchangeDone(close, unread || keepAlive, this.downstream.context.nowMs());
@@ -320,6 +335,7 @@ export class Exchange implements PipelineMember {
 
   /** The client has got a part of the answer and will get no more. */
   private cutOff(): void {
+    this.tell("truncated", this.answerRelay.code);
     this.clear();
     this.downstream.cut(this.answerRelay.isFramed);
   }
@@ -352,6 +368,7 @@ export class Exchange implements PipelineMember {
   /** The client is gone: nobody waits for the answer. */
   abandon(): void {
     if (this.stage === stage.none) return;
+    this.tell("client-gone", this.stage === stage.answering ? this.answerRelay.code : 499);
     this.leaveUpstream();
     this.clear();
   }

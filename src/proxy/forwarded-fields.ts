@@ -38,12 +38,13 @@ export function rememberFields(
   context: ProxyContext,
   sharesConnection: boolean,
 ): void {
+  if (context.policy.traceparent !== "pass") return; // every head has a trace of its own
   if (!isPlainGet(head) || peer.trusted || !peer.fields.isDue(head.end - head.fieldsStart)) return;
   const line = head.fieldsStart - head.start;
   const section = Buffer.from(text.slice(line), "latin1");
   const others = context.lastFields;
   if (others !== null && section.equals(others.bytes)) {
-    peer.fields.known = others; // most clients of a benchmark, and of one kind, say the same
+    peer.fields.remember(others); // most clients of a benchmark, and of one kind, say the same
     return;
   }
   const { policy, tables } = context;
@@ -61,6 +62,6 @@ export function rememberFields(
     host,
     sharesConnection,
   };
-  peer.fields.known = known;
+  peer.fields.remember(known);
   context.lastFields = known;
 }

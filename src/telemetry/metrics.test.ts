@@ -46,9 +46,11 @@ function reading(): MetricsReading {
     slotsMoved: 128,
     ringChanges: 3,
     hotKeyRates: [12.5, 3],
+    sharing: new Map([["slow", 2]]),
     hashing: { bounded: 20, overflowed: 4, spread: 5 },
     keyErrors: 6,
     logLinesDropped: 0,
+    accessLinesDropped: 14,
   };
 }
 
@@ -75,6 +77,7 @@ test("the page shows what is read at that moment", async () => {
     "roundhouse_heartbeat_failures_total 8",
     "roundhouse_connections 2",
     "roundhouse_retries_total 11",
+    "roundhouse_access_log_lines_dropped_total 14",
     'roundhouse_retries_refused_total{reason="budget"} 12',
     'roundhouse_retries_refused_total{reason="attempts"} 13',
     "roundhouse_http2_connections_total 2",
@@ -89,6 +92,7 @@ test("the page shows what is read at that moment", async () => {
     "roundhouse_ejections_spared_total 9",
     "roundhouse_bounded_requests_total 20",
     "roundhouse_overflow_requests_total 4",
+    'roundhouse_batching_replicas{sharing="slow"} 2',
     "roundhouse_spread_requests_total 5",
     'roundhouse_hot_key_requests_per_second{rank="2"} 3',
   ]) {

@@ -41,6 +41,8 @@ export interface MetricsReading {
   /** By replica: exchanges that wait for a place there, and how many data planes have no place left. */
   readonly waiting: ReadonlyMap<string, number>;
   readonly full: ReadonlyMap<string, number>;
+  /** With upstream batching: replicas by whether their connections may be shared, and if not, why. */
+  readonly sharing: ReadonlyMap<string, number>;
   /** By replica: how many data planes have set it aside now. */
   readonly ejected: ReadonlyMap<string, number>;
   /** Times a replica was set aside, by cause; times it was spared because too many were already; all are used. */
@@ -59,6 +61,7 @@ export interface MetricsReading {
   /** Times the user's routing-key function threw or gave something that is no key. */
   readonly keyErrors: number;
   readonly logLinesDropped: number;
+  readonly accessLinesDropped: number;
 }
 
 export interface MetricsPage {
@@ -86,6 +89,7 @@ export function createMetricsPage(
   registerTraffic(registry, page);
   registry.registerMetric(latencyHistogram(() => page.reading.traffic.values(), latencyBucketsS));
   registerRetries(registry, page);
+  registerBatching(registry, page);
   registerFleet(registry, page);
   registerEjection(registry, page);
   registerRing(registry, page);
@@ -263,6 +267,16 @@ function registerRetries(registry: Registry, page: Page): void {
   );
 }
 
+function registerBatching(registry: Registry, page: Page): void {
+  gauge(
+    registry,
+    "roundhouse_batching_replicas",
+    "Replicas by whether requests may share their connections. sharing: shared, or why not: new, slow or distrusted.",
+    ["sharing"],
+    () => [...page.reading.sharing].map(([sharing, count]) => [{ sharing }, count] as const),
+  );
+}
+
 function registerEjection(registry: Registry, page: Page): void {
   gauge(
     registry,
@@ -361,6 +375,13 @@ function registerSelf(registry: Registry, page: Page): void {
     "Log lines lost because their reader was too slow.",
     [],
     () => [[{}, page.reading.logLinesDropped]],
+  );
+  counter(
+    registry,
+    "roundhouse_access_log_lines_dropped_total",
+    "Access log lines lost because the disk was too slow or could not be written.",
+    [],
+    () => [[{}, page.reading.accessLinesDropped]],
   );
   // Event-loop lag, memory, descriptors, garbage collection. A timer every 20 ms feeds the lag histogram.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 });
