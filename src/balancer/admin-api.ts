@@ -1,9 +1,10 @@
 // The native admin API on the admin listener, under /api/v1: what `roundhouse status` and `roundhouse ring` show.
-// It reads; replicas are changed through the front port. Errors are thrown and get their shape from the listener.
+// It reads, and reloads the configuration; replicas are changed through the front port. Errors are thrown and get their shape from the listener.
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
+import type { ReloadReport } from "./apply-config.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
 import type { RoutingTable } from "./routing-table.ts";
@@ -14,6 +15,7 @@ export interface AdminApiParts {
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
+  readonly reload: () => Promise<ReloadReport>;
 }
 
 /** `GET /api/v1/status`. */
@@ -88,13 +90,14 @@ const candidatesMax = 16;
 
 /** The routes, for the admin listener. Who may change replicas may read this; the port may be open to others. */
 export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRoute>> {
-  const { table, policy } = parts;
+  const { table } = parts;
   const route = (answer: AdminRoute["answer"]): AdminRoute => ({
-    refuse: ({ socket, headers }) => refusal(socket.remoteAddress ?? "", headers, policy),
+    refuse: ({ socket, headers }) => refusal(socket.remoteAddress ?? "", headers, parts.policy),
     answer,
   });
   return {
     "GET /api/v1/status": route(() => statusReport(parts)),
+    "POST /api/v1/reload": route(parts.reload),
     "GET /api/v1/ring/shares": route(() => sharesReport(table)),
     "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
     "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),

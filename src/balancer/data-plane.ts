@@ -33,10 +33,12 @@ export interface DataPlane {
   listen(host: string, port: number): Promise<number>;
   /** The first replicas have settled: the ring is made, and connections are served. */
   begin(): void;
-  /** Takes no new connections; those that wait are served. */
-  stopAccepting(): void;
+  /** Takes no new connections; those that wait are served. Resolves when the port is closed. */
+  stopAccepting(): Promise<void>;
   /** See `Proxy.drain`. */
   drain(deadlineMs: number): Promise<void>;
+  /** Takes over what can be changed while requests are served; see reload.ts for what that is. */
+  reconfigure(settings: FrontDoorSettings): void;
   read(): DataPlaneReading;
   close(): void;
 }
@@ -64,13 +66,15 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   });
   const control = controlUpstream(parts.controlPath);
   if (control !== null) ledger.join("(control)", control.stats);
-  const routing = createRouting({
-    snapshot: () => table.current,
-    keyOf: settings.keyOf,
-    control,
-    desiredCount: () => fleet.desiredCount,
-    onHashError: keyErrors.note,
-  });
+  const routingBy = ({ keyOf }: FrontDoorSettings) =>
+    createRouting({
+      snapshot: () => table.current,
+      keyOf,
+      control,
+      desiredCount: () => fleet.desiredCount,
+      onHashError: keyErrors.note,
+    });
+  let routing = routingBy(settings);
   const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet, log) });
   let listener: Listener | null = null;
   return {
@@ -83,11 +87,16 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       table.begin();
       listener?.release();
     },
-    stopAccepting: () => {
-      listener?.stopAccepting();
+    stopAccepting: async () => {
       listener?.release();
+      await listener?.stopAccepting();
     },
     drain: proxy.drain,
+    reconfigure: (next) => {
+      table.setLoadFactor(next.loadFactor);
+      routing = routingBy(next);
+      proxy.reconfigure(next.proxy);
+    },
     read: () => ({
       traffic: ledger.sums(),
       ownAnswers: proxy.stats.ownAnswers,

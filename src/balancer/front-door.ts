@@ -1,9 +1,8 @@
 // The front door: joins the ring, the fleet and the data plane, and owns the listeners. What a request meets is
 // route.ts; what changes with the fleet is routing-table.ts; what people call to change it is control-api.ts.
 //
-//   start: listen (sockets wait) → control API → admin listener → replicas → sockets go to the data plane
-//   stop:  no new connections, /readyz 503 → requests under way finish → replicas stop → listeners close
-import { createFleet } from "../fleet/create-fleet.ts";
+//   start: control API → listen (sockets wait) → admin listener → replicas → sockets go to the data plane
+//   stop:  shutdown.ts
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import { latencyBucketsS } from "../proxy/upstream.ts";
@@ -11,13 +10,16 @@ import { createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
 import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
+import { createReload, type ReloadReport, type Running } from "./apply-config.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
-import { fleetOptions } from "./fleet-options.ts";
-import { createKeyErrors, type KeyErrors } from "./key-errors.ts";
+import { savedChanges } from "./desired-state.ts";
+import { createKeptFleet } from "./kept-fleet.ts";
+import { createKeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
-import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
+import { type FrontDoorOptions, settleOptions } from "./options.ts";
+import { createShutdown } from "./shutdown.ts";
 
 export type { FrontDoorOptions } from "./options.ts";
 
@@ -30,9 +32,11 @@ export interface FrontDoor {
   readonly settled: Promise<void>;
   readonly fleet: Fleet;
   status(): StatusReport;
+  /** Reads the configuration anew and applies it whole, or rejects with the reason and changes nothing. */
+  reload(): Promise<ReloadReport>;
   /**
-   * Stops in order; draining, and then stopping the replicas, take at most `deadlineMs` each (default: `drainMs`).
-   * A second call with a shorter deadline hurries the first; 0 ends everything at once.
+   * Stops in order (see shutdown.ts); draining, and then stopping the replicas, take at most `deadlineMs` each
+   * (default: `drainMs`). A second call hurries the first; 0 ends everything at once.
    */
   close(deadlineMs?: number): Promise<void>;
 }
@@ -44,97 +48,106 @@ const holdMs = 5_000;
 export interface FrontDoorParts {
   readonly launcher: Launcher;
   readonly log: OwnedLog;
+  /** Reads the configuration again, as it was read for {@link createFrontDoor}; for a reload. */
+  readonly readConfig: () => Promise<FrontDoorOptions>;
 }
 
 /**
  * Opens the front door and starts its replicas. Resolves when it listens; rejects with PORT_IN_USE or BAD_CONFIG, and
  * then nothing is left open or running.
  */
-export async function createFrontDoor(
-  options: FrontDoorOptions,
-  { launcher, log }: FrontDoorParts,
-): Promise<FrontDoor> {
+export async function createFrontDoor(options: FrontDoorOptions, parts: FrontDoorParts): Promise<FrontDoor> {
+  const { launcher, log } = parts;
   const open: Opened = [() => launcher.close()];
   try {
     const keyErrors = createKeyErrors(log);
     const settings = settleOptions(options, keyErrors.note);
-    const fleet = createFleet(fleetOptions(options, settings.ringCapacity, { launcher, log }));
+    const { fleet, state } = createKeptFleet(options, settings.ringCapacity, parts, () => house.config);
     open[0] = () => fleet.stop(0);
-    return await openHouse({ settings, fleet, log, keyErrors }, open);
+    const house: Running = { ...parts, config: options, settings, fleet, state, keyErrors };
+    return await openHouse(house, open);
   } catch (error) {
     for (const close of open.reverse()) await close();
     throw error;
   }
 }
 
-/** The parts that exist before anything is opened. */
-interface House {
-  readonly settings: FrontDoorSettings;
-  readonly fleet: Fleet;
-  readonly log: OwnedLog;
-  readonly keyErrors: KeyErrors;
-}
-
 /** How to close what has been opened, in the order of opening. */
 type Opened = (() => Promise<void> | void)[];
 
-async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
-  const { settings, fleet, log } = house;
-  let closing = false;
-  const controlPath = await openControl(house, () => closing, open);
-  const dataPlane = createDataPlane({ ...house, controlPath });
+async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
+  const { fleet, log, state, settings } = house;
+  await state.save(); // what cannot be kept is known before anything starts
+  const controlPath = await openControl(house, () => shutdown.closing, open);
+  const dataPlane = createDataPlane({ settings, fleet, log, keyErrors: house.keyErrors, controlPath });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
+  fleet.onChange(state.note);
   open.push(dataPlane.close);
+  const shutdown = createShutdown({
+    lameDuckMs: () => house.settings.lameDuckMs,
+    stopAccepting: dataPlane.stopAccepting,
+    drain: dataPlane.drain,
+    stopReplicas: async (deadlineMs) => {
+      await state.end();
+      await fleet.stop(deadlineMs);
+    },
+    closeRest: async () => {
+      open.shift(); // the fleet, which is stopped
+      for (const close of open.reverse()) await close();
+      await log.flush().catch(() => {});
+    },
+  });
   const port = await dataPlane.listen(settings.host, settings.port);
-  const report: AdminApiParts = { fleet, table, key: settings.keyText, policy: settings.policy };
-  const ready = () => !closing && table.current.replicas.length > 0;
+  const reload = createReload(house, {
+    closing: () => shutdown.closing,
+    reconfigure: dataPlane.reconfigure,
+  });
+  const report: AdminApiParts = {
+    fleet,
+    table,
+    reload,
+    get key() {
+      return house.settings.keyText;
+    },
+    get policy() {
+      return house.settings.policy;
+    },
+  };
+  const ready = () => !shutdown.closing && table.current.replicas.length > 0;
   const admin = await openAdmin(house, dataPlane, report, ready, open);
-  const settled = startFleet(fleet, log).then(dataPlane.begin);
-
-  let patienceMs = settings.drainMs;
-  let closed: Promise<void> | null = null;
-  let hurry = () => {};
-  async function shutDown(): Promise<void> {
-    closing = true;
-    dataPlane.stopAccepting();
-    hurry = () => void dataPlane.drain(patienceMs);
-    await dataPlane.drain(patienceMs);
-    hurry = () => void fleet.stop(patienceMs);
-    await fleet.stop(patienceMs);
-    open.shift(); // the fleet, which is stopped
-    for (const close of open.reverse()) await close();
-    await log.flush().catch(() => {});
-  }
   return {
     host: settings.host,
     port,
     admin,
-    settled,
+    settled: startFleet(fleet, log).then(dataPlane.begin),
     fleet,
     status: () => statusReport(report),
-    close: (deadlineMs = settings.drainMs) => {
-      patienceMs = closed === null ? deadlineMs : Math.min(patienceMs, deadlineMs);
-      if (closed === null) closed = shutDown();
-      else hurry();
-      return closed;
-    },
+    reload,
+    close: (deadlineMs = house.settings.drainMs) => shutdown.close(deadlineMs),
   };
 }
 
 /** Gives the Unix socket on which the control API listens, or null when it is off. */
-async function openControl(house: House, closing: () => boolean, open: Opened): Promise<string | null> {
-  const { settings, fleet } = house;
+async function openControl(house: Running, closing: () => boolean, open: Opened): Promise<string | null> {
+  const { settings, fleet, state } = house;
   if (!settings.control) return null;
   const socket = await makeControlSocket();
   open.push(socket.remove);
-  const api = await createControlApi({ path: socket.path, fleet, policy: settings.policy, closing });
+  const api = await createControlApi({
+    path: socket.path,
+    fleet: savedChanges(fleet, state),
+    closing,
+    get policy() {
+      return house.settings.policy;
+    },
+  });
   open.push(api.close);
   return socket.path;
 }
 
 async function openAdmin(
-  house: House,
+  house: Running,
   dataPlane: DataPlane,
   report: AdminApiParts,
   ready: () => boolean,

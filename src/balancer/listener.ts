@@ -9,14 +9,23 @@ export interface Listener {
   readonly port: number;
   /** Hands over the sockets that wait, and from now on each new one at once. */
   release(): void;
-  /** Takes no new connections; those that exist live on. */
-  stopAccepting(): void;
+  /**
+   * Takes no new connections; those that exist live on. Resolves when the port is closed: the connections that have
+   * been made until now are taken first, since closing resets those that wait in the kernel.
+   */
+  stopAccepting(): Promise<void>;
   /** The same, and the sockets that still wait are destroyed: nobody will answer them. */
   close(): void;
 }
 
 /** Sockets that wait for the first replicas; a later one is handed on at once and gets a 503. */
 const heldMax = 1024;
+
+/** Connections that come faster than they can be taken do not keep the port open for longer. */
+const lastCallMsMax = 1_000;
+
+/** A turn of the event loop takes one connection, or as many as there are: libuv's versions differ. */
+const nextTurn = () => new Promise<void>((resolve) => void setImmediate(() => setImmediate(resolve)));
 
 /** Rejects with PORT_IN_USE or BAD_CONFIG, in words. */
 export async function openListener(
@@ -26,8 +35,10 @@ export async function openListener(
   log: Pick<Log, "error">,
 ): Promise<Listener> {
   let held: Set<Socket> | null = new Set();
+  let taken = 0;
   // Half-open: a client may send FIN after its request and still read the answer.
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    taken += 1;
     if (held === null || held.size >= heldMax) accept(socket);
     else hold(held, socket);
   });
@@ -51,7 +62,12 @@ export async function openListener(
         accept(socket);
       }
     },
-    stopAccepting: () => {
+    stopAccepting: async () => {
+      const until = performance.now() + lastCallMsMax;
+      for (let before = -1; before !== taken && performance.now() < until; ) {
+        before = taken;
+        await nextTurn();
+      }
       server.close();
     },
     close: () => {

@@ -2,7 +2,7 @@
 // with units and defaults, is config.ts.
 import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
-import type { ProxyOptions } from "../proxy/proxy.ts";
+import type { ProxySettings } from "../proxy/proxy.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
@@ -32,8 +32,9 @@ export interface FrontDoorSettings {
   /** Are `/rep`, `/add` and `/rm` served on the front port? */
   readonly control: boolean;
   readonly policy: AuthorizationPolicy;
-  readonly proxy: Pick<ProxyOptions, "limits" | "trustedProxies" | "headers" | "upstreamBatching">;
+  readonly proxy: ProxySettings;
   readonly drainMs: number;
+  readonly lameDuckMs: number;
 }
 
 /**
@@ -70,6 +71,7 @@ export function settleOptions(
       upstreamBatching: options.upstreamBatching ?? false,
     },
     drainMs: options.drainMs ?? 10_000,
+    lameDuckMs: options.lameDuckMs ?? 0,
   };
 }
 

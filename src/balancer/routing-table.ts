@@ -31,13 +31,15 @@ export interface RoutingTable {
   begin(): void;
   /** Exchanges that a replica still has, of all its upstreams. */
   inFlightOf(name: string): number;
+  /** How many times its fair part of the requests in flight a replica may have; undefined: loads are not bounded. */
+  setLoadFactor(factor: number | undefined): void;
   /** The ring's figures; see there. */
   readonly ring: Pick<RingKeeper, "changes" | "shares" | "slotsMoved">;
 }
 
 export interface RoutingTableParts {
   readonly ring: RingKeeper;
-  /** How many times its fair part of the requests in flight a replica may have; undefined: loads are not bounded. */
+  /** At first; see {@link RoutingTable.setLoadFactor}. */
   readonly loadFactor?: number | undefined;
   /** What is in the ring; called when a change is complete. */
   readonly serving: () => readonly Replica[];
@@ -50,6 +52,7 @@ export interface RoutingTableParts {
 export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   const { ring } = parts;
   let current: RoutingSnapshot = { ring: ring.current, bounded: null, upstreamsBySeat: [], replicas: [] };
+  let { loadFactor } = parts;
   let begun = false;
   let stepping = false;
   /** By replica name. An upstream is in exactly one of these, and in none once its replica is dead. */
@@ -92,7 +95,13 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
     const more = ring.approach(replicas);
     const upstreamsBySeat: (Upstream | undefined)[] = [];
     for (const { name, seat } of replicas) upstreamsBySeat[seat] = live.get(name);
-    current = { ring: ring.current, bounded: boundedOver(ring.current), upstreamsBySeat, replicas };
+    const now = ring.current;
+    current = {
+      ring: now,
+      bounded: now === current.ring ? current.bounded : boundedOver(now),
+      upstreamsBySeat,
+      replicas,
+    };
     const calls = farewells;
     farewells = [];
     for (const call of calls) call();
@@ -106,8 +115,8 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   }
 
   function boundedOver(now: Ring): BoundedLoad | null {
-    if (parts.loadFactor === undefined || now.members.length === 0) return null;
-    return now === current.ring ? current.bounded : boundedLoad(now, { c: parts.loadFactor });
+    if (loadFactor === undefined || now.members.length === 0) return null;
+    return boundedLoad(now, { c: loadFactor });
   }
 
   return {
@@ -122,6 +131,10 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
     begin: () => {
       begun = true;
       swap();
+    },
+    setLoadFactor: (factor) => {
+      loadFactor = factor;
+      current = { ...current, bounded: boundedOver(current.ring) };
     },
     inFlightOf: (name) => {
       let inFlight = live.get(name)?.inFlight ?? 0;

@@ -1,4 +1,5 @@
-// What Ctrl-C and SIGTERM do: the first drains and stops, the second stops at once.
+// What signals do to a front door: the first Ctrl-C or SIGTERM drains and stops, the second stops at once; SIGHUP
+// reloads the configuration where no terminal could have sent it by being closed.
 import type { FrontDoor } from "../balancer/front-door.ts";
 import type { Log } from "../telemetry/log.ts";
 
@@ -9,7 +10,7 @@ import type { Log } from "../telemetry/log.ts";
 const echoMs = 250;
 
 /** Resolves when the front door has closed after a signal. */
-export function stopOnSignals(door: FrontDoor, log: Log, drainMs: number): Promise<void> {
+export function obeySignals(door: FrontDoor, log: Log, onTerminal: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     let signals = 0;
     let lastMs = Number.NEGATIVE_INFINITY;
@@ -18,14 +19,16 @@ export function stopOnSignals(door: FrontDoor, log: Log, drainMs: number): Promi
       if (nowMs - lastMs < echoMs) return;
       lastMs = nowMs;
       signals += 1;
-      const deadlineMs = signals === 1 ? drainMs : 0;
-      const how =
-        signals === 1 ? `draining for up to ${drainMs} ms; again to stop at once` : "stopping at once";
+      const how = signals === 1 ? "draining; again to stop at once" : "stopping at once";
       log.info({ event: "signal", signal }, `${signal}: ${how}`);
-      door.close(deadlineMs).then(resolve, reject);
+      door.close(signals === 1 ? undefined : 0).then(resolve, reject);
+    };
+    const reload = () => {
+      log.info({ event: "signal", signal: "SIGHUP" }, "SIGHUP: reading the configuration again");
+      door.reload().catch((error: Error) => log.error({ event: "reload" }, error.message));
     };
     process.on("SIGINT", stop).on("SIGTERM", stop);
     // A terminal that is closed: nobody waits for a drain.
-    process.on("SIGHUP", stop);
+    process.on("SIGHUP", onTerminal ? stop : reload);
   });
 }

@@ -10,7 +10,7 @@ import { readEnvFile } from "../fleet/launchers/env-file.ts";
 import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
 import { createLog, type OwnedLog } from "../telemetry/log.ts";
-import { stopOnSignals } from "./signals.ts";
+import { obeySignals } from "./signals.ts";
 import { startScreen } from "./start-screen.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
 
@@ -19,15 +19,20 @@ export async function up(
   command: readonly string[],
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const { file, config } = await settledConfig(command, flags);
+  const readConfig = () => settledConfig(command, flags);
+  const { file, config } = await readConfig();
   const log = openLog(config);
-  const door = await createFrontDoor(config, { log, launcher: launcherFor(config, log) });
+  const door = await createFrontDoor(config, {
+    log,
+    launcher: launcherFor(config, log),
+    readConfig: async () => (await readConfig()).config,
+  });
   log.info(
     { event: "up", host: door.host, port: door.port, admin: door.admin, config: file },
     "Front door open",
   );
   if (process.stdout.isTTY) process.stdout.write(startScreen(door, config, file));
-  await stopOnSignals(door, log, config.drainMs ?? 10_000);
+  await obeySignals(door, log, onTerminal());
   await log.flush().catch(() => {});
 }
 
@@ -43,8 +48,17 @@ async function settledConfig(
   };
   const checked = parseConfig(fromFlags, "the command line", flagNameOf);
   const token = process.env.ROUNDHOUSE_TOKEN;
-  const config: Config = { ...(token ? { token } : {}), ...merged(fromFile, checked) };
+  const config: Config = {
+    lameDuckMs: onTerminal() ? 0 : 500,
+    ...(token ? { token } : {}),
+    ...merged(fromFile, checked),
+  };
   return { file, config };
+}
+
+/** Somebody sits there: Ctrl-C shall not take long, and a hangup means that they left. */
+function onTerminal(): boolean {
+  return [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY === true);
 }
 
 /** Groups of options (heartbeat, admin, log …) are merged option by option. */

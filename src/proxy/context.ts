@@ -25,6 +25,9 @@ export interface ProxyOptions {
   readonly nowMs?: () => number;
 }
 
+/** What can be changed while requests are served. */
+export type ProxySettings = Pick<ProxyOptions, "limits" | "trustedProxies" | "headers" | "upstreamBatching">;
+
 /** What a proxy counts besides its upstreams' own counters. */
 export interface ProxyStats {
   /** Downstream connections open now, and since the start. */
@@ -41,34 +44,45 @@ export interface ProxyStats {
 export interface ProxyContext {
   readonly routing: () => Routing;
   readonly observer: ProxyObserver;
-  readonly limits: ProxyLimits;
-  readonly policy: HeaderPolicy;
-  readonly tables: RequestTables;
+  limits: ProxyLimits;
+  policy: HeaderPolicy;
+  tables: RequestTables;
   readonly stats: ProxyStats;
-  readonly upstreamBatching: boolean;
+  upstreamBatching: boolean;
   readonly nowMs: () => number;
   /** The head being parsed; what is needed longer is copied before the event ends. */
-  readonly requestHead: RequestHead;
-  readonly answerHead: AnswerHead;
+  requestHead: RequestHead;
+  answerHead: AnswerHead;
   /** No further request is taken on any connection. */
   draining: boolean;
 }
 
 export function createContext(options: ProxyOptions): ProxyContext {
-  const limits = { ...defaultLimits, ...options.limits };
-  const policy = { ...defaultHeaderPolicy, ...options.headers };
   return {
+    ...changeable(options),
     routing: options.routing,
     observer: options.observer,
+    stats: { connections: 0, connectionsTotal: 0, connectionsRefused: 0, requests: 0, ownAnswers: new Map() },
+    nowMs: options.nowMs ?? (() => performance.now()),
+    draining: false,
+  };
+}
+
+/** Between two events: a head that is being parsed is in nobody's hands then. */
+export function reconfigure(context: ProxyContext, settings: ProxySettings): void {
+  Object.assign(context, changeable(settings));
+}
+
+function changeable(settings: ProxySettings) {
+  const limits = { ...defaultLimits, ...settings.limits };
+  const policy = { ...defaultHeaderPolicy, ...settings.headers };
+  return {
     limits,
     policy,
     tables: requestTables(policy),
-    stats: { connections: 0, connectionsTotal: 0, connectionsRefused: 0, requests: 0, ownAnswers: new Map() },
-    upstreamBatching: options.upstreamBatching ?? false,
-    nowMs: options.nowMs ?? (() => performance.now()),
+    upstreamBatching: settings.upstreamBatching ?? false,
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
-    draining: false,
   };
 }
 

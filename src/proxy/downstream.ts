@@ -22,6 +22,8 @@ import type { UpstreamConnection } from "./upstream-connection.ts";
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
 const lingerMs = 2_000;
+/** While draining: a client that has been served so recently may have sent its next request, which gets an answer. */
+const drainIdleMs = 300;
 const lingerBytesMax = 1024 * 1024;
 
 /** Told when a connection is gone. */
@@ -303,11 +305,12 @@ export class Downstream implements ClientSide, TunnelClient {
   }
 
   /**
-   * No further request: close now if idle, else after the answer; a head that has begun may still be completed. A
-   * request may be on its way just now, so what comes is read (and not answered) before the connection is closed.
+   * No further request: close if it has been idle for a moment, else after the next answer, which says so. What comes
+   * after that is read (and not answered) before the connection is closed.
    */
   drain(): void {
-    if (this.phase === phase.ready && this.isIdle) this.lingerClose();
+    if (this.phase === phase.ready && this.isIdle && this.context.nowMs() - this.sinceMs >= drainIdleMs)
+      this.lingerClose();
   }
 
   destroy(): void {
@@ -339,5 +342,6 @@ export class Downstream implements ClientSide, TunnelClient {
         this.refuse(408, `no complete request head within ${limits.headDeadlineMs} ms`, "");
       }
     } else if (quietMs > limits.keepAliveIdleMs) this.closeClean();
+    if (this.context.draining) this.drain();
   }
 }

@@ -25,7 +25,7 @@ export interface AdminRoute {
   /** Null when this request may be answered, else why not (403). */
   refuse(request: IncomingMessage): string | null;
   /** Gives what is sent as JSON; a RoundhouseError becomes a 400. `body` is the parsed JSON of a POST. */
-  answer(query: URLSearchParams, body: unknown): object;
+  answer(query: URLSearchParams, body: unknown): object | Promise<object>;
 }
 
 export interface Admin {
@@ -107,10 +107,11 @@ async function answerRoute(
   const reason = route.refuse(request);
   if (reason !== null) return sendFailure(request, response, 403, reason);
   const body = request.method === "POST" ? parseJson(await readBody(request, bodyBytesMax)) : undefined;
-  sendJson(request, response, 200, JSON.stringify(route.answer(new URLSearchParams(query), body)));
+  sendJson(request, response, 200, JSON.stringify(await route.answer(new URLSearchParams(query), body)));
 }
 
 function parseJson(body: Buffer): unknown {
+  if (body.length === 0) return undefined;
   try {
     return JSON.parse(body.toString());
   } catch (cause) {
