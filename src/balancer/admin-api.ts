@@ -6,12 +6,15 @@ import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import type { DataPlane } from "./data-plane.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
+import type { ReplicaCondition } from "./replica-condition.ts";
 import type { RoutingTable } from "./routing-table.ts";
 
 export interface AdminApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
+  readonly conditionOf: DataPlane["conditionOf"];
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
@@ -46,6 +49,8 @@ export interface ReplicaReport {
   /** `host:port`, or null while unknown. */
   readonly address: string | null;
   readonly pid: number | null;
+  /** Set aside, full, waited for; null while it is not in the ring. */
+  readonly condition: ReplicaCondition | null;
   /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
   readonly reason: string;
   readonly sinceMs: number;
@@ -104,7 +109,7 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
   };
 }
 
-export function statusReport({ fleet, table, key }: AdminApiParts): StatusReport {
+export function statusReport({ fleet, table, conditionOf, key }: AdminApiParts): StatusReport {
   const { ring } = table.current;
   const shares = table.ring.shares();
   const report = (replica: Replica): ReplicaReport => ({
@@ -116,6 +121,7 @@ export function statusReport({ fleet, table, key }: AdminApiParts): StatusReport
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
+    condition: conditionOf(replica.name),
     reason: replica.reason,
     sinceMs: replica.sinceMs,
   });

@@ -102,6 +102,34 @@ const logSchema = z.strictObject({
   format: oneOf("auto", "json", "pretty").optional(),
 });
 
+const numberOrOff = (schema: z.ZodNumber, accepts: string) =>
+  accepting(z.union([z.literal("off"), schema]), `${accepts}, or "off"`);
+const streakMax = () => numberOrOff(z.int().min(1).max(1_000_000), "a whole number from 1 to 1000000");
+
+/** See `ejection.ts` for what each one means and `ejection-options.ts` for its default. */
+const ejectionSchema = z.strictObject({
+  mode: oneOf("on", "off").optional(),
+  failuresMax: streakMax().optional(),
+  gatewayErrorsMax: streakMax().optional(),
+  serverErrorsMax: streakMax().optional(),
+  latencyFactor: numberOrOff(z.number().min(1.1).max(1_000), "a number from 1.1 to 1000").optional(),
+  latencyFloorMs: milliseconds(0, 3_600_000).optional(),
+  latencyRequestsMin: wholeNumber(1, 1_000_000_000).optional(),
+  latencyWindowMs: milliseconds(100, 3_600_000).optional(),
+  ejectionMs: milliseconds(10, 86_400_000).optional(),
+  ejectionMsMax: milliseconds(10, 86_400_000).optional(),
+  ejectedPercentMax: wholeNumber(1, 100, "per cent").optional(),
+  panicPercent: wholeNumber(0, 100, "per cent").optional(),
+});
+
+/** See `UpstreamLimits` in `proxy/limits.ts`: connectionsMax, waitingMax, waitMs, spills. */
+const breakerSchema = z.strictObject({
+  inFlightMax: wholeNumber(1, 1_000_000).optional(),
+  waitingMax: wholeNumber(0, 1_000_000).optional(),
+  waitMs: milliseconds(0, 3_600_000).optional(),
+  whenFull: oneOf("wait", "spill").optional(),
+});
+
 const stickyCookieSchema = z.strictObject({
   name: accepting(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), "a cookie name").optional(),
   maxAgeS: wholeNumber(1, 400 * 86_400, "seconds").optional(),
@@ -135,6 +163,8 @@ export const configSchema = z.strictObject({
     z.array(z.string()).min(1),
     'a list such as ["10.0.0.1:8080", "10.0.0.2:8080@2"]',
   ).optional(),
+  /** How a replica is chosen: by key (`hash`), or by turns or load whatever the key. Default `hash`. */
+  policy: oneOf("hash", "round-robin", "least-request", "p2c").optional(),
   /** How keys are placed on replicas. Default `rendezvous`. */
   hash: oneOf("rendezvous", "assignment", "ketama", "maglev", "jump").optional(),
   /** Size of the ring's table; constant for the ring's life. Default: the placement's own. */
@@ -161,6 +191,10 @@ export const configSchema = z.strictObject({
   boundedLoad: boundedLoad.optional(),
   /** How replicas are checked; see `fleet/heartbeat.ts`. */
   heartbeat: heartbeatSchema.optional(),
+  /** When a replica is set aside for what its answers are like. Default: on, latency apart. */
+  ejection: ejectionSchema.optional(),
+  /** How much one replica gets at a time, and what becomes of the rest. Default: 4096 places, 1024 wait 3,000 ms. */
+  breaker: breakerSchema.optional(),
   /** A replica that is not healthy this long after its start has failed. Default 30,000. */
   startDeadlineMs: milliseconds(100, 3_600_000).optional(),
   /** Where N, names, seats and weights are kept over restarts. Default: nowhere. */

@@ -8,10 +8,13 @@ import { warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
+import { createEjector, type Ejector } from "./ejector.ts";
 import type { KeyErrors } from "./key-errors.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
+import { policyNamed } from "./policies/named.ts";
+import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
@@ -25,7 +28,7 @@ export interface DataPlaneParts {
   readonly log: DataPlaneLog;
 }
 
-type DataPlaneLog = Pick<Log, "error" | "warn"> & { readonly dropped: number };
+type DataPlaneLog = Pick<Log, "error" | "warn" | "info"> & { readonly dropped: number };
 
 export interface DataPlane {
   readonly table: RoutingTable;
@@ -40,6 +43,8 @@ export interface DataPlane {
   /** Takes over what can be changed while requests are served; see reload.ts for what that is. */
   reconfigure(settings: FrontDoorSettings): void;
   read(): DataPlaneReading;
+  /** Null: it is not in the ring. */
+  conditionOf(name: string): ReplicaCondition | null;
   close(): void;
 }
 
@@ -51,31 +56,54 @@ export type DataPlaneReading = Pick<
   | "connections"
   | "connectionsTotal"
   | "connectionsRefused"
+  | "waiting"
+  | "full"
+  | "ejected"
+  | "ejections"
+  | "ejectionsSpared"
+  | "ejectionPanics"
   | "keyErrors"
   | "logLinesDropped"
+  | "hashing"
 >;
 
 export function createDataPlane(parts: DataPlaneParts): DataPlane {
   const { settings, fleet, keyErrors, log } = parts;
   // Some 70 ms now, so that the first change of the ring under load finds its code compiled.
-  warmUp({ placement: settings.emptyRing.placement });
+  if (settings.routingPolicy === "hash") warmUp({ placement: settings.emptyRing.placement });
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
-  const table = joinFleet(fleet, settings, log, {
-    joined: ({ name, stats }) => ledger.join(name, stats),
-    left: ({ stats }) => ledger.leave(stats),
+  const counters = { bounded: 0, overflowed: 0, spread: 0 };
+  const policyBy = ({ keyOf }: FrontDoorSettings) =>
+    policyNamed(settings.routingPolicy, { keyOf, noteKey: null, counters });
+  const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
+  const table = joinFleet(fleet, {
+    settings,
+    policy: policyBy(settings),
+    log,
+    joined: (upstream) => {
+      ledger.join(upstream.name, upstream.stats);
+      ejector?.join(upstream);
+    },
+    left: (upstream) => {
+      ledger.leave(upstream.stats);
+      ejector?.leave(upstream);
+    },
   });
+  fleet.onChange(({ replica: { name, state } }) => ejector?.down(name, state === "down"));
   const control = controlUpstream(parts.controlPath);
   if (control !== null) ledger.join("(control)", control.stats);
-  const routingBy = ({ keyOf }: FrontDoorSettings) =>
-    createRouting({
-      snapshot: () => table.current,
-      keyOf,
-      control,
-      desiredCount: () => fleet.desiredCount,
-      onHashError: keyErrors.note,
-    });
-  let routing = routingBy(settings);
-  const proxy = createProxy({ ...settings.proxy, routing: () => routing, observer: observerOf(fleet, log) });
+  const routing = createRouting({
+    snapshot: () => table.current,
+    control,
+    desiredCount: () => fleet.desiredCount,
+    onHashError: keyErrors.note,
+  });
+  const proxy = createProxy({
+    ...settings.proxy,
+    routing: () => routing,
+    observer: observerOf(fleet, ejector, log),
+  });
+  let current = settings;
   let listener: Listener | null = null;
   return {
     table,
@@ -93,9 +121,12 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
     },
     drain: proxy.drain,
     reconfigure: (next) => {
-      table.setLoadFactor(next.loadFactor);
-      routing = routingBy(next);
+      table.chooseBy(policyBy(next));
+      // What was switched at run time stays, unless the configuration's own word has changed.
+      const { loadFactor } = next;
+      if (loadFactor !== current.loadFactor) table.steer({ ...table.current.steering, loadFactor });
       proxy.reconfigure(next.proxy);
+      current = next;
     },
     read: () => ({
       traffic: ledger.sums(),
@@ -103,10 +134,18 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connections: proxy.stats.connections,
       connectionsTotal: proxy.stats.connectionsTotal,
       connectionsRefused: proxy.stats.connectionsRefused,
+      ...conditionsRead(table.current),
+      ejected: ejector?.ejectedNow() ?? new Map(),
+      ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
+      ejectionsSpared: ejector?.counters.spared ?? 0,
+      ejectionPanics: ejector?.panic === true ? 1 : 0,
       keyErrors: keyErrors.count,
       logLinesDropped: log.dropped,
+      hashing: counters,
     }),
+    conditionOf: (name) => conditionOf(table.current, ejector, name),
     close: () => {
+      ejector?.close();
       listener?.close();
       control?.destroy();
     },
@@ -118,15 +157,20 @@ function controlUpstream(path: string | null): Upstream | null {
 }
 
 /** What the data plane sees makes the fleet look at once, instead of at the next heartbeat. */
-function observerOf(fleet: ServedFleet, log: DataPlaneLog): ProxyObserver {
+function observerOf(fleet: ServedFleet, ejector: Ejector | null, log: DataPlaneLog): ProxyObserver {
   const malformed = createMalformedAnswers(log);
   return {
-    upstreamFailed: ({ kind, name }, failure, problem) => {
+    upstreamFailed: (upstream, failure, problem) => {
+      const { kind, name } = upstream;
       if (failure === "protocol") malformed.note(name, problem);
-      if (kind === "replica") fleet.suspect(name, failure === "refused");
+      if (kind !== "replica") return;
+      fleet.suspect(name, failure === "refused");
+      ejector?.failed(upstream);
     },
     upstreamSilent: ({ kind, name }) => {
       if (kind === "replica") fleet.suspect(name);
     },
+    upstreamAsked: (upstream) => ejector?.asked(upstream),
+    upstreamAnswered: (upstream, code) => ejector?.answered(upstream, code),
   };
 }

@@ -106,6 +106,7 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
   const report: AdminApiParts = {
     fleet,
     table,
+    conditionOf: dataPlane.conditionOf,
     reload,
     get key() {
       return house.settings.keyText;

@@ -2,13 +2,16 @@
 // with units and defaults, is config.ts.
 import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
+import type { UpstreamLimits } from "../proxy/limits.ts";
 import type { ProxySettings } from "../proxy/proxy.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
 import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
+import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
+import { type PolicyName, settlePolicy } from "./policy-options.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
 /** The configuration, as the config file and the command line give it; every field has a default. */
@@ -23,8 +26,13 @@ export interface FrontDoorSettings {
   readonly emptyRing: Ring;
   /** How many servers the ring holds. */
   readonly ringCapacity: number;
-  /** See {@link Config.boundedLoad}; undefined: off. */
-  readonly loadFactor: number | undefined;
+  readonly routingPolicy: PolicyName;
+  /** See {@link Config.boundedLoad}; null: off. */
+  readonly loadFactor: number | null;
+  /** Null: off. */
+  readonly ejection: EjectionSettings | null;
+  /** Of each replica. */
+  readonly upstreamLimits: Partial<UpstreamLimits>;
   readonly keyOf: (request: RoutedRequest) => Key;
   /** The routing key for people. */
   readonly keyText: string;
@@ -52,9 +60,11 @@ export function settleOptions(
     host,
     port: options.port ?? 5000,
     admin: adminAddress(options),
-    emptyRing: emptyRing(options),
-    ringCapacity: ringCapacity(ringOptions(options)),
-    loadFactor: options.boundedLoad === "off" ? undefined : options.boundedLoad,
+    ...settleRing(options),
+    routingPolicy: settlePolicy(options),
+    loadFactor: typeof options.boundedLoad === "number" ? options.boundedLoad : null,
+    ejection: settleEjection(options),
+    upstreamLimits: upstreamLimits(options),
     keyOf: settleKey(options, onKeyError),
     keyText: keyText(options),
     labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,
@@ -75,6 +85,13 @@ export function settleOptions(
   };
 }
 
+/** A key waits for its owner; where no key decides, nobody waits while somebody is free. */
+function upstreamLimits(options: FrontDoorOptions): Partial<UpstreamLimits> {
+  const { inFlightMax: connectionsMax, waitingMax, waitMs, whenFull } = options.breaker ?? {};
+  const spills = (whenFull ?? (settlePolicy(options) === "hash" ? "wait" : "spill")) === "spill";
+  return present({ connectionsMax, waitingMax, waitMs, spills });
+}
+
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {
   if (admin.port === "off") return null;
   return { host: admin.host ?? "127.0.0.1", port: admin.port ?? 5010 };
@@ -87,15 +104,17 @@ function labelOfAddress({ address }: Replica): string | undefined {
 
 function ringOptions(options: FrontDoorOptions): RingOptions {
   const { hash, slots, probing, requestHash, virtualNodeHash } = options;
+  if (options.policy !== undefined && options.policy !== "hash") return { slots: 1 };
   return present({ placement: hash, slots, probing, requestHash, virtualNodeHash });
 }
 
-function emptyRing(options: FrontDoorOptions): Ring {
+function settleRing(options: FrontDoorOptions): Pick<FrontDoorSettings, "emptyRing" | "ringCapacity"> {
   const { requestHash, virtualNodeHash } = options;
+  const chosen = ringOptions(options);
   try {
-    const ring = createRing(ringOptions(options));
+    const ring = createRing(chosen);
     if (requestHash !== undefined || virtualNodeHash !== undefined) tryOut(ring, options);
-    return ring;
+    return { emptyRing: ring, ringCapacity: ringCapacity(chosen) };
   } catch (cause) {
     throw new RoundhouseError("BAD_CONFIG", (cause as Error).message, { source: "downstream", cause });
   }

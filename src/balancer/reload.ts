@@ -20,6 +20,7 @@ const changeOf: Readonly<Record<keyof Config, "live" | "restart">> = {
   command: "restart",
   upstreams: "restart",
   // Another ring would move nearly every key at once.
+  policy: "restart",
   hash: "restart",
   slots: "restart",
   probing: "restart",
@@ -29,6 +30,8 @@ const changeOf: Readonly<Record<keyof Config, "live" | "restart">> = {
   stickyCookie: "live",
   boundedLoad: "live",
   heartbeat: "live",
+  ejection: "restart",
+  breaker: "restart",
   startDeadlineMs: "live",
   state: "restart",
   lameDuckMs: "live",

@@ -3,22 +3,34 @@ import { test } from "node:test";
 import { fakeUpstream } from "../../test/balancer/fake-upstream.ts";
 import { routedRequest } from "../../test/balancer/routed-request.ts";
 import type { Upstream } from "../proxy/upstream.ts";
-import { boundedLoad } from "../ring/bounded-load.ts";
 import { createRing } from "../ring/ring.ts";
+import { hashing } from "./policies/hashing.ts";
 import { createRouting, isReserved } from "./route.ts";
 import type { RoutingSnapshot } from "./routing-table.ts";
 
-function snapshotOf(seats: readonly number[], members = seats): RoutingSnapshot {
+interface Setting {
+  readonly seats: readonly number[];
+  readonly members?: readonly number[];
+  readonly loadFactor?: number | null;
+  readonly requestHash?: () => number;
+}
+
+function snapshotOf({ seats, members = seats, loadFactor = null, requestHash }: Setting): RoutingSnapshot {
+  const contenders = seats.map((seat) => ({ upstream: fakeUpstream(`S${seat}`), seat, weight: 1 }));
   const upstreamsBySeat: (Upstream | undefined)[] = [];
-  for (const seat of seats) upstreamsBySeat[seat] = fakeUpstream(`S${seat}`);
-  const ring = createRing({ slots: 1024, members: members.map((seat) => ({ seat })) });
-  return { ring, upstreamsBySeat, bounded: null, replicas: [] };
+  for (const { upstream, seat } of contenders) upstreamsBySeat[seat] = upstream;
+  const hash = requestHash === undefined ? {} : { requestHash };
+  const ring = createRing({ slots: 1024, members: members.map((seat) => ({ seat })), ...hash });
+  const counters = { bounded: 0, overflowed: 0, spread: 0 };
+  const policy = hashing({ keyOf: ({ target }) => target, noteKey: null, counters });
+  const steering = { loadFactor, spreads: [] };
+  const roster = { ring, contenders, upstreamsBySeat };
+  return { ...roster, replicas: [], steering, pick: policy(roster, steering) };
 }
 
 function routingOver(snapshot: RoutingSnapshot, control: Upstream | null = null) {
   return createRouting({
     snapshot: () => snapshot,
-    keyOf: ({ target }) => target,
     control,
     desiredCount: () => 3,
     onHashError: (error) => assert.fail(String(error)),
@@ -26,7 +38,7 @@ function routingOver(snapshot: RoutingSnapshot, control: Upstream | null = null)
 }
 
 test("a request goes to the owner of its key", () => {
-  const snapshot = snapshotOf([1, 2, 3]);
+  const snapshot = snapshotOf({ seats: [1, 2, 3] });
   const routing = routingOver(snapshot);
   for (let key = 0; key < 100; key += 1) {
     const target = `/${key}`;
@@ -36,7 +48,7 @@ test("a request goes to the owner of its key", () => {
 });
 
 test("the next candidates follow in the ring's order, each once, then nobody", () => {
-  const snapshot = snapshotOf([1, 2, 3]);
+  const snapshot = snapshotOf({ seats: [1, 2, 3] });
   const routing = routingOver(snapshot);
   const request = routedRequest({ target: "/k" });
   const tried: Upstream[] = [];
@@ -50,7 +62,7 @@ test("the next candidates follow in the ring's order, each once, then nobody", (
 });
 
 test("a seat that nobody serves is passed over", () => {
-  const snapshot = snapshotOf([1, 3], [1, 2, 3]);
+  const snapshot = snapshotOf({ seats: [1, 3], members: [1, 2, 3] });
   const routing = routingOver(snapshot);
   for (let key = 0; key < 100; key += 1) {
     const target = `/${key}`;
@@ -60,16 +72,16 @@ test("a seat that nobody serves is passed over", () => {
 });
 
 test("keys of a replica that accepts nothing go to their next candidate, and come back", () => {
-  const snapshot = snapshotOf([1, 2, 3]);
-  const second = snapshot.upstreamsBySeat[2] as Upstream;
-  for (const bounded of [null, boundedLoad(snapshot.ring)]) {
-    const routing = routingOver({ ...snapshot, bounded });
+  for (const loadFactor of [null, 1.25]) {
+    const snapshot = snapshotOf({ seats: [1, 2, 3], loadFactor });
+    const second = snapshot.upstreamsBySeat[2] as Upstream;
+    const routing = routingOver(snapshot);
     for (let key = 0; key < 100; key += 1) {
       const target = `/${key}`;
       const owner = snapshot.upstreamsBySeat[snapshot.ring.lookup(target)] as Upstream;
       second.accepting = false;
       const picked = routing.pick(routedRequest({ target }), []);
-      if (owner !== second && bounded === null) assert.equal(picked, owner);
+      if (owner !== second) assert.equal(picked, owner);
       assert.notEqual(picked, second);
       second.accepting = true;
       assert.equal(routing.pick(routedRequest({ target }), []), owner);
@@ -78,12 +90,12 @@ test("keys of a replica that accepts nothing go to their next candidate, and com
 });
 
 test("when nobody accepts anything, everybody is asked all the same", () => {
-  const snapshot = snapshotOf([1, 2]);
-  for (const upstream of snapshot.upstreamsBySeat) if (upstream !== undefined) upstream.accepting = false;
-  const owner = snapshot.upstreamsBySeat[snapshot.ring.lookup("/k")] as Upstream;
   const request = routedRequest({ target: "/k" });
-  for (const bounded of [null, boundedLoad(snapshot.ring)]) {
-    const routing = routingOver({ ...snapshot, bounded });
+  for (const loadFactor of [null, 1.25]) {
+    const snapshot = snapshotOf({ seats: [1, 2], loadFactor });
+    for (const upstream of snapshot.upstreamsBySeat) if (upstream !== undefined) upstream.accepting = false;
+    const owner = snapshot.upstreamsBySeat[snapshot.ring.lookup("/k")] as Upstream;
+    const routing = routingOver(snapshot);
     assert.equal(routing.pick(request, []), owner);
     assert.notEqual(routing.pick(request, [owner]), null);
     assert.notEqual(routing.pick(request, [owner]), owner);
@@ -91,7 +103,7 @@ test("when nobody accepts anything, everybody is asked all the same", () => {
 });
 
 test("an empty ring serves nobody, and the answer says so", () => {
-  const routing = routingOver(snapshotOf([]));
+  const routing = routingOver(snapshotOf({ seats: [] }));
   const request = routedRequest({ target: "/k" });
   assert.equal(routing.pick(request, []), null);
   assert.deepEqual(routing.unavailable(request), {
@@ -122,7 +134,7 @@ test("reserved paths are matched on the raw path", () => {
 });
 
 test("reserved paths go to the control API once, and are plain paths when it is off", () => {
-  const snapshot = snapshotOf([1, 2]);
+  const snapshot = snapshotOf({ seats: [1, 2] });
   const control = fakeUpstream("control", "control");
   const request = routedRequest({ target: "/rep" });
   assert.equal(routingOver(snapshot, control).pick(request, []), control);
@@ -132,13 +144,10 @@ test("reserved paths go to the control API once, and are plain paths when it is 
 });
 
 test("a hash function that fails harms no request: anybody untried takes it, and it is told", () => {
-  const members = [{ seat: 1 }, { seat: 2 }];
-  const ring = createRing({ slots: 64, members, requestHash: () => Number.NaN });
-  const snapshot = { ...snapshotOf([1, 2]), ring };
+  const snapshot = snapshotOf({ seats: [1, 2], requestHash: () => Number.NaN });
   const errors: unknown[] = [];
   const routing = createRouting({
     snapshot: () => snapshot,
-    keyOf: () => "k",
     control: null,
     desiredCount: () => 2,
     onHashError: (error) => errors.push(error),

@@ -1,15 +1,12 @@
-// The way of one request: to the control API, or by key and ring to a replica. On the hot path: no allocation for a
-// request whose owner can serve it, nothing asynchronous, nothing that throws.
-import type { RoutedRequest, Routing } from "../proxy/routing.ts";
+// The way of one request: to the control API, or to the replica that the policy picks (policies/). On the hot path: no
+// allocation for a request whose first choice can serve it, nothing asynchronous, nothing that throws.
+import type { Routing } from "../proxy/routing.ts";
 import type { Upstream } from "../proxy/upstream.ts";
-import type { BoundedLoad } from "../ring/bounded-load.ts";
-import type { Key } from "../ring/ring.ts";
 import type { RoutingSnapshot } from "./routing-table.ts";
 
 export interface RouteParts {
   /** Read once per pick. */
   readonly snapshot: () => RoutingSnapshot;
-  readonly keyOf: (request: RoutedRequest) => Key;
   /** The control API, or null when `control` is off: then `/rep` is a path like any other. */
   readonly control: Upstream | null;
   /** How many there should be; for the text of the 503. */
@@ -19,13 +16,13 @@ export interface RouteParts {
 }
 
 export function createRouting(parts: RouteParts): Routing {
-  const { snapshot, keyOf, control } = parts;
+  const { snapshot, control } = parts;
   return {
     pick: (request, tried) => {
       if (control !== null && isReserved(request.target)) return tried.length === 0 ? control : null;
       const now = snapshot();
       try {
-        return pickByKey(now, keyOf(request), tried);
+        return now.pick(request, tried) ?? anybody(now, tried);
       } catch (error) {
         parts.onHashError(error);
         return anybody(now, tried);
@@ -39,57 +36,12 @@ export function createRouting(parts: RouteParts): Routing {
   };
 }
 
-function pickByKey(now: RoutingSnapshot, key: Key, tried: readonly Upstream[]): Upstream | null {
-  if (now.bounded !== null) return leastBound(now, now.bounded, key, tried);
-  const owner = now.upstreamsBySeat[now.ring.lookup(key)];
-  if (owner?.accepting === true && tried.length === 0) return owner;
-  return nextCandidate(now, key, tried);
-}
-
+/** Where the policy knows nobody: one that accepts requests, else anybody at all that has not failed this one yet. */
 function anybody({ upstreamsBySeat }: RoutingSnapshot, tried: readonly Upstream[]): Upstream | null {
   const left = upstreamsBySeat.filter((upstream) => upstream !== undefined && !tried.includes(upstream));
   const accepting = left.filter((upstream) => upstream?.accepting);
   const among = accepting.length > 0 ? accepting : left;
   return among[Math.floor(Math.random() * among.length)] ?? null;
-}
-
-/**
- * The first in order of preference that accepts requests and has not failed this one yet; one that does not accept
- * any when there is no other.
- */
-function nextCandidate(
-  { ring, upstreamsBySeat }: RoutingSnapshot,
-  key: Key,
-  tried: readonly Upstream[],
-): Upstream | null {
-  let lastResort: Upstream | null = null;
-  for (const seat of ring.candidates(key)) {
-    const upstream = upstreamsBySeat[seat];
-    if (upstream === undefined || tried.includes(upstream)) continue;
-    if (upstream.accepting) return upstream;
-    lastResort ??= upstream;
-  }
-  return lastResort;
-}
-
-/** The owner, or another one while the owner has more than its part of the requests in flight. */
-function leastBound(
-  now: RoutingSnapshot,
-  bounded: BoundedLoad,
-  key: Key,
-  tried: readonly Upstream[],
-): Upstream | null {
-  const { upstreamsBySeat } = now;
-  const mayServe = (upstream: Upstream | undefined): upstream is Upstream =>
-    upstream?.accepting === true && !tried.includes(upstream);
-  let total = 0;
-  for (const upstream of upstreamsBySeat) total += mayServe(upstream) ? upstream.inFlight : 0;
-  const loadOf = (seat: number) => {
-    const upstream = upstreamsBySeat[seat];
-    return mayServe(upstream) ? upstream.inFlight : Number.POSITIVE_INFINITY;
-  };
-  const chosen = upstreamsBySeat[bounded.choose(key, loadOf, total)];
-  return mayServe(chosen) ? chosen : nextCandidate(now, key, tried);
 }
 
 function unavailableWords({ snapshot, desiredCount }: RouteParts): string {

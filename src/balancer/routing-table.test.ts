@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { type FakeUpstream, fakeUpstream } from "../../test/balancer/fake-upstream.ts";
 import type { Replica, ReplicaState } from "../fleet/fleet.ts";
 import { createRing, type Ring } from "../ring/ring.ts";
+import { hashing } from "./policies/hashing.ts";
 import { createRingKeeper } from "./ring-keeper.ts";
 import { createRoutingTable } from "./routing-table.ts";
 
@@ -16,6 +17,12 @@ function world({ slots = 4096, begun = true } = {}) {
       ring: createRing({ slots }),
       refused: (error) => assert.fail(String(error)),
     }),
+    policy: hashing({
+      keyOf: ({ target }) => target,
+      noteKey: null,
+      counters: { bounded: 0, overflowed: 0, spread: 0 },
+    }),
+    steering: { loadFactor: null, spreads: [] },
     serving: () => [...replicas.values()].filter(({ state }) => state === "healthy"),
     createUpstream: (name) => {
       const upstream = fakeUpstream(name);

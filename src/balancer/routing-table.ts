@@ -7,19 +7,17 @@
 //              dies            → out of the ring, then its upstream is destroyed (exchanges fail over at once)
 import type { FleetChange, Replica } from "../fleet/fleet.ts";
 import type { Upstream } from "../proxy/upstream.ts";
-import { type BoundedLoad, boundedLoad } from "../ring/bounded-load.ts";
-import type { Ring } from "../ring/ring.ts";
+import type { Contender, Picker, Policy, Roster } from "./policies/roster.ts";
+import type { Steering } from "./policies/steering.ts";
 import type { RingKeeper } from "./ring-keeper.ts";
 
 /** What one request sees. Never changed after it was made. */
-export interface RoutingSnapshot {
-  readonly ring: Ring;
-  /** Chooses among the seats by load too; null when loads are not bounded. */
-  readonly bounded: BoundedLoad | null;
-  /** The upstream on each seat; the index is the seat, undefined where nobody serves. */
-  readonly upstreamsBySeat: readonly (Upstream | undefined)[];
-  /** The replicas in the ring, in the order in which they joined. */
+export interface RoutingSnapshot extends Roster {
+  /** The replicas that serve, in the order in which they joined. */
   readonly replicas: readonly Replica[];
+  readonly steering: Steering;
+  /** The policy's choice among them. May throw what the user's own functions throw. */
+  readonly pick: Picker;
 }
 
 export interface RoutingTable {
@@ -27,20 +25,23 @@ export interface RoutingTable {
   readonly current: RoutingSnapshot;
   /** Takes in a change of the fleet; see {@link FleetChange.more}. */
   apply(change: FleetChange): void;
+  /** From the next request on it is routed by these. */
+  steer(steering: Steering): void;
   /** Until then changes are only noted, so that the first replicas make one ring and not one each. */
   begin(): void;
   /** Exchanges that a replica still has, of all its upstreams. */
   inFlightOf(name: string): number;
-  /** How many times its fair part of the requests in flight a replica may have; undefined: loads are not bounded. */
-  setLoadFactor(factor: number | undefined): void;
+  /** From the next request on another policy chooses, or the same one with another key. */
+  chooseBy(policy: Policy): void;
   /** The ring's figures; see there. */
   readonly ring: Pick<RingKeeper, "changes" | "shares" | "slotsMoved">;
 }
 
 export interface RoutingTableParts {
   readonly ring: RingKeeper;
-  /** At first; see {@link RoutingTable.setLoadFactor}. */
-  readonly loadFactor?: number | undefined;
+  /** At first; see {@link RoutingTable.chooseBy} and {@link RoutingTable.steer}. */
+  readonly policy: Policy;
+  readonly steering: Steering;
   /** What is in the ring; called when a change is complete. */
   readonly serving: () => readonly Replica[];
   readonly createUpstream: (name: string, address: NonNullable<Replica["address"]>) => Upstream;
@@ -51,8 +52,7 @@ export interface RoutingTableParts {
 
 export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   const { ring } = parts;
-  let current: RoutingSnapshot = { ring: ring.current, bounded: null, upstreamsBySeat: [], replicas: [] };
-  let { loadFactor } = parts;
+  let { policy } = parts;
   let begun = false;
   let stepping = false;
   /** By replica name. An upstream is in exactly one of these, and in none once its replica is dead. */
@@ -60,6 +60,7 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   const leaving = new Map<string, Set<Upstream>>();
   /** To be called once the new snapshot is in place, so that nothing is sent to them any more. */
   let farewells: (() => void)[] = [];
+  let current = snapshotOf([], parts.steering);
 
   function follow(replica: Replica): void {
     if (replica.state === "healthy") welcome(replica);
@@ -93,15 +94,7 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   function swap(): void {
     const replicas = parts.serving().filter(({ name }) => live.has(name));
     const more = ring.approach(replicas);
-    const upstreamsBySeat: (Upstream | undefined)[] = [];
-    for (const { name, seat } of replicas) upstreamsBySeat[seat] = live.get(name);
-    const now = ring.current;
-    current = {
-      ring: now,
-      bounded: now === current.ring ? current.bounded : boundedOver(now),
-      upstreamsBySeat,
-      replicas,
-    };
+    current = snapshotOf(replicas, current.steering);
     const calls = farewells;
     farewells = [];
     for (const call of calls) call();
@@ -114,9 +107,17 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
     swap();
   }
 
-  function boundedOver(now: Ring): BoundedLoad | null {
-    if (loadFactor === undefined || now.members.length === 0) return null;
-    return boundedLoad(now, { c: loadFactor });
+  function snapshotOf(replicas: readonly Replica[], steering: Steering): RoutingSnapshot {
+    const upstreamsBySeat: (Upstream | undefined)[] = [];
+    const contenders: Contender[] = [];
+    for (const { name, seat, weight } of replicas) {
+      const upstream = live.get(name);
+      if (upstream === undefined) continue;
+      upstreamsBySeat[seat] = upstream;
+      contenders.push({ upstream, seat, weight });
+    }
+    const roster: Roster = { ring: ring.current, contenders, upstreamsBySeat };
+    return { ...roster, replicas, steering, pick: policy(roster, steering) };
   }
 
   return {
@@ -128,13 +129,16 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
       follow(change.replica);
       if (begun && !change.more) swap();
     },
+    steer: (steering) => {
+      current = snapshotOf(current.replicas, steering);
+    },
     begin: () => {
       begun = true;
       swap();
     },
-    setLoadFactor: (factor) => {
-      loadFactor = factor;
-      current = { ...current, bounded: boundedOver(current.ring) };
+    chooseBy: (next) => {
+      policy = next;
+      current = snapshotOf(current.replicas, current.steering);
     },
     inFlightOf: (name) => {
       let inFlight = live.get(name)?.inFlight ?? 0;

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { RoundhouseError } from "../errors.ts";
 import { exitCode, exitCodeHelp } from "./exit-code.ts";
+import { addLoadCommand } from "./load.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
 import { addUpFlags } from "./up-options.ts";
@@ -49,6 +50,7 @@ function program(): Command {
     });
   addRemoteCommands(root);
   addRingCommands(root);
+  addLoadCommand(root);
   return root;
 }
 

@@ -23,6 +23,7 @@ const upFlags: readonly Flag[] = [
     "list",
     "a server that runs already; balanced and checked, not started (repeatable)",
   ),
+  flag("--policy <name>", "policy", "text", "hash (default), round-robin, least-request, p2c"),
   flag(
     "--hash <placement>",
     "hash",
@@ -43,6 +44,25 @@ const upFlags: readonly Flag[] = [
     "boundedLoad",
     "numberOrWord",
     "no replica gets more than this times the average load, such as 1.25 (default off)",
+  ),
+  flag("--ejection <on|off>", "ejection.mode", "text", "set aside replicas that fail requests (default on)"),
+  flag(
+    "--eject-slow <factor>",
+    "ejection.latencyFactor",
+    "numberOrWord",
+    "set aside replicas slower than the others by this factor, such as 4 (default off)",
+  ),
+  flag(
+    "--in-flight-max <count>",
+    "breaker.inFlightMax",
+    "number",
+    "requests that one replica gets at a time; others wait, then get 503 (default 4096)",
+  ),
+  flag(
+    "--when-full <wait|spill>",
+    "breaker.whenFull",
+    "text",
+    "wait for the key's owner (default when hashing), or try others",
   ),
   flag("--heartbeat-kind <kind>", "heartbeat.kind", "text", "http (default), tcp or none"),
   flag("--heartbeat-path <path>", "heartbeat.path", "text", "what is asked for (default /heartbeat)"),

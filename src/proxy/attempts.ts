@@ -58,8 +58,13 @@ export class Attempts {
     this.everSent = true;
   }
 
-  /** A resting connection was closed before the request reached the server: no fault of anyone's. */
-  isStale(failure: UpstreamFailure): boolean {
+  /** No fault of the upstream's: it has all that it may have, or it closed a connection that was resting. */
+  isBlameless(failure: UpstreamFailure): boolean {
+    return failure === "full" || this.isStale(failure);
+  }
+
+  /** A resting connection was closed before the request reached the server. */
+  private isStale(failure: UpstreamFailure): boolean {
     return failure === "reset" && this.onReused && !this.heard;
   }
 
@@ -74,7 +79,7 @@ export class Attempts {
     replayable: boolean,
   ): NextStep {
     const again = replayable && (!this.everSent || (idempotent && upstream.kind === "replica"));
-    if (!again || failure === "response-timeout") return "stop";
+    if (!again || failure === "response-timeout" || failure === "full") return "stop";
     if (this.isStale(failure) && !this.repeating && !upstream.isRetired) {
       this.repeating = true;
       return "repeat";
@@ -87,10 +92,17 @@ export class Attempts {
 
 /** For the client, when nothing more is to be tried. */
 export function failureStatus(failure: UpstreamFailure): number {
+  if (failure === "full") return 503;
   return failure === "response-timeout" ? 504 : 502;
 }
 
+/** Field lines of that answer. */
+export function failureFields(failure: UpstreamFailure): string {
+  return failure === "full" ? "Retry-After: 1\r\n" : "";
+}
+
 export function failureText(upstreamName: string, failure: UpstreamFailure): string {
+  if (failure === "full") return `${upstreamName} has as many requests as it may; try again in a moment`;
   if (failure === "response-timeout") return `${upstreamName} did not answer in time`;
   if (failure === "protocol") return `${upstreamName} sent a malformed answer`;
   return `${upstreamName} closed the connection before its answer was complete`;

@@ -5,7 +5,7 @@ import type { ProxyLimits } from "./limits.ts";
 /** Where an exchange is in its life. */
 export const stage = {
   none: 0,
-  /** Waiting for an upstream connection, or for it to be established. */
+  /** Waiting for a place at an upstream, or for a connection, or for it to be established. */
   connecting: 1,
   /** Sent, at least in part; no final answer head yet. */
   awaiting: 2,
@@ -21,11 +21,14 @@ export type Overdue = "connect" | "body" | "answer" | "silent" | "nothing";
 export class ExchangeClock {
   /** performance.now() when its head was complete. */
   startedMs = 0;
+  /** When its latest attempt began. */
+  private attemptMs = 0;
   private quietSinceMs = 0;
   private progressed = false;
   private silenceReported = false;
 
   attempt(nowMs: number): void {
+    this.attemptMs = nowMs;
     this.quietSinceMs = nowMs;
     this.progressed = false;
     this.silenceReported = false;
@@ -34,6 +37,11 @@ export class ExchangeClock {
   /** Something has happened. */
   progress(): void {
     this.progressed = true;
+  }
+
+  /** Since its latest attempt began. */
+  attemptLastsMs(nowMs: number): number {
+    return nowMs - this.attemptMs;
   }
 
   /** The next step may be the client's, which owes a part of its body, or takes the answer slowly. */

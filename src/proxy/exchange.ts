@@ -6,7 +6,7 @@ import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { AnswerIntake, intake } from "./answer-intake.ts";
 import { relay } from "./answer-relay.ts";
-import { Attempts, failureStatus, failureText } from "./attempts.ts";
+import { Attempts, failureFields, failureStatus, failureText } from "./attempts.ts";
 import { ClientRequest } from "./client-request.ts";
 import type { ClientRelay, ClientSide } from "./client-side.ts";
 import { ExchangeClock, stage } from "./exchange-clock.ts";
@@ -97,6 +97,7 @@ export class Exchange implements PipelineMember {
     this.attempts.begin();
     this.intake.reset();
     this.reusable = false;
+    if (upstream.watched) this.downstream.context.observer.upstreamAsked(upstream);
     const connection = this.attempts.connection(upstream, this, this.request, nowMs);
     if (connection !== null) this.send(connection);
   }
@@ -188,7 +189,7 @@ export class Exchange implements PipelineMember {
     const nowMs = this.downstream.context.nowMs();
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as ExchangeConnection;
-    upstream.countAnswer(this.answerRelay.code, nowMs - this.clock.startedMs);
+    this.count(upstream, this.answerRelay.code, nowMs);
     upstream.inFlight--;
     const unread = !this.body.done;
     const close = this.answerRelay.closes || unread;
@@ -200,6 +201,11 @@ export class Exchange implements PipelineMember {
     if (reusable) connection.release(extraBytes, keepAliveTimeoutS, nowMs);
     else connection.discard();
     this.downstream.exchangeDone(close, moreComes, nowMs);
+  }
+
+  private count(upstream: PooledUpstream, code: number, nowMs: number): void {
+    upstream.countAnswer(code, nowMs - this.clock.startedMs);
+    if (code >= 500 || upstream.watched) this.downstream.context.observer.upstreamAnswered(upstream, code);
   }
 
   /** Nothing of one request outlives it. */
@@ -224,7 +230,7 @@ export class Exchange implements PipelineMember {
       return;
     }
     this.answerRelay.switching(this.intake, head, request);
-    upstream.countAnswer(101, this.downstream.context.nowMs() - this.clock.startedMs);
+    this.count(upstream, 101, this.downstream.context.nowMs());
     this.clear();
     downstream.startTunnel(connection, upstream);
   }
@@ -255,7 +261,7 @@ export class Exchange implements PipelineMember {
     const upstream = this.upstream as PooledUpstream;
     this.leaveUpstream();
     if (failure === "reset" || failure === "protocol") upstream.distrust();
-    if (!attempts.isStale(failure))
+    if (!attempts.isBlameless(failure))
       this.downstream.context.observer.upstreamFailed(upstream, failure, problem);
     if (this.stage === stage.answering) {
       upstream.stats.truncated++;
@@ -265,9 +271,11 @@ export class Exchange implements PipelineMember {
     const step = attempts.after(failure, upstream, this.request.isIdempotent, this.body.pieces !== null);
     const next = step === "repeat" ? upstream : step === "next" ? this.nextCandidate(upstream) : null;
     if (next !== null) this.dispatch(next, this.downstream.context.nowMs());
-    else if (attempts.everSent) {
-      upstream.stats.failed++;
-      this.answer(failureStatus(failure), failureBody(failureText(upstream.name, failure)), "");
+    else if (attempts.everSent || failure === "full") {
+      if (failure === "full") upstream.stats.turnedAway++;
+      else upstream.stats.failed++;
+      const body = failureBody(failureText(upstream.name, failure));
+      this.answer(failureStatus(failure), body, failureFields(failure));
     } else this.answerUnavailable();
   }
 
@@ -334,6 +342,10 @@ export class Exchange implements PipelineMember {
   // — Deadlines, ten times a second
 
   sweep(nowMs: number): void {
+    if (this.upstream !== null && this.connection === null) {
+      if (this.clock.attemptLastsMs(nowMs) > this.upstream.limits.waitMs) this.fail("full");
+      return;
+    }
     const { limits, observer } = this.downstream.context;
     const owesBody = !this.body.done && this.connection?.unsentBytes === 0;
     const overdue = this.clock.overdue(nowMs, this.stage, owesBody, this.upstreamPaused, limits);

@@ -23,7 +23,7 @@ export interface ProxyLimits {
   readonly sendIdleMs: number;
   /** Without a byte in either direction of a tunnel (WebSocket). */
   readonly tunnelIdleMs: number;
-  /** To connect to an upstream, waiting for a free connection included. */
+  /** To connect to an upstream; waiting for a place has a deadline of its own ({@link UpstreamLimits}). */
   readonly connectDeadlineMs: number;
   /** Head of an answer in bytes, and its header count; more → 502. */
   readonly answerHeadBytesMax: number;
@@ -65,8 +65,17 @@ export const defaultLimits: ProxyLimits = {
 };
 
 export interface UpstreamLimits {
-  /** Connections to one upstream; exchanges beyond that wait for one. */
+  /**
+   * Places at one upstream: exchanges and tunnels that have a connection to it. What comes beyond that waits for a
+   * place. With upstream batching a connection is a place for up to four exchanges.
+   */
   readonly connectionsMax: number;
+  /** Exchanges that may wait for a place; more → 503 with Retry-After. */
+  readonly waitingMax: number;
+  /** For a place; later → 503 with Retry-After. */
+  readonly waitMs: number;
+  /** While no place is free it does not accept requests, so that new ones go to others as long as those have places. */
+  readonly spills: boolean;
   /** An idle connection is closed after this, unless the upstream's `Keep-Alive: timeout` says less or more. */
   readonly idleMs: number;
   /** A request that must not run twice uses only a connection that was idle for less than this. */
@@ -75,6 +84,9 @@ export interface UpstreamLimits {
 
 export const defaultUpstreamLimits: UpstreamLimits = {
   connectionsMax: 4096,
+  waitingMax: 1024, // who comes behind that many would mostly wait in vain
+  waitMs: 3_000,
+  spills: false, // a key stays with its owner
   idleMs: 4_000, // Node closes at 5 s, and closing first is the only way not to race with it
   freshMs: 250, // well below any server's idle limit
 };

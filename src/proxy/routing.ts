@@ -38,4 +38,8 @@ export interface ProxyObserver {
   upstreamFailed(upstream: Upstream, failure: UpstreamFailure, problem: string): void;
   /** A request has waited 250 ms for this upstream's first byte: probe it now. Once per exchange. */
   upstreamSilent(upstream: Upstream): void;
+  /** A request goes to an upstream that is watched ({@link Upstream.watched}). */
+  upstreamAsked(upstream: Upstream): void;
+  /** An answer came whole: one from 500 of any upstream, others of one that is watched. */
+  upstreamAnswered(upstream: Upstream, code: number): void;
 }

@@ -69,6 +69,8 @@ export interface TestedProxy {
   readonly upstreams: readonly Upstream[];
   readonly failures: { upstream: string; failure: UpstreamFailure; problem: string }[];
   readonly silences: string[];
+  /** What the observer was told of requests and answers: `S1 asked`, `S1 503`. */
+  readonly noted: string[];
   close(): void;
 }
 
@@ -85,6 +87,7 @@ export async function testedProxy(
 ): Promise<TestedProxy> {
   const failures: { upstream: string; failure: UpstreamFailure; problem: string }[] = [];
   const silences: string[] = [];
+  const noted: string[] = [];
   const upstreams = ports.map((port, index) =>
     createUpstream({ name: `S${index + 1}`, address: { host: "127.0.0.1", port }, ...options.upstream }),
   );
@@ -102,6 +105,12 @@ export async function testedProxy(
     upstreamSilent: (upstream: Upstream) => {
       silences.push(upstream.name);
     },
+    upstreamAsked: (upstream: Upstream) => {
+      noted.push(`${upstream.name} asked`);
+    },
+    upstreamAnswered: (upstream: Upstream, code: number) => {
+      noted.push(`${upstream.name} ${code}`);
+    },
   };
   const proxy = createProxy({ routing: () => routing, observer, ...options });
   const accepted: Socket[] = [];
@@ -115,7 +124,7 @@ export async function testedProxy(
     for (const upstream of upstreams) upstream.destroy();
     void proxy.drain(0);
   };
-  return { port, proxy, accepted, upstreams, failures, silences, close };
+  return { port, proxy, accepted, upstreams, failures, silences, noted, close };
 }
 
 export interface RawClient {

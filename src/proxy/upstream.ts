@@ -38,10 +38,18 @@ export interface Upstream {
   /** Exchanges and tunnels under way. */
   inFlight: number;
   /**
-   * May it get new requests? False while it is set aside: those who pick pass it over as long as anybody else can
-   * serve. Its place on the ring, and what it has under way, stay as they are. Default: true.
+   * May it get new requests? False while it is set aside, or full and told to spill: those who pick pass it over as
+   * long as anybody else can serve. Its place on the ring, and what it has under way, stay as they are.
    */
   accepting: boolean;
+  /** From now on it accepts nothing, or no longer so. */
+  setAside(isSetAside: boolean): void;
+  /** Exchanges that wait for a place; they count as in flight too. */
+  readonly waiting: number;
+  /** No place is free. */
+  readonly isFull: boolean;
+  /** The observer is told of every request that goes to it, and of good answers too. Default: false. */
+  watched: boolean;
   /** Counters since creation, read by the metrics page. */
   readonly stats: UpstreamStats;
   /** Connections open now, idle ones included. */
@@ -60,6 +68,8 @@ export interface UpstreamStats {
   redispatched: number;
   /** Exchanges that ended in 502 or 504 because of this upstream. */
   failed: number;
+  /** Exchanges that ended in 503 because no place at this upstream became free. */
+  turnedAway: number;
   /** Answers cut off midway. */
   truncated: number;
   /** Latency histogram from the request's last head byte to the answer's last byte; see {@link latencyBucketsS}. */
@@ -85,14 +95,16 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
   readonly hostText: string;
   inFlight = 0;
   accepting = true;
+  watched = false;
   readonly stats: UpstreamStats = createStats();
   readonly batching = new Batching(this);
-  private readonly limits: UpstreamLimits;
+  readonly limits: UpstreamLimits;
   /** Last in, first out: the busiest stay warm, the others grow old and are retired. */
   private readonly idle: UpstreamConnection[] = [];
   private readonly open = new Set<UpstreamConnection>();
   /** Exchanges that wait because `connectionsMax` are open; in order of arrival. */
-  private readonly waiting = new Set<ConnectionTaker>();
+  private readonly queue = new Set<ConnectionTaker>();
+  private isSetAside = false;
   private retired = false;
   private readonly sweep = (nowMs: number) => this.closeExpired(nowMs);
 
@@ -108,13 +120,30 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
     return this.retired;
   }
 
+  get waiting(): number {
+    return this.queue.size;
+  }
+
+  get isFull(): boolean {
+    return this.idle.length === 0 && this.open.size >= this.limits.connectionsMax;
+  }
+
+  setAside(isSetAside: boolean): void {
+    this.isSetAside = isSetAside;
+    this.settle();
+  }
+
+  private settle(): void {
+    this.accepting = !this.isSetAside && !(this.limits.spills && this.isFull);
+  }
+
   get connections(): number {
     return this.open.size;
   }
 
   /**
    * An idle connection, or a new one; null when `connectionsMax` are in use: the taker is called when its turn
-   * comes. `fresh`: only one that is new or was used a moment ago.
+   * comes, or has been told already that too many wait. `fresh`: only one that is new or was used a moment ago.
    */
   take(taker: ConnectionTaker, fresh: boolean, nowMs: number): UpstreamConnection | null {
     for (;;) {
@@ -127,6 +156,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
         break;
       } else {
         connection.assign(taker);
+        if (this.limits.spills) this.settle();
         return connection;
       }
     }
@@ -135,7 +165,11 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
 
   takeIdle(nowMs: number): UpstreamConnection | null {
     const connection = this.idle.pop();
-    if (connection === undefined || nowMs < connection.idleUntilMs) return connection ?? null;
+    if (connection === undefined) return null;
+    if (nowMs < connection.idleUntilMs) {
+      if (this.limits.spills) this.settle();
+      return connection;
+    }
     connection.discard(); // and what lies below it has rested for longer
     return null;
   }
@@ -143,19 +177,21 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
   /** A new connection, whatever is idle: for a request that an idle one has just failed. */
   takeNew(taker: ConnectionTaker): UpstreamConnection | null {
     if (this.open.size >= this.limits.connectionsMax && !this.closeOldestIdle()) {
-      this.waiting.add(taker);
+      if (this.queue.size < this.limits.waitingMax) this.queue.add(taker);
+      else taker.onUpstreamGone("full");
       return null;
     }
     const connection = new UpstreamConnection(this.address, this);
     if (this.open.size === 0) startSweep(this.sweep);
     this.open.add(connection);
     connection.assign(taker);
+    if (this.limits.spills) this.settle();
     return connection;
   }
 
   /** The taker waits no longer. */
   forget(taker: ConnectionTaker): void {
-    this.waiting.delete(taker);
+    this.queue.delete(taker);
     this.batching.forget(taker);
   }
 
@@ -167,7 +203,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
     connection.user = null;
     if (connection.closed) return;
     connection.exchanges++;
-    const next = this.waiting.size === 0 ? undefined : this.nextWaiting();
+    const next = this.queue.size === 0 ? undefined : this.nextWaiting();
     if (next !== undefined) {
       connection.assign(next);
       next.onUpstreamConnection(connection);
@@ -181,6 +217,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
     connection.idleSinceMs = nowMs;
     connection.idleUntilMs = nowMs + idleMs;
     this.idle.push(connection);
+    if (this.limits.spills) this.settle();
   }
 
   /** An answer was forwarded whole. */
@@ -202,7 +239,8 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
       const index = this.idle.indexOf(connection);
       if (index >= 0) this.idle.splice(index, 1);
     }
-    const next = this.waiting.size === 0 ? undefined : this.nextWaiting();
+    if (this.limits.spills) this.settle();
+    const next = this.queue.size === 0 ? undefined : this.nextWaiting();
     if (next === undefined) return;
     const fresh = this.takeNew(next);
     if (fresh !== null) next.onUpstreamConnection(fresh);
@@ -219,8 +257,8 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
   }
 
   private nextWaiting(): ConnectionTaker | undefined {
-    for (const taker of this.waiting) {
-      this.waiting.delete(taker);
+    for (const taker of this.queue) {
+      this.queue.delete(taker);
       return taker;
     }
     return undefined;
@@ -243,6 +281,7 @@ function createStats(): UpstreamStats {
     answersByCode: new Float64Array(900),
     redispatched: 0,
     failed: 0,
+    turnedAway: 0,
     truncated: 0,
     latencyCounts: new Float64Array(latencyBucketsS.length + 1),
     latencySumS: 0,

@@ -2,34 +2,33 @@
 // retention on a full disk might otherwise never free anything.
 import { existsSync } from "node:fs";
 import { open, rename, statfs, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname } from "node:path";
 
 const BALLAST_BYTES = 8 * 1024 * 1024;
 const PIECE_BYTES = 256 * 1024;
 
 /** Lays the ballast in, unless it is there or the disk has not twice its room left. */
-export async function layBallast(folder: string): Promise<void> {
-  if (existsSync(join(folder, "ballast"))) return;
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize >= 2 * BALLAST_BYTES) await takeRoom(folder);
+export async function layBallast(file: string): Promise<void> {
+  if (existsSync(file)) return;
+  const { bavail, bsize } = await statfs(dirname(file));
+  if (bavail * bsize >= 2 * BALLAST_BYTES) await takeRoom(file);
 }
 
 /**
  * Lets the work run in the ballast's room, and takes up again what is left of that afterwards, before others do.
  * On a disk that is full the ballast may shrink; it is whole again after the next time that there was none.
  */
-export async function inBallastRoom(folder: string, work: () => Promise<unknown>): Promise<void> {
-  await unlink(join(folder, "ballast")).catch(() => {});
+export async function inBallastRoom(file: string, work: () => Promise<unknown>): Promise<void> {
+  await unlink(file).catch(() => {});
   try {
     await work();
   } finally {
-    await takeRoom(folder);
+    await takeRoom(file);
   }
 }
 
 /** As many pieces as fit. */
-async function takeRoom(folder: string): Promise<void> {
-  const path = join(folder, "ballast");
+async function takeRoom(path: string): Promise<void> {
   const file = await open(`${path}.new`, "w");
   const piece = Buffer.alloc(PIECE_BYTES);
   try {

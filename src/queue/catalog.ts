@@ -40,7 +40,7 @@ export interface Catalog {
   topic(name: string): TopicEntry | null;
   /** By tablet number: the epoch of its last opening, 0 when there was none. */
   epochs(): readonly number[];
-  /** Makes the epochs of these tablets' next openings durable. */
+  /** Makes the epochs of these tablets' next openings durable; they only rise. */
   setEpochs(changes: ReadonlyMap<number, number>): Promise<void>;
   /** Raises the epoch of every tablet and makes that durable: what a single owner does before it opens any. */
   raiseEpochs(): Promise<readonly number[]>;
@@ -106,7 +106,7 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
     topic: (name) => topics.get(name) ?? null,
     epochs: () => epochs,
     async setEpochs(changes) {
-      await changeEpochs((epoch, tablet) => changes.get(tablet) ?? epoch);
+      await changeEpochs((epoch, tablet) => Math.max(epoch, changes.get(tablet) ?? 0));
     },
     raiseEpochs: () => changeEpochs((epoch) => epoch + 1),
     async reserveShards(count) {

@@ -4,7 +4,8 @@
 //   lock.7                  who uses the directory now: the highest number counts
 //   catalog.lmdb            topics, shards, epochs (catalog.ts)
 //   tablets/00.lmdb …       the logs (stores/lmdb.ts)
-//   ballast                 room kept for retention on a full disk (ballast.ts)
+//   brokers.json            the broker processes of the last control plane (control/survivors.ts)
+//   ballast …               room kept for retention on a full disk (ballast.ts); each broker has its own
 //
 // The lock has no race: a lock file is linked into place under the next number, which only one can do, and the highest
 // one is never removed, so that numbers never begin again. A program that has ended left its lock behind; its process
@@ -14,6 +15,7 @@ import { linkSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileS
 import { join } from "node:path";
 import { RoundhouseError } from "../errors.ts";
 import { makeFolder, syncFolder } from "./durable-folder.ts";
+import { startOf } from "./process-start.ts";
 
 const LABEL = "roundhouse-queue.json";
 const FORMAT = 1;
@@ -21,8 +23,9 @@ const FORMAT = 1;
 export interface DataDir {
   readonly path: string;
   readonly tabletCount: number;
-  /** Path of a tablet's file. */
+  /** Path of a tablet's file, and the same from the directory on. */
   tabletFile(tablet: number): string;
+  tabletName(tablet: number): string;
   /** Lets the next program in. */
   release(): void;
 }
@@ -40,10 +43,12 @@ export function openDataDir(path: string, tabletCount: number): DataDir {
   try {
     const count = readLabel(path) ?? writeLabel(path, tabletCount);
     const digits = Math.max(2, String(count - 1).length);
+    const tabletName = (tablet: number) => join("tablets", `${String(tablet).padStart(digits, "0")}.lmdb`);
     return {
       path,
       tabletCount: count,
-      tabletFile: (tablet) => join(path, "tablets", `${String(tablet).padStart(digits, "0")}.lmdb`),
+      tabletFile: (tablet) => join(path, tabletName(tablet)),
+      tabletName,
       release: () => writeFileSync(lock, "{}"),
     };
   } catch (error) {
@@ -116,25 +121,6 @@ function refuseLiving(path: string, lock: string): void {
     "DATA_DIR_IN_USE",
     `Cannot open the data directory ${path}: ${who}; close the queue there, or choose another directory`,
   );
-}
-
-/** When the process began, as the system tells it; empty when there is no such process. */
-function startOf(pid: number): string {
-  const stat = readIfThere(`/proc/${pid}/stat`);
-  if (stat === null) return isThere(pid) ? "running" : "";
-  // Field 22, counted after the command's name, which may hold spaces and parentheses itself.
-  const startTicks = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  return `${startTicks} of boot ${(readIfThere("/proc/sys/kernel/random/boot_id") ?? "").trim()}`;
-}
-
-/** For systems without /proc: whether a process of this id exists at all. */
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 function linked(from: string, to: string): boolean {

@@ -33,6 +33,7 @@ const BALLAST_AFTER_MS = 1000;
 export async function openQueue(options: QueueOptions): Promise<Queue> {
   const { durability = "synced", messageBytesMax = MESSAGE_BYTES_MAX } = options;
   const directory = openDataDir(options.dataDir, options.tablets ?? TABLETS);
+  const ballast = join(directory.path, "ballast");
   const waits = createWaits();
   const events: TabletEvents = {
     onAppended: (shard) => waits.wake(shard),
@@ -169,11 +170,9 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   /** What is done now and then, or when the disk is full; one at a time. A failure shows in the tablets' states. */
   function tend(full: boolean): void {
     if (tending !== null || closing !== null) return;
-    const work = full
-      ? inBallastRoom(directory.path, applyRetention)
-      : applyRetention().then(() => changes.bury());
+    const work = full ? inBallastRoom(ballast, applyRetention) : applyRetention().then(() => changes.bury());
     tending = work
-      .then(() => layBallast(directory.path))
+      .then(() => layBallast(ballast))
       .catch(() => {})
       .finally(() => {
         tending = null;

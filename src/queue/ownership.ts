@@ -48,7 +48,10 @@ export type OwnershipEvent =
   | { readonly kind: "joined"; readonly broker: string; readonly seat: number }
   | { readonly kind: "leave"; readonly broker: string }
   | { readonly kind: "suspected"; readonly broker: string; readonly reason: string }
-  /** The process is gone. `during`: the tablet that it was working on, when it left word of that. */
+  /**
+   * The process is gone. `during`: the tablet that it was working on, when that is known; {@link NO_TABLET}: none is to
+   * blame. Without it those that it was opening are.
+   */
   | { readonly kind: "exited"; readonly broker: string; readonly during?: number }
   | { readonly kind: "opened"; readonly broker: string; readonly tablet: number; readonly epoch: number }
   | { readonly kind: "closed"; readonly broker: string; readonly tablet: number; readonly epoch: number }
@@ -71,7 +74,8 @@ export type OwnershipEffect =
   | { readonly kind: "open"; readonly tablet: number; readonly broker: string; readonly epoch: number }
   /** Refuse new work, finish the commit under way, close, report. */
   | { readonly kind: "close"; readonly tablet: number; readonly broker: string; readonly epoch: number }
-  | { readonly kind: "kill"; readonly broker: string; readonly reason: string }
+  /** `during`: the tablet that is to blame, when it is known. */
+  | { readonly kind: "kill"; readonly broker: string; readonly reason: string; readonly during?: number }
   /** It owns nothing any more and may end. */
   | { readonly kind: "stop"; readonly broker: string }
   /** Where requests for the tablet go; broker null: they wait. */
@@ -91,6 +95,8 @@ export interface OwnershipStep {
   readonly effects: readonly OwnershipEffect[];
 }
 
+/** Nobody's fault: the process was ended from outside. */
+export const NO_TABLET = -1;
 /** Failures in a row after which a tablet is left alone. */
 export const FAILURES_MAX = 3;
 /** An owner that does not report "closed" by then is killed; the front door parks requests for this long. */
@@ -213,12 +219,12 @@ function leave(change: Change, name: string): void {
 }
 
 /** Its tablets are parked at once, but stay its own until its process has exited. */
-function kill(change: Change, name: string, reason: string): void {
+function kill(change: Change, name: string, reason: string, during?: number): void {
   const broker = change.brokers.get(name);
   if (broker === undefined || broker.phase === "dying") return;
   change.brokers.set(name, { ...broker, phase: "dying" });
   for (const tablet of change.ownedBy(name)) park(change, tablet);
-  change.effects.push({ kind: "kill", broker: name, reason });
+  change.effects.push({ kind: "kill", broker: name, reason, ...(during === undefined ? {} : { during }) });
 }
 
 function exited(change: Change, name: string, during: number | undefined): void {
@@ -260,7 +266,7 @@ function tick(change: Change): void {
     if (place.phase === "closing" && ageMs >= CLOSE_DEADLINE_MS) {
       kill(change, owner, `it did not close tablet ${tablet} within ${CLOSE_DEADLINE_MS} ms`);
     } else if (place.phase === "opening" && ageMs >= OPEN_DEADLINE_MS) {
-      kill(change, owner, `it did not open tablet ${tablet} within ${OPEN_DEADLINE_MS} ms`);
+      kill(change, owner, `it did not open tablet ${tablet} within ${OPEN_DEADLINE_MS} ms`, tablet);
     } else if (place.phase === "owned" && place.failures > 0 && ageMs >= HEALTHY_AFTER_MS) {
       change.set(tablet, { failures: 0 });
     }

@@ -83,8 +83,8 @@ export interface Retention {
 
 /** What happened, for telemetry and long polls. Called synchronously; must not throw. */
 export interface TabletEvents {
-  /** The shard's readable end was raised. */
-  onAppended?(shard: number, end: number): void;
+  /** The shard's readable end was raised, by so many messages in a batch of so many bytes. */
+  onAppended?(shard: number, end: number, messages: number, bytes: number): void;
   onCommitted?(appends: number, bytes: number, tookMs: number): void;
   onState?(state: TabletState, reason: string): void;
   onDamaged?(damage: Damage): void;
@@ -119,6 +119,8 @@ export interface Tablet {
 
   /** Where a consumer stands, or null when it never said so. */
   position(shard: number, consumer: string): number | null;
+  /** By consumer, at most so many. */
+  positions(shard: number, countMax: number): readonly (readonly [consumer: string, offset: number])[];
   setPosition(shard: number, consumer: string, offset: number): Promise<void>;
   removePosition(shard: number, consumer: string): Promise<void>;
 

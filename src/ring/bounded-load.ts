@@ -14,15 +14,18 @@ export interface BoundedLoadOptions {
   readonly floor?: number;
 }
 
+type LoadOf = (seat: number) => number;
+
 /** Chooses servers so that none is loaded beyond its bound. */
 export interface BoundedLoad {
   /**
    * The seat for one more request with this key, or 0 if nobody can take it. `loadOf` is a seat's load now (say,
-   * requests in flight), Infinity for one that must not be chosen; `totalLoad` is the sum of the finite ones.
+   * requests in flight), Infinity for one that must not be chosen; `totalLoad` is the sum of the finite ones, and
+   * `totalWeight` the weight of their seats: default all, as if those that must not be chosen held their part free.
    */
-  choose(key: Key, loadOf: (seat: number) => number, totalLoad: number): number;
-  /** The load at which a seat counts as full. */
-  boundOf(seat: number, totalLoad: number): number;
+  choose(key: Key, loadOf: LoadOf, totalLoad: number, totalWeight?: number): number;
+  /** The load at which a seat counts as full: ⌈c × (totalLoad + 1) × its weight / totalWeight⌉. */
+  boundOf(seat: number, totalLoad: number, totalWeight?: number): number;
 }
 
 // With c = 1.25 a fifth of the capacity is free at least, so 64 jumps miss every free server about once in 10^6.
@@ -31,33 +34,36 @@ const jumpsMax = 64;
 /** Bounded loads over `ring`; make a new one for a new ring. */
 export function boundedLoad(ring: Ring, { c = 1.25, floor = 1 }: BoundedLoadOptions = {}): BoundedLoad {
   checkOptions(c, floor);
-  const weights = ring.members.reduce((sum, { weight }) => sum + weight, 0);
-  const parts = new Map(ring.members.map(({ seat, weight }) => [seat, (c * weight) / weights]));
+  const weightOfAll = ring.members.reduce((sum, { weight }) => sum + weight, 0);
+  const weights = new Map(ring.members.map(({ seat, weight }) => [seat, weight]));
 
-  const boundOf = (seat: number, totalLoad: number) =>
-    Math.max(floor, Math.ceil((parts.get(seat) ?? 0) * (totalLoad + 1)));
+  const boundOf = (seat: number, totalLoad: number, totalWeight = weightOfAll) => {
+    const part = (c * (totalLoad + 1) * (weights.get(seat) ?? 0)) / totalWeight;
+    // 1.1 × 10 is 11.000000000000002 in doubles, and must not round up to 12.
+    return Math.max(floor, Math.ceil(part * (1 - 1e-12)));
+  };
 
-  function choose(key: Key, loadOf: (seat: number) => number, totalLoad: number): number {
+  function choose(key: Key, loadOf: LoadOf, totalLoad: number, totalWeight = weightOfAll): number {
     const owner = ring.lookup(key);
-    if (owner === 0 || loadOf(owner) < boundOf(owner, totalLoad)) return owner;
-    return jump(key, loadOf, totalLoad) || leastLoaded(loadOf, totalLoad);
+    if (owner === 0 || loadOf(owner) < boundOf(owner, totalLoad, totalWeight)) return owner;
+    return jump(key, loadOf, totalLoad, totalWeight) || leastLoaded(loadOf, totalLoad, totalWeight);
   }
 
-  function jump(key: Key, loadOf: (seat: number) => number, totalLoad: number): number {
+  function jump(key: Key, loadOf: LoadOf, totalLoad: number, totalWeight: number): number {
     for (let jumps = 0, point = keyHash(key); jumps < jumpsMax; jumps++) {
       point = mix32(point + 0x9e3779b9);
       const seat = ring.ownerOf(point);
-      if (loadOf(seat) < boundOf(seat, totalLoad)) return seat;
+      if (loadOf(seat) < boundOf(seat, totalLoad, totalWeight)) return seat;
     }
     return 0;
   }
 
   // When jumps found nobody: the server furthest below its bound, or least above it (when loads and total disagree).
-  function leastLoaded(loadOf: (seat: number) => number, totalLoad: number): number {
+  function leastLoaded(loadOf: LoadOf, totalLoad: number, totalWeight: number): number {
     let best = 0;
     let lowest = Number.POSITIVE_INFINITY;
     for (const { seat } of ring.members) {
-      const fullness = loadOf(seat) / boundOf(seat, totalLoad);
+      const fullness = loadOf(seat) / boundOf(seat, totalLoad, totalWeight);
       if (fullness >= lowest) continue;
       lowest = fullness;
       best = seat;

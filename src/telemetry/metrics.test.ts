@@ -11,7 +11,7 @@ function reading(): MetricsReading {
   const answersByCode = new Uint32Array(900);
   answersByCode[100] = 5;
   answersByCode[304] = 1;
-  const counters = { answersByCode, redispatched: 1, failed: 2, truncated: 0 };
+  const counters = { answersByCode, redispatched: 1, failed: 2, turnedAway: 3, truncated: 0 };
   ledger.join("S1", { ...counters, latencyCounts: [3, 2, 1], latencySumS: 0.5 });
   return {
     traffic: ledger.sums(),
@@ -28,9 +28,19 @@ function reading(): MetricsReading {
     respawns: 7,
     heartbeatFailures: 8,
     serving: new Map([["S1", { share: 0.25, inFlight: 2 }]]),
+    waiting: new Map([["S1", 4]]),
+    full: new Map([["S1", 1]]),
+    ejections: new Map([
+      ["answers", 3],
+      ["latency", 2],
+    ]),
+    ejectionsSpared: 9,
+    ejected: new Map([["S1", 1]]),
+    ejectionPanics: 0,
     slots: 512,
     slotsMoved: 128,
     ringChanges: 3,
+    hashing: { bounded: 20, overflowed: 4, spread: 5 },
     keyErrors: 6,
     logLinesDropped: 0,
   };
@@ -58,6 +68,12 @@ test("the page shows what is read at that moment", async () => {
     "roundhouse_respawns_total 7",
     "roundhouse_heartbeat_failures_total 8",
     "roundhouse_connections 2",
+    'roundhouse_requests_waiting{replica="S1"} 4',
+    'roundhouse_replica_full{replica="S1"} 1',
+    'roundhouse_upstream_turned_away_total{replica="S1"} 3',
+    'roundhouse_replica_ejected{replica="S1"} 1',
+    'roundhouse_ejections_total{cause="latency"} 2',
+    "roundhouse_ejections_spared_total 9",
   ]) {
     assert.ok(lines.includes(line), line);
   }

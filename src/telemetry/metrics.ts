@@ -25,10 +25,22 @@ export interface MetricsReading {
   readonly heartbeatFailures: number;
   /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
   readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
+  /** By replica: exchanges that wait for a place there, and how many data planes have no place left. */
+  readonly waiting: ReadonlyMap<string, number>;
+  readonly full: ReadonlyMap<string, number>;
+  /** By replica: how many data planes have set it aside now. */
+  readonly ejected: ReadonlyMap<string, number>;
+  /** Times a replica was set aside, by cause; times it was spared because too many were already; all are used. */
+  readonly ejections: ReadonlyMap<string, number>;
+  readonly ejectionsSpared: number;
+  /** Data planes that use all of them, for want of others. */
+  readonly ejectionPanics: number;
   /** Slots of the ring, how many changed owner at the last change, and how often it changed. */
   readonly slots: number;
   readonly slotsMoved: number;
   readonly ringChanges: number;
+  /** Requests routed while loads were bounded, those of them that went elsewhere for it, those whose key is spread. */
+  readonly hashing: { readonly bounded: number; readonly overflowed: number; readonly spread: number };
   /** Times the user's routing-key function threw or gave something that is no key. */
   readonly keyErrors: number;
   readonly logLinesDropped: number;
@@ -57,7 +69,9 @@ export function createMetricsPage(
   registerTraffic(registry, page);
   registry.registerMetric(latencyHistogram(() => page.reading.traffic.values(), latencyBucketsS));
   registerFleet(registry, page);
+  registerEjection(registry, page);
   registerRing(registry, page);
+  registerHashing(registry, page);
   registerSelf(registry, page);
   return {
     contentType: registry.contentType,
@@ -143,6 +157,13 @@ function registerTraffic(registry: Registry, page: Page): void {
   );
   counter(
     registry,
+    "roundhouse_upstream_turned_away_total",
+    "Requests answered 503 because no place at this replica became free in time, or too many waited for one.",
+    ["replica"],
+    perReplica((sum) => sum.turnedAway),
+  );
+  counter(
+    registry,
     "roundhouse_upstream_truncated_total",
     "Answers of this replica that were cut off midway.",
     ["replica"],
@@ -154,6 +175,20 @@ function registerTraffic(registry: Registry, page: Page): void {
     "Exchanges and tunnels under way, by replica in the ring.",
     ["replica"],
     () => [...page.reading.serving].map(([replica, { inFlight }]) => [{ replica }, inFlight] as const),
+  );
+  gauge(
+    registry,
+    "roundhouse_requests_waiting",
+    "Exchanges that wait for a place at this replica; they are in flight too.",
+    ["replica"],
+    () => [...page.reading.waiting].map(([replica, count]) => [{ replica }, count] as const),
+  );
+  gauge(
+    registry,
+    "roundhouse_replica_full",
+    "How many data planes have as many requests under way at this replica as they may.",
+    ["replica"],
+    () => [...page.reading.full].map(([replica, count]) => [{ replica }, count] as const),
   );
   gauge(registry, "roundhouse_connections", "Client connections open now.", [], () => [
     [{}, page.reading.connections],
@@ -196,6 +231,37 @@ function registerFleet(registry: Registry, page: Page): void {
   );
 }
 
+function registerEjection(registry: Registry, page: Page): void {
+  gauge(
+    registry,
+    "roundhouse_replica_ejected",
+    "How many data planes have set this replica aside now; 0 when none has.",
+    ["replica"],
+    () => [...page.reading.ejected].map(([replica, count]) => [{ replica }, count] as const),
+  );
+  counter(
+    registry,
+    "roundhouse_ejections_total",
+    "Times a replica was set aside. cause: answers (too many bad ones in a row) or latency.",
+    ["cause"],
+    () => [...page.reading.ejections].map(([cause, count]) => [{ cause }, count] as const),
+  );
+  counter(
+    registry,
+    "roundhouse_ejections_spared_total",
+    "Times a replica was not set aside only because too many were already.",
+    [],
+    () => [[{}, page.reading.ejectionsSpared]],
+  );
+  gauge(
+    registry,
+    "roundhouse_ejection_panic",
+    "How many data planes use those set aside too, because so few replicas accept requests.",
+    [],
+    () => [[{}, page.reading.ejectionPanics]],
+  );
+}
+
 function registerRing(registry: Registry, page: Page): void {
   gauge(
     registry,
@@ -215,6 +281,31 @@ function registerRing(registry: Registry, page: Page): void {
   counter(registry, "roundhouse_ring_changes_total", "Changes of the ring.", [], () => [
     [{}, page.reading.ringChanges],
   ]);
+}
+
+function registerHashing(registry: Registry, page: Page): void {
+  const rows = (of: "bounded" | "overflowed" | "spread") => () => [[{}, page.reading.hashing[of]] as const];
+  counter(
+    registry,
+    "roundhouse_bounded_requests_total",
+    "Requests routed while loads were bounded.",
+    [],
+    rows("bounded"),
+  );
+  counter(
+    registry,
+    "roundhouse_overflow_requests_total",
+    "Requests that another replica got because the first one for their key was at its bound.",
+    [],
+    rows("overflowed"),
+  );
+  counter(
+    registry,
+    "roundhouse_spread_requests_total",
+    "Requests of hot keys that are spread over several replicas.",
+    [],
+    rows("spread"),
+  );
 }
 
 function registerSelf(registry: Registry, page: Page): void {

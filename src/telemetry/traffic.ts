@@ -10,6 +10,7 @@ export interface TrafficCounters {
   readonly answersByCode: ArrayLike<number>;
   readonly redispatched: number;
   readonly failed: number;
+  readonly turnedAway: number;
   readonly truncated: number;
   /** Exchanges by latency bucket; the last is +Inf. Not cumulative. */
   readonly latencyCounts: ArrayLike<number>;
@@ -21,6 +22,7 @@ export interface TrafficSum {
   readonly answersByCode: Map<number, number>;
   redispatched: number;
   failed: number;
+  turnedAway: number;
   truncated: number;
   readonly latencyCounts: Float64Array;
   latencySumS: number;
@@ -92,6 +94,7 @@ function emptySum(bucketCount: number): TrafficSum {
     answersByCode: new Map(),
     redispatched: 0,
     failed: 0,
+    turnedAway: 0,
     truncated: 0,
     latencyCounts: new Float64Array(bucketCount),
     latencySumS: 0,
@@ -105,6 +108,7 @@ function addUp(sum: TrafficSum, counters: TrafficCounters): void {
   }
   sum.redispatched += counters.redispatched;
   sum.failed += counters.failed;
+  sum.turnedAway += counters.turnedAway;
   sum.truncated += counters.truncated;
   for (let bucket = 0; bucket < sum.latencyCounts.length; bucket += 1) {
     sum.latencyCounts[bucket] = (sum.latencyCounts[bucket] as number) + (counters.latencyCounts[bucket] ?? 0);

@@ -13,16 +13,23 @@ export function fakeUpstream(name: string, kind: "replica" | "control" = "replic
     address: { host: "127.0.0.1", port: 1 },
     inFlight: 0,
     accepting: true,
+    watched: false,
     connections: 0,
+    waiting: 0,
+    isFull: false,
     stats: {
       answersByCode: new Float64Array(900),
       redispatched: 0,
       failed: 0,
+      turnedAway: 0,
       truncated: 0,
       latencyCounts: new Float64Array(15),
       latencySumS: 0,
     },
     asked,
+    setAside(isSetAside) {
+      this.accepting = !isSetAside;
+    },
     retire: () => void asked.push("retire"),
     destroy: () => void asked.push("destroy"),
   };

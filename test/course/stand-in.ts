@@ -16,6 +16,8 @@ export interface StandInOptions {
   readonly port?: number;
   /** True: what was asked is done, and the connection ends without an answer. Asked for each request, by its number. */
   readonly losesAnswer?: (request: number, path: string) => boolean;
+  /** True: answered, and not kept. */
+  readonly drops?: (message: string) => boolean;
   /** True: refused with 400, nothing is done. */
   readonly refuses?: (request: number, path: string) => boolean;
 }
@@ -32,7 +34,7 @@ interface Registration {
 class Refusal extends Error {}
 
 export async function startStandIn(options: StandInOptions = {}): Promise<StandIn> {
-  const { losesAnswer = () => false, refuses = () => false } = options;
+  const { losesAnswer = () => false, refuses = () => false, drops = () => false } = options;
   const shards = new Map<string, string[]>();
   const producers: Registration[] = [];
   const consumers: Registration[] = [];
@@ -64,7 +66,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     if (before !== undefined) return before;
     const names = shardsFor(producer);
     const name = names[producer.turn++ % names.length] as string;
-    shards.get(name)?.push(String(body.message));
+    if (!drops(String(body.message))) shards.get(name)?.push(String(body.message));
     const answer = `${name.replace(":", "x")}:Success`;
     producer.answers[sequence] = answer;
     return answer;
@@ -103,6 +105,10 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
         }
         return { message: topics };
       }
+      case "POST /topics/add":
+        if (shards.has(`${topic}:${part}`)) throw new Refusal(`${topic}:${part} already exist`);
+        shards.set(`${topic}:${part}`, []);
+        return { message: `Topic:${topic}x${part} created successfully` };
       case "POST /producer/register":
         if (part === undefined && shardsOf(String(topic)).length === 0) {
           throw new Refusal(`${topic} does not exist thus no partitions are available`);

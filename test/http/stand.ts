@@ -43,6 +43,8 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const observer: ProxyObserver = {
     upstreamFailed: ({ name }, failure) => void failures.push({ name, failure }),
     upstreamSilent: ({ name }) => void silences.push(name),
+    upstreamAsked: () => {},
+    upstreamAnswered: () => {},
   };
   const routing = routingOver(upstreams, pick);
   const proxy = createProxy({ ...proxyOptions, routing: () => routing, observer });

@@ -109,5 +109,6 @@ function outdated(file: string, epoch: number, found: number): RoundhouseError {
     "FENCED",
     `Cannot open the tablet file ${file} at epoch ${epoch}: it has been opened at epoch ${found}, ` +
       "and only a higher one may follow",
+    { cause: { epoch: found } },
   );
 }

@@ -83,6 +83,10 @@ export const producerKey = (shard: number, id: number): Buffer => numbered(PRODU
 /** The number at the end of a log, time or producer key. */
 export const numberIn = (key: Buffer): number => readInt64(key, 5);
 
+export const positionBounds = (shard: number) => bounds(POSITION, shard);
+/** The name at the end of a position's key. */
+export const consumerOf = (key: Buffer): string => key.toString("utf8", 5);
+
 export function positionKey(shard: number, consumer: string): Buffer {
   return Buffer.concat([prefix(POSITION, shard), Buffer.from(consumer)]);
 }

@@ -181,6 +181,7 @@ describe("positions", () => {
     const next = await open(file, 2);
     assert.equal(next.position(0, "a"), 3);
     assert.equal(next.position(0, "ab"), null);
+    assert.deepEqual(next.positions(0, 10), [["a", 3]]);
     await assert.rejects(next.setPosition(3, "a", 0), code("NOT_FOUND"));
     await assert.rejects(next.setPosition(0, "", 0), code("BAD_REQUEST", /name of 0 bytes/));
     await next.close();

@@ -8,7 +8,14 @@ import { stageAppend } from "./lmdb-append.ts";
 import { type Commits, createCommits } from "./lmdb-commit.ts";
 import { type Draft, loadShards, type ShardMemories } from "./lmdb-draft.ts";
 import { openEnvironment, type TabletTable } from "./lmdb-environment.ts";
-import { decodeNumber, encodeNumber, noteKey, positionKey } from "./lmdb-layout.ts";
+import {
+  consumerOf,
+  decodeNumber,
+  encodeNumber,
+  noteKey,
+  positionBounds,
+  positionKey,
+} from "./lmdb-layout.ts";
 import { offsetAtTime, readLog } from "./lmdb-read.ts";
 import { removeShard, truncateLog } from "./lmdb-retention.ts";
 
@@ -60,6 +67,14 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     pendingBytesMax: options.pendingBytesMax ?? 64 * 1024 * 1024,
   });
   const deletions = resumeDeletions(table, shards, commits);
+  let closed = false;
+
+  /** For what reads: LMDB must not be asked about an environment that is closed. */
+  function opened(): TabletTable {
+    if (!closed) return table;
+    const text = `Cannot read tablet ${tablet}: it is closed`;
+    throw new RoundhouseError("SHUTTING_DOWN", text, { retryable: true });
+  }
 
   function rangeOf(shard: number): ShardRange {
     const found = shards.get(shard);
@@ -79,7 +94,10 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
       bytes: one.batch.length,
       stage: (draft) => stageAppend(draft, one, header, epoch, nowMs()),
     });
-    if (!appended.duplicate) events.onAppended?.(one.shard, appended.baseOffset + appended.count);
+    if (!appended.duplicate) {
+      const { baseOffset, count } = appended;
+      events.onAppended?.(one.shard, baseOffset + count, count, one.batch.length);
+    }
     return appended;
   }
 
@@ -94,13 +112,17 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     deleteShard: (shard) => removeShard(table, shards, commits, shard),
     append,
     async read(shard, offset, limits = {}) {
-      return readLog(table, shard, rangeOf(shard), offset, limits, (damage) => events.onDamaged?.(damage));
+      return readLog(opened(), shard, rangeOf(shard), offset, limits, (damage) => events.onDamaged?.(damage));
     },
-    offsetAt: async (shard, timestampMs) => offsetAtTime(table, shard, rangeOf(shard), timestampMs),
+    offsetAt: async (shard, timestampMs) => offsetAtTime(opened(), shard, rangeOf(shard), timestampMs),
     truncate: (shard, retention) => truncateLog(table, commits, shard, retention, nowMs),
     position(shard, consumer) {
-      const found = table.getBinary(positionKey(shard, checkedName("consumer", consumer)));
+      const found = opened().getBinary(positionKey(shard, checkedName("consumer", consumer)));
       return found === undefined ? null : decodeNumber(found);
+    },
+    positions(shard, countMax) {
+      const range = { ...positionBounds(shard), limit: countMax };
+      return [...opened().getRange(range)].map(({ key, value }) => [consumerOf(key), decodeNumber(value)]);
     },
     async setPosition(shard, consumer, offset) {
       const key = positionKey(shard, checkedName("consumer", consumer));
@@ -116,7 +138,7 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
       const key = positionKey(shard, checkedName("consumer", consumer));
       await commits.run({ bytes: 0, frees: true, stage: (draft) => draft.remove(key) });
     },
-    note: (name) => table.getBinary(noteKey(checkedName("note", name))) ?? null,
+    note: (name) => opened().getBinary(noteKey(checkedName("note", name))) ?? null,
     async setNote(name, content) {
       const key = noteKey(checkedName("note", name));
       if (content !== null && content.length > NOTE_BYTES_MAX) throw largeNote(name, content.length);
@@ -126,6 +148,7 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     async close() {
       await commits.close();
       await deletions;
+      closed = true;
       await table.close();
     },
   };

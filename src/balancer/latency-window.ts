@@ -1,0 +1,63 @@
+// Who is much slower than the others, by the answers of one window of time. Pure. The data plane's own histogram is
+// read at the window's two ends, so that being judged costs a request nothing.
+
+/** One replica's answers in a window. */
+export interface LatencyReading {
+  readonly name: string;
+  /** Answers in the window. */
+  readonly requests: number;
+  /** 95 of 100 were complete within this. */
+  readonly p95Ms: number;
+}
+
+/** A reading, and what the others' were. */
+export interface SlowReading extends LatencyReading {
+  readonly othersMs: number;
+}
+
+export interface LatencyLimits {
+  readonly latencyFactor: number;
+  readonly latencyFloorMs: number;
+  readonly latencyRequestsMin: number;
+}
+
+/** With fewer to compare it with, nobody can say which of them is the odd one out. */
+const othersMin = 2;
+
+/** Those above the factor, the slowest first. */
+export function slowest(readings: readonly LatencyReading[], limits: LatencyLimits): SlowReading[] {
+  if (limits.latencyFactor === Number.POSITIVE_INFINITY) return [];
+  const known = readings.filter(({ requests }) => requests >= limits.latencyRequestsMin);
+  if (known.length <= othersMin) return [];
+  return known
+    .map((reading) => ({ ...reading, othersMs: median(known.filter((other) => other !== reading)) }))
+    .filter(({ p95Ms, othersMs }) => p95Ms > Math.max(limits.latencyFloorMs, othersMs * limits.latencyFactor))
+    .sort((a, b) => b.p95Ms - a.p95Ms);
+}
+
+function median(readings: readonly LatencyReading[]): number {
+  const sorted = readings.map(({ p95Ms }) => p95Ms).sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
+}
+
+/**
+ * The p95 of a histogram's counts, in ms, read off a straight line within its bucket; 0 when there are none. What lies
+ * in the last bucket, which has no bound, counts as twice the last bound.
+ */
+export function p95Of(counts: ArrayLike<number>, boundsS: readonly number[]): number {
+  let total = 0;
+  for (let bucket = 0; bucket < counts.length; bucket++) total += counts[bucket] as number;
+  let left = total * 0.95;
+  for (let bucket = 0; bucket < counts.length; bucket++) {
+    const count = counts[bucket] as number;
+    if (count === 0 || left > count) {
+      left -= count;
+      continue;
+    }
+    const from = bucket === 0 ? 0 : (boundsS[bucket - 1] as number);
+    const to = boundsS[bucket] ?? 2 * from;
+    return (from + ((to - from) * left) / count) * 1000;
+  }
+  return 0;
+}

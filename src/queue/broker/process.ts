@@ -1,0 +1,161 @@
+// A broker as a process: joins the channel to the control plane, the tablets that it owns, the map, upkeep and
+// figures, and is the node that the HTTP service sees. What HTTP says is wire/'s.
+import { join } from "node:path";
+import type { Log } from "../../telemetry/log.ts";
+import { createLatestMap } from "../latest-map.ts";
+import type { Damage, TabletEvents } from "../tablet.ts";
+import { createWaits } from "../waits.ts";
+import { toErrorText } from "./error-text.ts";
+import { commitBucketsBytes, commitBucketsS, createFigures, observe } from "./figures.ts";
+import { lagsOf } from "./lags.ts";
+import { type Link, type Order, openLink } from "./link.ts";
+import type { BrokerSettings } from "./messages.ts";
+import type { BrokerNode } from "./node.ts";
+import { createOwnedTablets } from "./owned-tablets.ts";
+import { createUpkeep } from "./upkeep.ts";
+
+/** What serves a node over HTTP. */
+export interface NodeServer {
+  readonly host: string;
+  readonly port: number;
+  close(deadlineMs: number): Promise<void>;
+}
+
+const FIGURES_EVERY_MS = 1000;
+/** Lags are read from the tablets: with every tenth telling. */
+const LAGS_EVERY = 10;
+/** For requests under way when the broker is told to stop. */
+const STOP_DEADLINE_MS = 2000;
+/** Damaged places that are told of once each. */
+const DAMAGES_KNOWN_MAX = 1000;
+
+/** Serves until the control plane says stop, or is gone. */
+export async function runBroker(
+  settings: BrokerSettings,
+  serve: (node: BrokerNode) => Promise<NodeServer>,
+): Promise<void> {
+  const { name, dataDir } = settings;
+  const link: Link = openLink(obey);
+  const log = logOver(link);
+  const latest = createLatestMap();
+  const waits = createWaits();
+  const figures = createFigures();
+  const damages = new Set<string>();
+  let told = 0;
+
+  const events: TabletEvents = {
+    onAppended(shard, _end, messages, bytes) {
+      figures.messages += messages;
+      figures.bytes += bytes;
+      waits.wake(shard);
+    },
+    onCommitted(_appends, bytes, tookMs) {
+      observe(figures.commitS, commitBucketsS, tookMs / 1000);
+      observe(figures.commitBytes, commitBucketsBytes, bytes);
+    },
+    onDamaged: noteDamage,
+  };
+  const tablets = createOwnedTablets({
+    owner: `broker ${name}, process ${process.pid}`,
+    durability: settings.durability,
+    events,
+    report: link.send,
+    onFull: () => upkeep.onFull(),
+  });
+  const upkeep = createUpkeep({
+    dataDir,
+    name,
+    everyMs: settings.retentionEveryMs,
+    map: latest.get,
+    tablets,
+  });
+
+  const node: BrokerNode = {
+    name,
+    map: latest.get,
+    mapWhere: latest.where,
+    tablet(tablet) {
+      const route = latest.get().tablets[tablet];
+      const found = route?.owner === name ? tablets.get(tablet) : null;
+      return found?.epoch === route?.epoch ? found : null;
+    },
+    awaitAppend: waits.begin,
+    control: link.control,
+    log,
+    messageBytesMax: settings.messageBytesMax,
+    nowMs: Date.now,
+  };
+
+  function noteDamage({ shard, from, to, reason }: Damage): void {
+    const key = `${shard}/${from}`;
+    if (damages.has(key) || damages.size >= DAMAGES_KNOWN_MAX) return;
+    damages.add(key);
+    figures.damaged++;
+    log.error(
+      { event: "damaged", shard, from, to },
+      `A stored batch of shard ${shard} is damaged: ${reason}`,
+    );
+  }
+
+  function obey(order: Order): void {
+    switch (order.kind) {
+      case "map":
+        latest.set(order.map);
+        break;
+      case "open":
+        tablets.open(order.tablet, order.epoch, join(dataDir, order.file));
+        break;
+      case "close":
+        tablets.close(order.tablet, order.epoch);
+        break;
+      case "makeShard":
+      case "dropShard":
+        void changeShard(order);
+        break;
+      case "ping":
+        link.send({ kind: "pong" });
+        break;
+      case "stop":
+        void stop();
+        break;
+    }
+  }
+
+  async function changeShard({ kind, id, tablet, shard }: Extract<Order, { shard: number }>): Promise<void> {
+    try {
+      const owned = tablets.get(tablet);
+      if (owned === null) throw new Error(`tablet ${tablet} is not open here`);
+      if (kind === "makeShard") await owned.createShard(shard);
+      else await owned.deleteShard(shard);
+      link.send({ kind: "answer", id, result: null });
+      waits.wake(shard);
+    } catch (error) {
+      link.send({ kind: "refusal", id, error: toErrorText(error) });
+    }
+  }
+
+  function tellFigures(): void {
+    figures.parked = latest.waiting();
+    if (told++ % LAGS_EVERY === 0) figures.lags = lagsOf(latest.get().topics, tablets);
+    link.send({ kind: "figures", figures });
+  }
+
+  async function stop(): Promise<void> {
+    latest.close();
+    waits.close();
+    await server.close(STOP_DEADLINE_MS);
+    await upkeep.close();
+    tellFigures();
+    process.disconnect?.();
+  }
+
+  const server = await serve(node);
+  setInterval(tellFigures, FIGURES_EVERY_MS);
+  link.send({ kind: "ready", host: server.host, port: server.port });
+}
+
+function logOver(link: Link): Log {
+  const at = (level: "debug" | "info" | "warn" | "error") => (fields: object, message: string) =>
+    link.send({ kind: "log", level, fields, message });
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}

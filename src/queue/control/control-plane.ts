@@ -1,0 +1,333 @@
+// The control plane of a queue: it alone changes topics, shards, ids, and which broker owns which tablet. Joins the
+// catalog, the owners (owners.ts), the broker processes (brokers.ts) and the map that all of them get.
+//
+//   start: lock of the directory → survivors end → catalog → brokers
+//   stop:  brokers give their tablets up and end → catalog → lock
+import { join } from "node:path";
+import { RoundhouseError } from "../../errors.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { toErrorText } from "../broker/error-text.ts";
+import type { FromBroker } from "../broker/messages.ts";
+import type { BrokerNode } from "../broker/node.ts";
+import { type Catalog, openCatalog } from "../catalog.ts";
+import type { Control, ControlCommand, ControlResults } from "../control-command.ts";
+import { type DataDir, openDataDir } from "../data-dir.ts";
+import { createLatestMap, type LatestMap } from "../latest-map.ts";
+import { type MappedBroker, ownerOf, type QueueMap } from "../map.ts";
+import { MESSAGE_BYTES_MAX } from "../message.ts";
+import type { OwnershipEffect } from "../ownership.ts";
+import type { Durability } from "../tablet.ts";
+import { createWaits } from "../waits.ts";
+import { createBrokers, type Member } from "./brokers.ts";
+import { createFiguresLedger, type QueueFigures } from "./figures-ledger.ts";
+import { createOwners } from "./owners.ts";
+import { createQuestions } from "./questions.ts";
+import { endSurvivors, recordProcesses } from "./survivors.ts";
+import { createTopicChanges } from "./topic-changes.ts";
+
+export interface ControlPlaneOptions {
+  readonly dataDir: string;
+  readonly log: Log;
+  /** Brokers to begin with: broker0, broker1 …; default 1. */
+  readonly brokerCount?: number;
+  /** For a new data directory; default 32. */
+  readonly tablets?: number;
+  /** Default `synced`. */
+  readonly durability?: Durability;
+  /** Default 1 MiB. */
+  readonly messageBytesMax?: number;
+  /** Default 30 s. */
+  readonly retentionEveryMs?: number;
+}
+
+export interface ControlPlane {
+  /**
+   * A node that owns nothing: for requests while no broker lives. What it serves goes to brokers as soon as there
+   * are some.
+   */
+  readonly desk: BrokerNode;
+  map(): QueueMap;
+  /** Called with each new map. */
+  onMap(listener: (map: QueueMap) => void): void;
+  figures(): QueueFigures;
+  /** Brokers finish what they have; those that do not within the deadline are killed. */
+  close(deadlineMs?: number): Promise<void>;
+}
+
+const TABLETS = 32;
+const RETENTION_EVERY_MS = 30_000;
+/** How long a change waits for the owner of a tablet. */
+const OWNER_WAIT_MS = 10_000;
+const CLOSE_DEADLINE_MS = 5000;
+
+/** Rejects with DATA_DIR_IN_USE, DATA_FORMAT, or START_FAILED. Brokers come up afterwards. */
+export async function openControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
+  const directory = openDataDir(options.dataDir, options.tablets ?? TABLETS);
+  try {
+    await endSurvivors(directory.path, options.log);
+    const catalog = await openCatalog(join(directory.path, "catalog.lmdb"), directory.tabletCount);
+    return govern(options, directory, catalog);
+  } catch (error) {
+    directory.release();
+    throw error;
+  }
+}
+
+function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catalog): ControlPlane {
+  const { log, brokerCount = 1, messageBytesMax = MESSAGE_BYTES_MAX } = options;
+  const { tabletCount } = directory;
+  const latest = createLatestMap();
+  const listeners: ((map: QueueMap) => void)[] = [];
+  const questions = createQuestions();
+  const ledger = createFiguresLedger();
+  let publishing: NodeJS.Immediate | null = null;
+  let ownerChanges = 0;
+  let closing: Promise<void> | null = null;
+
+  const owners = createOwners({
+    epochs: catalog.epochs(),
+    remember: catalog.setEpochs,
+    carryOut,
+    changed: publishSoon,
+    log,
+    nowMs: () => performance.now(),
+  });
+  const brokers = createBrokers({
+    settings: {
+      dataDir: directory.path,
+      durability: options.durability ?? "synced",
+      messageBytesMax,
+      retentionEveryMs: options.retentionEveryMs ?? RETENTION_EVERY_MS,
+    },
+    tabletCount,
+    record: recordProcesses(directory.path),
+    log,
+    happen: owners.happen,
+    onMessage: heard,
+    onExit(broker) {
+      questions.gone(broker);
+      ledger.gone(broker.name);
+    },
+    changed: publishSoon,
+  });
+  const changes = createTopicChanges(
+    catalog,
+    tabletCount,
+    {
+      makeShard: (tablet, shard) => onOwner("makeShard", tablet, shard),
+      dropShard: (tablet, shard) => onOwner("dropShard", tablet, shard),
+    },
+    Date.now,
+  );
+
+  // — What follows from ownership
+
+  function carryOut(effect: Exclude<OwnershipEffect, { kind: "remember" }>): void {
+    switch (effect.kind) {
+      case "open":
+      case "close": {
+        const { kind, tablet, epoch } = effect;
+        const file = directory.tabletName(tablet);
+        brokers.get(effect.broker)?.process?.send({ kind, tablet, epoch, file });
+        break;
+      }
+      case "kill":
+        brokers.kill(effect.broker, effect.reason, effect.during);
+        break;
+      case "stop":
+        brokers.stop(effect.broker);
+        break;
+      case "route":
+        if (effect.broker !== null) ownerChanges++;
+        publishSoon();
+        break;
+      case "quarantine":
+        log.error(
+          { event: "quarantine", tablet: effect.tablet },
+          `Tablet ${effect.tablet} is set aside and the others are served: ${effect.reason}`,
+        );
+        break;
+    }
+  }
+
+  // — What brokers say
+
+  function heard(broker: Member, message: FromBroker): void {
+    switch (message.kind) {
+      case "opened":
+      case "closed":
+      case "failed":
+        if (message.kind === "failed") {
+          const { tablet, reason } = message;
+          log.error({ event: "tablet", broker: broker.name, tablet }, `Tablet ${tablet} failed: ${reason}`);
+        }
+        owners.happen({ ...message, broker: broker.name });
+        if (message.kind === "opened") void changes.bury(message.tablet);
+        break;
+      case "ask":
+        void answer(broker, message.id, message.command);
+        break;
+      case "answer":
+      case "refusal":
+        questions.answered(message);
+        break;
+      case "figures":
+        ledger.told(broker.name, message.figures);
+        break;
+      case "log":
+        log[message.level]({ ...message.fields, broker: broker.name }, message.message);
+        break;
+      case "ready":
+      case "pong":
+        break;
+    }
+  }
+
+  async function answer({ process }: Member, id: number, command: ControlCommand): Promise<void> {
+    try {
+      const result = await control(command);
+      process?.send({ kind: "answer", id, result });
+    } catch (error) {
+      process?.send({ kind: "refusal", id, error: toErrorText(error) });
+    }
+  }
+
+  // — Changes
+
+  const control = (async (command) => {
+    const result = await carry(command);
+    if (command.kind !== "takeId") publishNow();
+    return result;
+  }) as Control;
+
+  async function carry(command: ControlCommand): Promise<ControlResults[keyof ControlResults]> {
+    if (closing !== null) throw new RoundhouseError("SHUTTING_DOWN", "The queue is ending.");
+    switch (command.kind) {
+      case "createTopic":
+        return changes.create(command);
+      case "addShard":
+        return changes.addShard(command.topic, command.shard, command.createTopic);
+      case "deleteTopic":
+        return changes.remove(command.topic).then(() => null);
+      case "takeId":
+        return catalog.takeId(command.series);
+      case "addBroker":
+        return brokers.add(command.broker).then(() => null);
+      case "removeBroker":
+        return removeBrokers(command.broker).then(() => null);
+    }
+  }
+
+  async function removeBrokers(name: string | null): Promise<void> {
+    if (name !== null) return brokers.remove(name);
+    const all = brokers.list().filter((broker) => broker.wanted);
+    await Promise.all(all.map((broker) => brokers.remove(broker.name)));
+  }
+
+  /** Has a shard made or dropped by the tablet's owner, whoever that is in the end. */
+  async function onOwner(kind: "makeShard" | "dropShard", tablet: number, shard: number): Promise<void> {
+    const untilMs = performance.now() + OWNER_WAIT_MS;
+    for (;;) {
+      const leftMs = Math.max(0, untilMs - performance.now());
+      const owner = await latest.where((map) => servedBy(map, tablet), leftMs);
+      const broker = brokers.get(owner.name);
+      try {
+        if (broker !== null) await questions.ask(broker, { kind, tablet, shard });
+        return;
+      } catch (error) {
+        if (performance.now() >= untilMs) throw error;
+        // It has ended or lost the tablet meanwhile; or the disk is full, which passes.
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+
+  /** Refuses for a tablet that nobody will serve before somebody looks at it. */
+  function servedBy(map: QueueMap, tablet: number): MappedBroker | undefined {
+    if (owners.state().tablets[tablet]?.phase !== "quarantined") return ownerOf(map, tablet) ?? undefined;
+    const text = `Tablet ${tablet} is set aside after repeated failures; see the log, and verify its file`;
+    throw new RoundhouseError("STORE_FAILED", text);
+  }
+
+  // — The map
+
+  function publishSoon(): void {
+    publishing ??= setImmediate(publishNow);
+  }
+
+  function publishNow(): void {
+    if (publishing !== null) clearImmediate(publishing);
+    publishing = null;
+    const map = currentMap();
+    latest.set(map);
+    for (const { process } of brokers.list()) process?.send({ kind: "map", map });
+    for (const listener of listeners) listener(map);
+  }
+
+  function currentMap(): QueueMap {
+    const { tablets } = owners.state();
+    return {
+      version: latest.get().version + 1,
+      brokers: brokers
+        .list()
+        .filter((broker) => !broker.stopping)
+        .map(mapped),
+      tablets: tablets.map(({ owner, routed, epoch }) => ({ owner: routed ? owner : null, epoch })),
+      topics: catalog.topics(),
+    };
+  }
+
+  function mapped({ name, address }: Member): MappedBroker {
+    const place = owners.state().brokers.get(name);
+    const known = address !== null && place !== undefined;
+    return {
+      name,
+      host: address?.host ?? "127.0.0.1",
+      port: address?.port ?? 0,
+      phase: known ? place.phase : "starting",
+    };
+  }
+
+  async function closeAll(deadlineMs: number): Promise<void> {
+    await brokers.close(deadlineMs);
+    owners.close();
+    latest.close();
+    if (publishing !== null) clearImmediate(publishing);
+    await catalog.close();
+    directory.release();
+  }
+
+  for (let index = 0; index < brokerCount; index++) brokers.begin(`broker${index}`);
+  publishNow();
+  return {
+    desk: createDesk(latest, control, log, messageBytesMax),
+    map: latest.get,
+    onMap: (listener) => void listeners.push(listener),
+    figures: () => ({
+      ...ledger.sums(),
+      ownerChanges,
+      respawns: brokers.respawns,
+      brokers: brokers.list().filter((broker) => broker.address !== null).length,
+      quarantined: owners.state().tablets.filter(({ phase }) => phase === "quarantined").length,
+      unserved: owners.state().tablets.filter(({ routed }) => !routed).length,
+    }),
+    close(deadlineMs = CLOSE_DEADLINE_MS) {
+      closing ??= closeAll(deadlineMs);
+      return closing;
+    },
+  };
+}
+
+function createDesk(latest: LatestMap, control: Control, log: Log, messageBytesMax: number): BrokerNode {
+  return {
+    name: "desk",
+    map: latest.get,
+    mapWhere: latest.where,
+    tablet: () => null,
+    awaitAppend: createWaits().begin,
+    control,
+    log,
+    messageBytesMax,
+    nowMs: Date.now,
+  };
+}
