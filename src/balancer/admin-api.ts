@@ -1,5 +1,6 @@
 // The native admin API on the admin listener, under /api/v1: what `roundhouse status` and `roundhouse ring` show.
-// It reads, and reloads the configuration; replicas are changed through the front port. Errors are thrown and get their shape from the listener.
+// These read, and have the configuration read again; steering-api.ts has what changes routing; replicas are added and
+// removed through the front port. Errors are thrown and get their shape from the listener.
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { Key, Ring } from "../ring/ring.ts";
@@ -7,11 +8,13 @@ import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
 import type { DataPlane } from "./data-plane.ts";
+import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
 import type { ReplicaCondition } from "./replica-condition.ts";
 import type { RoutingTable } from "./routing-table.ts";
+import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
-export interface AdminApiParts {
+export interface AdminApiParts extends SteeringApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
@@ -23,6 +26,7 @@ export interface AdminApiParts {
 
 /** `GET /api/v1/status`. */
 export interface StatusReport {
+  readonly policy: PolicyName;
   readonly placement: string;
   readonly slots: number;
   readonly key: string;
@@ -42,6 +46,8 @@ export interface ReplicaReport {
   readonly state: ReplicaState;
   readonly seat: number;
   readonly weight: number;
+  /** The part of its weight with which it counts while it starts slowly, 0…1; null while it is not in the ring. */
+  readonly ramp: number | null;
   /** Of the key space, 0…1; null while it is not in the ring. */
   readonly share: number | null;
   /** Exchanges under way. */
@@ -106,17 +112,20 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     "GET /api/v1/ring/shares": route(() => sharesReport(table)),
     "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
     "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
+    ...steeringApi(parts, route),
   };
 }
 
-export function statusReport({ fleet, table, conditionOf, key }: AdminApiParts): StatusReport {
+export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: AdminApiParts): StatusReport {
   const { ring } = table.current;
+  const weightsNow = new Map(table.current.replicas.map(({ name, weight }) => [name, weight]));
   const shares = table.ring.shares();
   const report = (replica: Replica): ReplicaReport => ({
     name: replica.name,
     state: replica.state,
     seat: replica.seat,
     weight: replica.weight,
+    ramp: rampOf(replica, weightsNow.get(replica.name)),
     share: replica.state === "healthy" ? (shares.get(replica.seat) ?? null) : null,
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
@@ -126,8 +135,9 @@ export function statusReport({ fleet, table, conditionOf, key }: AdminApiParts):
     sinceMs: replica.sinceMs,
   });
   return {
-    placement: ring.placement,
-    slots: ring.slots,
+    policy: routingPolicy,
+    placement: routingPolicy === "hash" ? ring.placement : "none",
+    slots: routingPolicy === "hash" ? ring.slots : 0,
     key,
     desired: fleet.desiredCount,
     serving: fleet.serving().length,
@@ -137,6 +147,10 @@ export function statusReport({ fleet, table, conditionOf, key }: AdminApiParts):
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
   };
+}
+
+function rampOf({ weight }: Replica, now: number | undefined): number | null {
+  return now === undefined ? null : Number((now / weight).toFixed(3));
 }
 
 function sharesReport(table: RoutingTable): SharesReport {

@@ -76,6 +76,8 @@ const limitsSchema = z.strictObject({
   connectionsMax: wholeNumber(1, 1_000_000).optional(),
   connectionsPerAddressMax: wholeNumber(1, 1_000_000).optional(),
   requestsPerConnectionMax: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
+  streamsMax: wholeNumber(1, 10_000).optional(),
+  wastedStreamsMax: wholeNumber(1, 1_000_000).optional(),
 });
 
 const yesOrNo = () => accepting(z.boolean(), "true or false");
@@ -130,6 +132,18 @@ const breakerSchema = z.strictObject({
   whenFull: oneOf("wait", "spill").optional(),
 });
 
+/** See `RetryPolicy` in `proxy/retries.ts`. */
+const retriesSchema = z.strictObject({
+  attempts: wholeNumber(0, 10).optional(),
+  perTryTimeoutMs: milliseconds(10, 3_600_000).optional(),
+  on: accepting(
+    z.array(z.enum(["connect-failure", "reset", "timeout", "gateway-error"])),
+    'a list of "connect-failure", "reset", "timeout", "gateway-error"',
+  ).optional(),
+  budgetPercent: wholeNumber(0, 100, "per cent").optional(),
+  minRetries: wholeNumber(0, 1_000).optional(),
+});
+
 const stickyCookieSchema = z.strictObject({
   name: accepting(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/), "a cookie name").optional(),
   maxAgeS: wholeNumber(1, 400 * 86_400, "seconds").optional(),
@@ -165,6 +179,8 @@ export const configSchema = z.strictObject({
   ).optional(),
   /** How a replica is chosen: by key (`hash`), or by turns or load whatever the key. Default `hash`. */
   policy: oneOf("hash", "round-robin", "least-request", "p2c").optional(),
+  /** A replica that joins others gets a tenth of its weight at first, and all of it after this time. Default 0: off. */
+  slowStartMs: milliseconds(0, 3_600_000).optional(),
   /** How keys are placed on replicas. Default `rendezvous`. */
   hash: oneOf("rendezvous", "assignment", "ketama", "maglev", "jump").optional(),
   /** Size of the ring's table; constant for the ring's life. Default: the placement's own. */
@@ -195,6 +211,8 @@ export const configSchema = z.strictObject({
   ejection: ejectionSchema.optional(),
   /** How much one replica gets at a time, and what becomes of the rest. Default: 4096 places, 1024 wait 3,000 ms. */
   breaker: breakerSchema.optional(),
+  /** Retries beyond the one safe re-dispatch that every request has. Default: none. */
+  retries: retriesSchema.optional(),
   /** A replica that is not healthy this long after its start has failed. Default 30,000. */
   startDeadlineMs: milliseconds(100, 3_600_000).optional(),
   /** Where N, names, seats and weights are kept over restarts. Default: nowhere. */

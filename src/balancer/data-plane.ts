@@ -9,6 +9,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
 import { createEjector, type Ejector } from "./ejector.ts";
+import { createHotKeys, type HotKeysReading } from "./hot-keys.ts";
 import type { KeyErrors } from "./key-errors.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
@@ -43,6 +44,8 @@ export interface DataPlane {
   /** Takes over what can be changed while requests are served; see reload.ts for what that is. */
   reconfigure(settings: FrontDoorSettings): void;
   read(): DataPlaneReading;
+  /** The keys asked for most; null where keys do not recur. */
+  hotKeys(count: number): HotKeysReading | null;
   /** Null: it is not in the ring. */
   conditionOf(name: string): ReplicaCondition | null;
   close(): void;
@@ -56,6 +59,10 @@ export type DataPlaneReading = Pick<
   | "connections"
   | "connectionsTotal"
   | "connectionsRefused"
+  | "retries"
+  | "retriesOverBudget"
+  | "retriesExhausted"
+  | "http2"
   | "waiting"
   | "full"
   | "ejected"
@@ -73,8 +80,9 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   if (settings.routingPolicy === "hash") warmUp({ placement: settings.emptyRing.placement });
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
   const counters = { bounded: 0, overflowed: 0, spread: 0 };
+  let hotKeys = settings.keysRecur ? createHotKeys() : null;
   const policyBy = ({ keyOf }: FrontDoorSettings) =>
-    policyNamed(settings.routingPolicy, { keyOf, noteKey: null, counters });
+    policyNamed(settings.routingPolicy, { keyOf, noteKey: hotKeys?.note ?? null, counters });
   const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
   const table = joinFleet(fleet, {
     settings,
@@ -121,6 +129,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
     },
     drain: proxy.drain,
     reconfigure: (next) => {
+      hotKeys = next.keysRecur ? (hotKeys ?? createHotKeys()) : null;
       table.chooseBy(policyBy(next));
       // What was switched at run time stays, unless the configuration's own word has changed.
       const { loadFactor } = next;
@@ -134,6 +143,14 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       connections: proxy.stats.connections,
       connectionsTotal: proxy.stats.connectionsTotal,
       connectionsRefused: proxy.stats.connectionsRefused,
+      retries: proxy.stats.retries.made,
+      retriesOverBudget: proxy.stats.retries.overBudget,
+      retriesExhausted: proxy.stats.retries.exhausted,
+      http2: {
+        connections: proxy.stats.http2ConnectionsTotal,
+        connectionsWasteful: proxy.stats.connectionsWasteful,
+        streamsWasted: proxy.stats.streamsWasted,
+      },
       ...conditionsRead(table.current),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
@@ -143,6 +160,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       logLinesDropped: log.dropped,
       hashing: counters,
     }),
+    hotKeys: (count) => hotKeys?.top(count) ?? null,
     conditionOf: (name) => conditionOf(table.current, ejector, name),
     close: () => {
       ejector?.close();

@@ -20,6 +20,7 @@ import { createKeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, settleOptions } from "./options.ts";
 import { createShutdown } from "./shutdown.ts";
+import { slowlyStarting } from "./slow-fleet.ts";
 
 export type { FrontDoorOptions } from "./options.ts";
 
@@ -76,10 +77,12 @@ export async function createFrontDoor(options: FrontDoorOptions, parts: FrontDoo
 type Opened = (() => Promise<void> | void)[];
 
 async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
-  const { fleet, log, state, settings } = house;
+  const { fleet, log, state, settings, keyErrors } = house;
   await state.save(); // what cannot be kept is known before anything starts
   const controlPath = await openControl(house, () => shutdown.closing, open);
-  const dataPlane = createDataPlane({ settings, fleet, log, keyErrors: house.keyErrors, controlPath });
+  const served = slowlyStarting(fleet, settings.slowStartMs);
+  open.push(served.close);
+  const dataPlane = createDataPlane({ settings, fleet: served, log, keyErrors, controlPath });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
   fleet.onChange(state.note);
@@ -106,6 +109,9 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
   const report: AdminApiParts = {
     fleet,
     table,
+    routingPolicy: settings.routingPolicy,
+    counters: () => dataPlane.read().hashing,
+    hotKeys: dataPlane.hotKeys,
     conditionOf: dataPlane.conditionOf,
     reload,
     get key() {
@@ -117,11 +123,15 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
   };
   const ready = () => !shutdown.closing && table.current.replicas.length > 0;
   const admin = await openAdmin(house, dataPlane, report, ready, open);
+  const settled = startFleet(fleet, log).then(() => {
+    served.begin();
+    dataPlane.begin();
+  });
   return {
     host: settings.host,
     port,
     admin,
-    settled: startFleet(fleet, log).then(dataPlane.begin),
+    settled,
     fleet,
     status: () => statusReport(report),
     reload,

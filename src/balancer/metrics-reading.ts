@@ -5,9 +5,12 @@ import type { DataPlane } from "./data-plane.ts";
 
 const states: readonly ReplicaState[] = ["starting", "healthy", "down", "draining", "dead"];
 
+/** By rank, since keys make no labels: there may be any number of them, and a key may be a secret. */
+const hotKeysShown = 5;
+
 export function readMetrics(
   fleet: Fleet,
-  { table, read }: Pick<DataPlane, "table" | "read">,
+  { table, read, hotKeys }: Pick<DataPlane, "table" | "read" | "hotKeys">,
 ): MetricsReading {
   const { ring, replicas } = table.current;
   const shares = table.ring.shares();
@@ -24,6 +27,7 @@ export function readMetrics(
         { share: shares.get(seat) ?? 0, inFlight: table.inFlightOf(name) },
       ]),
     ),
+    hotKeyRates: hotKeys(hotKeysShown)?.keys.map(({ ratePerS }) => ratePerS) ?? [],
     slots: ring.slots,
     slotsMoved: table.ring.slotsMoved(),
     ringChanges: table.ring.changes,

@@ -4,6 +4,7 @@ import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
 import type { UpstreamLimits } from "../proxy/limits.ts";
 import type { ProxySettings } from "../proxy/proxy.ts";
+import type { RetryPolicy } from "../proxy/retries.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
@@ -11,7 +12,7 @@ import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
 import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
-import { type PolicyName, settlePolicy } from "./policy-options.ts";
+import { type PolicyName, settlePolicy, settleSlowStart } from "./policy-options.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
 /** The configuration, as the config file and the command line give it; every field has a default. */
@@ -29,11 +30,15 @@ export interface FrontDoorSettings {
   readonly routingPolicy: PolicyName;
   /** See {@link Config.boundedLoad}; null: off. */
   readonly loadFactor: number | null;
+  /** 0: off. */
+  readonly slowStartMs: number;
   /** Null: off. */
   readonly ejection: EjectionSettings | null;
   /** Of each replica. */
   readonly upstreamLimits: Partial<UpstreamLimits>;
   readonly keyOf: (request: RoutedRequest) => Key;
+  /** False where no key decides, or every request has a random one: then no key can be hot. */
+  readonly keysRecur: boolean;
   /** The routing key for people. */
   readonly keyText: string;
   readonly labelOf: (replica: Replica) => string | undefined;
@@ -63,9 +68,11 @@ export function settleOptions(
     ...settleRing(options),
     routingPolicy: settlePolicy(options),
     loadFactor: typeof options.boundedLoad === "number" ? options.boundedLoad : null,
+    slowStartMs: settleSlowStart(options),
     ejection: settleEjection(options),
     upstreamLimits: upstreamLimits(options),
     keyOf: settleKey(options, onKeyError),
+    keysRecur: (options.policy ?? "hash") === "hash" && keyText(options) !== "random",
     keyText: keyText(options),
     labelOf: options.upstreams === undefined ? () => undefined : labelOfAddress,
     control: options.control !== "off",
@@ -78,11 +85,17 @@ export function settleOptions(
       limits: present(options.limits ?? {}),
       trustedProxies,
       headers: present(options.headers ?? {}),
+      retries: retryPolicy(options),
       upstreamBatching: options.upstreamBatching ?? false,
     },
     drainMs: options.drainMs ?? 10_000,
     lameDuckMs: options.lameDuckMs ?? 0,
   };
+}
+
+function retryPolicy({ retries = {} }: FrontDoorOptions): Partial<RetryPolicy> {
+  const { on, ...rest } = retries;
+  return present({ ...rest, on: on === undefined ? undefined : new Set(on) });
 }
 
 /** A key waits for its owner; where no key decides, nobody waits while somebody is free. */

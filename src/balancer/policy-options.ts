@@ -20,3 +20,13 @@ export function settlePolicy(options: Config): PolicyName {
     { source: "downstream" },
   );
 }
+
+/** Throws BAD_CONFIG where a part of a weight cannot be had. */
+export function settleSlowStart({ hash, policy = "hash", slowStartMs = 0 }: Config): number {
+  if (slowStartMs === 0 || policy !== "hash" || hash !== "jump") return slowStartMs;
+  throw new RoundhouseError(
+    "BAD_CONFIG",
+    "slowStartMs needs weights, and the placement jump has none; leave out slowStartMs, or use another placement",
+    { source: "downstream" },
+  );
+}

@@ -32,6 +32,8 @@ const changeOf: Readonly<Record<keyof Config, "live" | "restart">> = {
   heartbeat: "live",
   ejection: "restart",
   breaker: "restart",
+  retries: "live",
+  slowStartMs: "restart",
   startDeadlineMs: "live",
   state: "restart",
   lameDuckMs: "live",

@@ -95,15 +95,13 @@ function whisker(x: number, low: number | undefined, high: number | undefined, s
   return element("line", { x1: x, x2: x, y1, y2, stroke: ink }) + cap(y1) + cap(y2);
 }
 
+/** Its words stand above the bars, where no value is. */
 function referenceLine(y: number, label: string): string {
+  const dashes = { stroke: ink, "stroke-dasharray": "5 4" };
+  const words = inner.right - label.length * 6.8;
   return (
-    element("line", {
-      x1: inner.left,
-      x2: inner.right,
-      y1: y,
-      y2: y,
-      stroke: ink,
-      "stroke-dasharray": "5 4",
-    }) + text(label, { x: inner.right, y: y - 5, "font-size": 11, "text-anchor": "end", fill: ink })
+    element("line", { x1: inner.left, x2: inner.right, y1: y, y2: y, ...dashes }) +
+    element("line", { x1: words - 34, x2: words - 8, y1: 42, y2: 42, ...dashes }) +
+    text(label, { x: inner.right, y: 46, "font-size": 12, "text-anchor": "end", fill: ink })
   );
 }

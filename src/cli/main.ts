@@ -4,9 +4,11 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { RoundhouseError } from "../errors.ts";
 import { exitCode, exitCodeHelp } from "./exit-code.ts";
+import { addExperimentCommand } from "./experiment.ts";
 import { addLoadCommand } from "./load.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
+import { addSteeringCommands } from "./steer.ts";
 import { addUpFlags } from "./up-options.ts";
 
 const upHelp = `
@@ -49,8 +51,10 @@ function program(): Command {
       await serve(flags);
     });
   addRemoteCommands(root);
+  addSteeringCommands(root);
   addRingCommands(root);
   addLoadCommand(root);
+  addExperimentCommand(root, version());
   return root;
 }
 

@@ -4,7 +4,7 @@ import { RoundhouseError } from "../errors.ts";
 import { print, table } from "./output.ts";
 import { usage, wholeNumber } from "./usage.ts";
 
-interface RemoteFlags {
+export interface RemoteFlags {
   readonly url: string;
   readonly admin: string;
   readonly token?: string;
@@ -15,6 +15,7 @@ interface ReplicaStatus {
   readonly name: string;
   readonly state: string;
   readonly seat: number;
+  readonly weight: number;
   readonly share: number | null;
   readonly address: string | null;
   readonly pid: number | null;
@@ -52,7 +53,7 @@ export function addRemoteCommands(program: Command): void {
     );
 }
 
-function withRemoteFlags(command: Command): Command {
+export function withRemoteFlags(command: Command): Command {
   return command
     .option("--url <url>", "the front door", "http://127.0.0.1:5000")
     .option("--token <secret>", "bearer token (or ROUNDHOUSE_TOKEN)")
@@ -66,11 +67,12 @@ async function statusText(flags: RemoteFlags): Promise<string> {
   };
   if (flags.json) return JSON.stringify(status);
   return table(
-    ["name", "state", "seat", "share", "address", "pid", "since", "reason"],
+    ["name", "state", "seat", "weight", "share", "address", "pid", "since", "reason"],
     [...status.replicas, ...status.spares].map((replica) => [
       replica.name,
       replica.state,
       replica.seat === 0 ? "spare" : String(replica.seat),
+      String(replica.weight),
       replica.share === null ? "" : `${(replica.share * 100).toFixed(1)} %`,
       replica.address ?? "",
       String(replica.pid ?? ""),
@@ -103,12 +105,12 @@ async function change(
   return `${answer.message.N} replicas: ${answer.message.replicas.join(" ")}`;
 }
 
-function urlOf(flag: string, base: string, path: string): URL {
+export function urlOf(flag: string, base: string, path: string): URL {
   if (/^https?:/.test(base) && URL.canParse(base)) return new URL(path, base);
   throw usage(`${flag} is "${base}"; accepted: a URL such as http://127.0.0.1:5000`);
 }
 
-async function ask(
+export async function ask(
   flags: RemoteFlags,
   url: URL,
   init: RequestInit & { headers?: Record<string, string> } = {},

@@ -25,6 +25,12 @@ const upFlags: readonly Flag[] = [
   ),
   flag("--policy <name>", "policy", "text", "hash (default), round-robin, least-request, p2c"),
   flag(
+    "--slow-start-ms <ms>",
+    "slowStartMs",
+    "number",
+    "for a replica that joins others to get its whole weight (default 0)",
+  ),
+  flag(
     "--hash <placement>",
     "hash",
     "text",
@@ -63,6 +69,18 @@ const upFlags: readonly Flag[] = [
     "breaker.whenFull",
     "text",
     "wait for the key's owner (default when hashing), or try others",
+  ),
+  flag(
+    "--retries <count>",
+    "retries.attempts",
+    "number",
+    "retries of a safe request after its first re-dispatch (default 0)",
+  ),
+  flag(
+    "--per-try-timeout-ms <ms>",
+    "retries.perTryTimeoutMs",
+    "number",
+    "with --retries: give up a replica that has not begun to answer (default never)",
   ),
   flag("--heartbeat-kind <kind>", "heartbeat.kind", "text", "http (default), tcp or none"),
   flag("--heartbeat-path <path>", "heartbeat.path", "text", "what is asked for (default /heartbeat)"),

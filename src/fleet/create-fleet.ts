@@ -9,7 +9,7 @@ import { createLaunches } from "./launches.ts";
 import { reduce } from "./lifecycle.ts";
 import { watchMemory } from "./memory.ts";
 import type { ProbeResult } from "./probe.ts";
-import { checkAdd, checkRemove, checkStart, type FleetBounds } from "./requests.ts";
+import { checkAdd, checkRemove, checkStart, checkWeigh, type FleetBounds } from "./requests.ts";
 import {
   desiredOf,
   type Effect,
@@ -213,6 +213,12 @@ export function createFleet(options: FleetOptions): Fleet {
     dispatch({ type: "remove", count, names });
   }
 
+  function setWeight(name: string, weight: number): void {
+    refuseWhenStopping();
+    checkWeigh(state, name, weight);
+    dispatch({ type: "weigh", name, weight });
+  }
+
   async function stop(deadlineMs: number): Promise<void> {
     const gone = new Promise<void>((resolve) => {
       const before = vanished;
@@ -261,6 +267,7 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     add: (count, names) => inOrder(() => add(count, names)),
     remove: (count, names) => inOrder(() => remove(count, names)),
+    setWeight,
     suspect(name, gone = false) {
       for (const life of state.lives.values()) {
         if (life.name === name && life.run > 0) heartbeat.probeNow(life.run, gone);

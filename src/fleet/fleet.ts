@@ -38,7 +38,10 @@ export interface DesiredReplica {
 /** A state change, in the order in which it happened. */
 export interface FleetChange {
   readonly replica: Replica;
-  /** Null when the replica is seen for the first time: just launched, or a warm spare that takes a seat, healthy. */
+  /**
+   * Null when the replica is seen for the first time: just launched, or a warm spare that takes a seat, healthy. The
+   * state it is in when only its weight changed.
+   */
   readonly from: ReplicaState | null;
   /** True when more changes follow in the same turn, so that a listener may rebuild what it must only once. */
   readonly more: boolean;
@@ -116,6 +119,11 @@ export interface Fleet {
    * when this resolves; they drain and stop in the background. Rejects with BAD_REQUEST or NOT_FOUND, all or nothing.
    */
   remove(count: number, names: readonly string[]): Promise<void>;
+  /**
+   * The replica's share of the work relative to the others, from now on; its seat keeps it when it is replaced. Throws
+   * BAD_REQUEST or NOT_FOUND.
+   */
+  setWeight(name: string, weight: number): void;
   /**
    * The data plane suspects this replica: probe it now. With `gone` (a connection to it was refused) one failed
    * probe is enough to take it out of the ring.

@@ -82,7 +82,8 @@ function createPlayer(): (line: string) => string[] {
     switch (effect.type) {
       case "change": {
         const { replica, from } = effect.change;
-        const { name, seat, reason } = replica;
+        const { name, seat, weight, reason } = replica;
+        if (from === replica.state) return [`${name} on seat ${seat}, ${from}: weight ${weight}`];
         return [`${name} on seat ${seat}: ${from ?? "new"} → ${replica.state} (${reason})`];
       }
       case "launch":
@@ -146,6 +147,8 @@ function createPlayer(): (line: string) => string[] {
         return feed({ type: "add", batch, count: Number(name), names: list });
       case "remove":
         return feed({ type: "remove", count: Number(name), names: list });
+      case "weigh":
+        return feed({ type: "weigh", name, weight: Number(rest) });
       case "answers":
         return words.flatMap((each) => [
           ...feed({
@@ -181,7 +184,7 @@ function createPlayer(): (line: string) => string[] {
 }
 
 function toldAsChange(message: string): boolean {
-  return /^\S+ is (starting|healthy|down|draining|dead): /.test(message);
+  return /^\S+ (is (starting|healthy|down|draining|dead): |has the weight )/.test(message);
 }
 
 type Bare = FleetEvent extends infer Each ? (Each extends FleetEvent ? Omit<Each, "entropy"> : never) : never;
@@ -189,8 +192,10 @@ type Bare = FleetEvent extends infer Each ? (Each extends FleetEvent ? Omit<Each
 function show(state: FleetState): string[] {
   const names = (lives: Life[]): string => lives.map((life) => life.name).join(" ") || "none";
   const others = [...state.lives.values()].filter((life) => life.state !== "healthy" && life.seat > 0);
+  const weighed = [...state.lives.values()].filter((life) => life.weight !== 1);
   return [
     `serving: ${names(servingOf(state))}; spares: ${names(sparesOf(state))}; respawns: ${state.respawns}; heartbeat failures: ${state.heartbeatFailures}`,
+    ...weighed.map((life) => `${life.name} on seat ${life.seat}: weight ${life.weight}`),
     ...others.map((life) => `${life.name} on seat ${life.seat}: ${life.state} (${life.reason})`),
   ];
 }

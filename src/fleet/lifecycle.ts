@@ -64,6 +64,9 @@ function apply(draft: Draft, event: FleetEvent): void {
     case "remove":
       remove(draft, event.count, event.names);
       break;
+    case "weigh":
+      weigh(draft, event.name, event.weight);
+      break;
     case "policy":
       draft.policy = { ...draft.policy, ...event.policy };
       break;
@@ -133,6 +136,14 @@ function remove(draft: Draft, count: number, names: readonly string[]): void {
     named.push(...others.splice(Math.floor(draft.draw() * others.length), 1));
   }
   for (const life of named) retire(draft, life, "removed", draft.policy.drainMs);
+}
+
+function weigh(draft: Draft, name: string, weight: number): void {
+  const life = holders(draft).find((each) => each.name === name);
+  if (life === undefined || life.weight === weight) return;
+  const weighed = put(draft, life, { weight });
+  draft.effects.push({ type: "change", change: { replica: weighed, from: life.state } });
+  say(draft, "info", weighed, `${name} has the weight ${weight}, no longer ${life.weight}`);
 }
 
 function stopAll(draft: Draft, deadlineMs: number): void {

@@ -2,7 +2,8 @@
 // nothing has changed then. Carrying a change out is the lifecycle's.
 import { RoundhouseError } from "../errors.ts";
 import { checkName } from "./names.ts";
-import { type FleetState, holders, isWanted } from "./state.ts";
+import { type FleetState, holders, isWanted, type Life } from "./state.ts";
+import { checkWeight } from "./weight.ts";
 
 export interface FleetBounds {
   readonly replicasMax: number;
@@ -45,17 +46,16 @@ export function checkRemove(state: FleetState, count: number, names: readonly st
   checkNames("remove", names);
   const known = new Set(holders(state).map((life) => life.name));
   for (const name of names) {
-    if (known.has(name)) continue;
-    const list = [...known].slice(0, 10).join(", ");
-    throw new RoundhouseError(
-      "NOT_FOUND",
-      `Cannot remove replica "${name}": there is none of that name; there ${known.size === 0 ? "are none at all" : `are ${list}${known.size > 10 ? ", …" : ""}`}`,
-      { source: "downstream" },
-    );
+    if (!known.has(name)) throw unknown("remove", name, holders(state));
   }
   if (count > known.size) {
     throw refused(`Cannot remove ${count} replicas: there are ${known.size}; n may be 1 to ${known.size}`);
   }
+}
+
+export function checkWeigh(state: FleetState, name: string, weight: number): void {
+  checkWeight(name, weight);
+  if (!holders(state).some((life) => life.name === name)) throw unknown("weigh", name, holders(state));
 }
 
 function checkCount(verb: string, count: number): void {
@@ -96,6 +96,17 @@ function tightest({ replicasMax, capacity, launchable }: FleetBounds): { most: n
   if (most === launchable) return { most, limit: `only ${most} servers were given to balance` };
   if (most === capacity) return { most, limit: `the placement's table holds ${most}` };
   return { most, limit: `at most ${most} are allowed (replicasMax)` };
+}
+
+function unknown(verb: string, name: string, known: readonly Life[]): RoundhouseError {
+  const list = known.slice(0, 10).map((life) => life.name);
+  const there =
+    known.length === 0 ? "are none at all" : `are ${list.join(", ")}${known.length > 10 ? ", …" : ""}`;
+  return new RoundhouseError(
+    "NOT_FOUND",
+    `Cannot ${verb} replica "${name}": there is none of that name; there ${there}`,
+    { source: "downstream" },
+  );
 }
 
 function refused(message: string): RoundhouseError {

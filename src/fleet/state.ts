@@ -93,6 +93,8 @@ export type FleetEvent = { readonly entropy: number } & (
       readonly count: number;
       readonly names: readonly string[];
     }
+  /** The replica of that name, which is wanted, counts for so much from now on; so does whoever follows on its seat. */
+  | { readonly type: "weigh"; readonly name: string; readonly weight: number }
   | { readonly type: "remove"; readonly count: number; readonly names: readonly string[] }
   | { readonly type: "policy"; readonly policy: Partial<FleetPolicy> }
   | {

@@ -186,6 +186,16 @@ function parseVersion(bytes: Buffer, start: number, end: number, head: RequestHe
   return start + 10;
 }
 
+/**
+ * RFC 9113 section 3.4: the request line with which HTTP/2 begins, refused as a request. What follows it is for who
+ * takes the connection over.
+ */
+export function beginsHttp2(bytes: Buffer, start: number): boolean {
+  return bytes.toString("latin1", start, start + http2Line.length) === http2Line;
+}
+
+const http2Line = "PRI * HTTP/2.0\r\n";
+
 /** The usual methods without making a string. */
 function methodName(bytes: Buffer, start: number, end: number): string {
   if (end - start === 3 && bytes[start] === 71 && bytes[start + 1] === 69 && bytes[start + 2] === 84)

@@ -14,6 +14,9 @@ import { framing } from "../http/framing.ts";
 import { forwardedTrailer } from "../http/trailer.ts";
 import type { ClientOutput } from "./client-output.ts";
 
+/** Where it goes: text (latin1), bytes, and bytes that will be overwritten. */
+export type BodyOutput = Pick<ClientOutput, "text" | "bytes" | "lent">;
+
 /** Short bodies go as text, in one string with their head. */
 export const textBodyBytesMax = 4 * 1024;
 const trailerBytesMax = 16 * 1024;
@@ -21,6 +24,8 @@ const trailerBytesMax = 16 * 1024;
 export class AnswerBody {
   kind: number = framing.none;
   done = true;
+  /** Trailer lines of a body that goes on without chunks. */
+  trailer = "";
   /** Why it was refused. */
   problem = "";
   private left = 0;
@@ -31,6 +36,7 @@ export class AnswerBody {
     this.kind = kind;
     this.left = length;
     this.done = kind === framing.none;
+    this.trailer = "";
     this.chunkedToClient = chunkedToClient;
     if (kind !== framing.chunked) return;
     this.chunks ??= createChunkedReader();
@@ -38,7 +44,7 @@ export class AnswerBody {
   }
 
   /** Reads on: the offset up to which the bytes belong to this body, or −1 when it is malformed. */
-  read(bytes: Buffer, start: number, end: number, out: ClientOutput): number {
+  read(bytes: Buffer, start: number, end: number, out: BodyOutput): number {
     if (this.kind === framing.chunked) return this.readChunks(bytes, start, end, out);
     if (this.kind === framing.none) return start;
     const upTo = this.kind === framing.length ? Math.min(end, start + this.left) : end;
@@ -51,7 +57,7 @@ export class AnswerBody {
   }
 
   /** The upstream has closed. True when that is how this body ends. */
-  end(out: ClientOutput): boolean {
+  end(out: BodyOutput): boolean {
     if (this.kind !== framing.untilClose) return false;
     this.done = true;
     if (this.chunkedToClient) out.text("0\r\n\r\n");
@@ -63,14 +69,14 @@ export class AnswerBody {
     return this.kind === framing.length ? this.left : 0;
   }
 
-  private pass(bytes: Buffer, start: number, end: number, out: ClientOutput): void {
+  private pass(bytes: Buffer, start: number, end: number, out: BodyOutput): void {
     if (this.chunkedToClient) out.text(`${(end - start).toString(16)}\r\n`);
     if (end - start <= textBodyBytesMax) out.text(bytes.toString("latin1", start, end));
     else out.lent(bytes, start, end); // the read buffer is used again
     if (this.chunkedToClient) out.text("\r\n");
   }
 
-  private readChunks(bytes: Buffer, start: number, end: number, out: ClientOutput): number {
+  private readChunks(bytes: Buffer, start: number, end: number, out: BodyOutput): number {
     const chunks = this.chunks as ChunkedReader;
     const upTo = readChunked(chunks, bytes, start, end, trailerBytesMax);
     if (upTo < 0) return this.refuse(chunks.problem);
@@ -84,6 +90,7 @@ export class AnswerBody {
     if (!ends) return upTo;
     this.done = true;
     if (this.chunkedToClient) out.text(`0\r\n${trailer}\r\n`);
+    else this.trailer = trailer;
     return upTo;
   }
 

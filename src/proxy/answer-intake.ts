@@ -3,8 +3,10 @@
 import { type AnswerHead, parseAnswerHead } from "../http/answer-head.ts";
 import { incomplete, refused } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
+import type { ProxyContext } from "./context.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import type { ProxyLimits } from "./limits.ts";
+import type { ExchangeConnection } from "./upstream-connection.ts";
 
 /** What has come; of what is malformed the head says why. */
 export const intake = { more: 0, interim: 1, switching: 2, final: 3, malformed: 4 } as const;
@@ -12,6 +14,8 @@ export const intake = { more: 0, interim: 1, switching: 2, final: 3, malformed: 
 /** An upstream that sends more interim answers than this for one request is broken. */
 const interimAnswersMax = 32;
 const nothing = Buffer.alloc(0);
+
+type GivenBack = Pick<ProxyContext, "answerHead" | "nowMs">;
 
 export class AnswerIntake {
   /** The bytes in which the head was found, where it begins and ends, and where the bytes end. */
@@ -62,6 +66,21 @@ export class AnswerIntake {
     const whole = head.body.kind === framing.length ? end - this.from + head.body.length : 0;
     const isShort = whole > length - this.from && head.body.length <= limits.heldAnswerBytesMax;
     return isShort ? this.hold(whole) : intake.final;
+  }
+
+  /**
+   * Gives its connection back behind a final answer that nobody wants, if all of it has come and nothing is in doubt.
+   * False: it has to be closed.
+   */
+  giveBack(connection: ExchangeConnection, { answerHead: head, nowMs }: GivenBack): boolean {
+    const stays = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
+    const { kind, length } = head.body;
+    const end = this.headEnd + (kind === framing.length ? length : 0);
+    const isWhole = (kind === framing.length || kind === framing.none) && end <= this.length;
+    if (!stays || !isWhole) return false;
+    connection.readBuffer.done(false);
+    connection.release(this.length - end, head.keepAliveTimeoutS, nowMs());
+    return true;
   }
 
   private hold(needs: number): number {

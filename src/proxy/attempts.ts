@@ -1,18 +1,23 @@
 // How often one request may be sent, and to whom. Nothing here sends anything: the exchange asks after each failure
 // what may be done next.
+import { failureBody } from "../http/own-answer.ts";
 import type { ClientRequest } from "./client-request.ts";
+import type { ProxyContext } from "./context.ts";
 import type { PipelineMember } from "./pipeline.ts";
+import type { RequestBody } from "./request-body.ts";
+import type { RetryCause } from "./retries.ts";
 import type { PooledUpstream, Upstream } from "./upstream.ts";
 import type { ExchangeConnection, UpstreamFailure } from "./upstream-connection.ts";
 
 /** A request that was not sent at all may try so many upstreams after its first. */
 const unsentTriesMax = 3;
 
-/** What follows a failed attempt. */
-export type NextStep =
-  | "repeat" // the same upstream, on a new connection
-  | "next" // the routing's next candidate
-  | "stop"; // tell the client
+/** What is asked, and may be asked again. */
+interface Asked {
+  readonly request: ClientRequest;
+  readonly body: Pick<RequestBody, "pieces">;
+  readonly context: Pick<ProxyContext, "routing" | "retries">;
+}
 
 export class Attempts {
   /** The upstreams that failed this request; empty at first. */
@@ -25,29 +30,45 @@ export class Attempts {
   heard = false;
   /** This attempt repeats one whose resting connection turned out to be closed: it wants a new connection. */
   repeating = false;
+  /** Retries by the policy so far; not the re-dispatches that are free. */
+  retried = 0;
+  /** Whether this attempt may be given up for a retry has been asked. */
+  private staysPut = false;
   private resends = 0;
+  private readonly asked: Asked;
 
-  reset(): void {
+  constructor(asked: Asked) {
+    this.asked = asked;
+  }
+
+  /** A request has come. */
+  start(): void {
+    this.asked.context.retries.underWay++;
     if (this.tried.length > 0) this.tried = [];
     this.begin();
     this.everSent = false;
     this.resends = 0;
+    this.retried = 0;
     this.repeating = false;
+  }
+
+  /** It is answered, or over. */
+  end(): void {
+    const { retries } = this.asked.context;
+    retries.underWay--;
+    if (this.retried > 0) retries.retrying--;
   }
 
   begin(): void {
     this.sent = false;
     this.heard = false;
     this.onReused = false;
+    this.staysPut = false;
   }
 
   /** A connection for the next attempt, which it shares only in its first. Null: the taker is called later. */
-  connection(
-    upstream: PooledUpstream,
-    taker: PipelineMember,
-    request: Pick<ClientRequest, "sharesConnection" | "isIdempotent">,
-    nowMs: number,
-  ): ExchangeConnection | null {
+  connection(upstream: PooledUpstream, taker: PipelineMember, nowMs: number): ExchangeConnection | null {
+    const { request } = this.asked;
     if (this.repeating) return upstream.takeNew(taker);
     const shares = request.sharesConnection && this.tried.length === 0 && upstream.batching.allowed;
     return shares ? upstream.batching.join(taker) : upstream.take(taker, !request.isIdempotent, nowMs);
@@ -69,39 +90,69 @@ export class Attempts {
   }
 
   /**
-   * Once more where that is safe: the request is idempotent or was never sent, and its body can be sent again. Our
-   * own control API is never asked twice; an upstream that is merely slow is not given up for another.
+   * Who is asked next, once more where that is safe: the request is idempotent or was never sent, and its body can be
+   * sent again. Our own control API is never asked twice, and an upstream that is merely slow is given up for another
+   * only by the retry policy. Null: nobody.
    */
-  after(
-    failure: UpstreamFailure,
-    upstream: PooledUpstream,
-    idempotent: boolean,
-    replayable: boolean,
-  ): NextStep {
-    const again = replayable && (!this.everSent || (idempotent && upstream.kind === "replica"));
-    if (!again || failure === "response-timeout" || failure === "full") return "stop";
+  after(failure: UpstreamFailure, upstream: PooledUpstream): PooledUpstream | null {
+    if (failure === "full" || !this.mayRepeat(upstream)) return null;
     if (this.isStale(failure) && !this.repeating && !upstream.isRetired) {
       this.repeating = true;
-      return "repeat";
+      return upstream;
     }
-    if (this.sent && ++this.resends > 1) return "stop";
+    const late = failure === "response-timeout";
+    const free = !late && this.tried.length < unsentTriesMax && (!this.sent || ++this.resends <= 1);
+    return free ? this.next(upstream) : this.retry(causeOf(failure), upstream);
+  }
+
+  /** A retry: another candidate, if the policy and its budget allow one. */
+  retry(cause: RetryCause, upstream: PooledUpstream): PooledUpstream | null {
+    const { retries } = this.asked.context;
+    const { on, attempts } = retries.policy;
+    if (attempts === 0 || this.staysPut || !on.has(cause) || !this.mayRepeat(upstream)) return null;
+    this.staysPut = true;
+    if (this.retried >= attempts) {
+      retries.exhausted++;
+      return null;
+    }
+    const next = this.next(upstream);
+    if (next === null || !retries.take(this.retried > 0)) return null;
+    this.retried++;
+    return next;
+  }
+
+  private mayRepeat(upstream: PooledUpstream): boolean {
+    const { request, body } = this.asked;
+    return body.pieces !== null && (!this.everSent || (request.isIdempotent && upstream.kind === "replica"));
+  }
+
+  private next(upstream: PooledUpstream): PooledUpstream | null {
+    const { request, context } = this.asked;
     this.repeating = false;
-    return this.tried.push(upstream) > unsentTriesMax ? "stop" : "next";
+    this.tried.push(upstream);
+    const next = context.routing().pick(request, this.tried) as PooledUpstream | null;
+    return next?.kind === upstream.kind ? next : null;
   }
 }
 
-/** For the client, when nothing more is to be tried. */
-export function failureStatus(failure: UpstreamFailure): number {
-  if (failure === "full") return 503;
-  return failure === "response-timeout" ? 504 : 502;
+function causeOf(failure: UpstreamFailure): RetryCause {
+  if (failure === "response-timeout") return "timeout";
+  return failure === "refused" || failure === "connect-timeout" ? "connect-failure" : "reset";
 }
 
-/** Field lines of that answer. */
-export function failureFields(failure: UpstreamFailure): string {
-  return failure === "full" ? "Retry-After: 1\r\n" : "";
+/** For the client, when nothing more is to be tried; counted. */
+export function failureAnswer(upstream: PooledUpstream, failure: UpstreamFailure) {
+  const isFull = failure === "full";
+  if (isFull) upstream.stats.turnedAway++;
+  else upstream.stats.failed++;
+  return {
+    status: isFull ? 503 : failure === "response-timeout" ? 504 : 502,
+    body: failureBody(failureText(upstream.name, failure)),
+    fields: isFull ? "Retry-After: 1\r\n" : "",
+  };
 }
 
-export function failureText(upstreamName: string, failure: UpstreamFailure): string {
+function failureText(upstreamName: string, failure: UpstreamFailure): string {
   if (failure === "full") return `${upstreamName} has as many requests as it may; try again in a moment`;
   if (failure === "response-timeout") return `${upstreamName} did not answer in time`;
   if (failure === "protocol") return `${upstreamName} sent a malformed answer`;

@@ -14,10 +14,13 @@ export class ClientInput {
   private asked = false;
   private isHeldBack = false;
 
+  private readonly take: (chunk: Buffer) => void;
+
   /** `take` gets every chunk, in order: also through `data`, should a Node not come by `push`. */
   constructor(socket: Socket, take: (chunk: Buffer) => void) {
     this.socket = socket;
     this.push = socket.push;
+    this.take = take;
     socket.on("data", take);
     if (socket.readableLength > 0) return; // what came before us is still queued, and the rest has to queue behind it
     socket.push = (chunk: Buffer | null): boolean => {
@@ -58,6 +61,13 @@ export class ClientInput {
     this.isHeldBack = false;
     this.paused = false;
     this.readAgain();
+  }
+
+  /** The stream is as it was before us, and somebody else reads it. */
+  leave(): void {
+    Reflect.deleteProperty(this.socket, "push");
+    this.socket.off("data", this.take);
+    this.socket.pause();
   }
 
   private readAgain(): void {

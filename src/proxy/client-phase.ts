@@ -10,4 +10,6 @@ export const phase = {
   /** Our last word is said; what the client still sends is thrown away, so that it can read that word. */
   lingering: 3,
   closed: 4,
+  /** It speaks HTTP/2: h2/connection.ts. */
+  handedOver: 6,
 } as const;

@@ -120,7 +120,7 @@ function rootedTarget(target: string, method: string): string {
 }
 
 /** In a well-formed head; read only when asked, since most keys are in the target. */
-function fieldIn(head: string, name: string): string | undefined {
+export function fieldIn(head: string, name: string): string | undefined {
   let at = head.indexOf("\r\n") + 2;
   while (at < head.length - 2) {
     const end = head.indexOf("\r\n", at);

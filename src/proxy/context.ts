@@ -8,6 +8,7 @@ import {
   requestTables,
 } from "./header-policy.ts";
 import { defaultLimits, type ProxyLimits } from "./limits.ts";
+import { defaultRetryPolicy, Retries, type RetryPolicy } from "./retries.ts";
 import type { ProxyObserver, Routing } from "./routing.ts";
 
 export interface ProxyOptions {
@@ -19,6 +20,8 @@ export interface ProxyOptions {
   /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
   readonly trustedProxies?: readonly string[];
   readonly headers?: Partial<HeaderPolicy>;
+  /** Retries beyond the one safe re-dispatch. Default: none. */
+  readonly retries?: Partial<RetryPolicy>;
   /** GET and HEAD requests of one event-loop turn share upstream connections (batching.ts). Default: false. */
   readonly upstreamBatching?: boolean;
   /** The clock of all deadlines, in ms, which never goes back. Default: `performance.now()`. */
@@ -26,7 +29,10 @@ export interface ProxyOptions {
 }
 
 /** What can be changed while requests are served. */
-export type ProxySettings = Pick<ProxyOptions, "limits" | "trustedProxies" | "headers" | "upstreamBatching">;
+export type ProxySettings = Pick<
+  ProxyOptions,
+  "limits" | "trustedProxies" | "headers" | "retries" | "upstreamBatching"
+>;
 
 /** What a proxy counts besides its upstreams' own counters. */
 export interface ProxyStats {
@@ -35,10 +41,17 @@ export interface ProxyStats {
   connectionsTotal: number;
   /** Connections turned away because of a connection limit. */
   connectionsRefused: number;
+  /** Of those, how many spoke HTTP/2, since the start. */
+  http2ConnectionsTotal: number;
+  /** HTTP/2 connections closed for costing more than they may, and streams reset by clients or malformed. */
+  connectionsWasteful: number;
+  streamsWasted: number;
   /** Requests with a well-formed head. */
   requests: number;
   /** Answers that the proxy made itself, by status code (400, 408, 413, 431, 502, 503, 504 …). */
   readonly ownAnswers: Map<number, number>;
+  /** Retries by the retry policy, and those that it refused. */
+  readonly retries: Pick<Retries, "made" | "overBudget" | "exhausted">;
 }
 
 export interface ProxyContext {
@@ -48,6 +61,7 @@ export interface ProxyContext {
   policy: HeaderPolicy;
   tables: RequestTables;
   readonly stats: ProxyStats;
+  readonly retries: Retries;
   upstreamBatching: boolean;
   readonly nowMs: () => number;
   /** The head being parsed; what is needed longer is copied before the event ends. */
@@ -58,11 +72,13 @@ export interface ProxyContext {
 }
 
 export function createContext(options: ProxyOptions): ProxyContext {
+  const retries = new Retries({ ...defaultRetryPolicy, ...options.retries });
   return {
     ...changeable(options),
     routing: options.routing,
     observer: options.observer,
-    stats: { connections: 0, connectionsTotal: 0, connectionsRefused: 0, requests: 0, ownAnswers: new Map() },
+    stats: createStats(retries),
+    retries,
     nowMs: options.nowMs ?? (() => performance.now()),
     draining: false,
   };
@@ -71,6 +87,7 @@ export function createContext(options: ProxyOptions): ProxyContext {
 /** Between two events: a head that is being parsed is in nobody's hands then. */
 export function reconfigure(context: ProxyContext, settings: ProxySettings): void {
   Object.assign(context, changeable(settings));
+  context.retries.policy = { ...defaultRetryPolicy, ...settings.retries };
 }
 
 function changeable(settings: ProxySettings) {
@@ -83,6 +100,20 @@ function changeable(settings: ProxySettings) {
     upstreamBatching: settings.upstreamBatching ?? false,
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
+  };
+}
+
+function createStats(retries: Retries): ProxyStats {
+  return {
+    connections: 0,
+    connectionsTotal: 0,
+    connectionsRefused: 0,
+    http2ConnectionsTotal: 0,
+    connectionsWasteful: 0,
+    streamsWasted: 0,
+    requests: 0,
+    ownAnswers: new Map(),
+    retries,
   };
 }
 

@@ -3,8 +3,9 @@
 import type { Socket } from "node:net";
 import { incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
-import { parseRequestHead } from "../http/request-head.ts";
+import { beginsHttp2, parseRequestHead } from "../http/request-head.ts";
 import { AnswerRelay } from "./answer-relay.ts";
+import { type ClientConnection, type ClientConnectionOwner, drainIdleMs } from "./client-connection.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
 import { phase } from "./client-phase.ts";
@@ -22,22 +23,19 @@ import type { UpstreamConnection } from "./upstream-connection.ts";
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
 const lingerMs = 2_000;
-/** While draining: a client that has been served so recently may have sent its next request, which gets an answer. */
-const drainIdleMs = 300;
 const lingerBytesMax = 1024 * 1024;
 
-/** Told when a connection is gone. */
-export interface DownstreamOwner {
-  onDownstreamClosed(downstream: Downstream): void;
+export interface DownstreamOwner extends ClientConnectionOwner {
+  /** It is an HTTP/2 client's, that began with `bytes`: somebody else's from now on. */
+  onHttp2(downstream: Downstream, bytes: Buffer): void;
 }
 
-export class Downstream implements ClientSide, TunnelClient {
+export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
   readonly out: ClientOutput;
   readonly relay: AnswerRelay;
-  /** Its place in its owner's list. */
   index = 0;
   private readonly owner: DownstreamOwner;
   private readonly input: ClientInput;
@@ -144,6 +142,7 @@ export class Downstream implements ClientSide, TunnelClient {
       this.noteHeadBegun();
       return -1;
     }
+    if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
     if (end === refused || !isAccepted(requestHead, this.context)) {
       this.refuse(requestHead.status, requestHead.problem, requestHead.method);
       return -1;
@@ -159,6 +158,13 @@ export class Downstream implements ClientSide, TunnelClient {
     if (this.requests === 0 || this.isIdle || this.headBegun) return;
     this.headBegun = true;
     this.sinceMs = this.context.nowMs();
+  }
+
+  private handOver(bytes: Buffer): number {
+    this.phase = phase.handedOver;
+    this.input.leave();
+    this.owner.onHttp2(this, bytes);
+    return -1;
   }
 
   private readBody(chunk: Buffer): void {
@@ -297,20 +303,17 @@ export class Downstream implements ClientSide, TunnelClient {
   }
 
   private onClosed(): void {
+    if (this.phase === phase.handedOver) return;
     this.phase = phase.closed;
     this.held = null;
     this.exchange.abandon();
     this.tunnel?.onClientClosed();
-    this.owner.onDownstreamClosed(this);
+    this.owner.onConnectionClosed(this);
   }
 
-  /**
-   * No further request: close if it has been idle for a moment, else after the next answer, which says so. What comes
-   * after that is read (and not answered) before the connection is closed.
-   */
+  /** Who began a head or was served just now gets an answer; else what still comes is read, and it closes. */
   drain(): void {
-    if (this.phase === phase.ready && this.isIdle && this.context.nowMs() - this.sinceMs >= drainIdleMs)
-      this.lingerClose();
+    if (this.isReady && this.isIdle && this.context.nowMs() - this.sinceMs >= drainIdleMs) this.lingerClose();
   }
 
   destroy(): void {

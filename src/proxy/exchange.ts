@@ -6,7 +6,7 @@ import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { AnswerIntake, intake } from "./answer-intake.ts";
 import { relay } from "./answer-relay.ts";
-import { Attempts, failureFields, failureStatus, failureText } from "./attempts.ts";
+import { Attempts, failureAnswer } from "./attempts.ts";
 import { ClientRequest } from "./client-request.ts";
 import type { ClientRelay, ClientSide } from "./client-side.ts";
 import { ExchangeClock, stage } from "./exchange-clock.ts";
@@ -27,7 +27,7 @@ export class Exchange implements PipelineMember {
   private stage: number = stage.none;
   private upstream: PooledUpstream | null = null;
   private connection: ExchangeConnection | null = null;
-  private readonly attempts = new Attempts();
+  private readonly attempts: Attempts;
 
   // The answer
   private readonly intake = new AnswerIntake();
@@ -40,6 +40,7 @@ export class Exchange implements PipelineMember {
   constructor(downstream: ClientSide) {
     this.downstream = downstream;
     this.request = new ClientRequest(downstream.peer);
+    this.attempts = new Attempts({ request: this.request, body: this.body, context: downstream.context });
     this.answerRelay = downstream.relay;
   }
 
@@ -54,7 +55,7 @@ export class Exchange implements PipelineMember {
     const { request, attempts } = this;
     const { context } = this.downstream;
     this.clock.startedMs = nowMs;
-    attempts.reset();
+    attempts.start();
     request.take(bytes, head);
     const upstream = context.routing().pick(request, attempts.tried) as PooledUpstream | null;
     this.body.start(head.body);
@@ -98,7 +99,7 @@ export class Exchange implements PipelineMember {
     this.intake.reset();
     this.reusable = false;
     if (upstream.watched) this.downstream.context.observer.upstreamAsked(upstream);
-    const connection = this.attempts.connection(upstream, this, this.request, nowMs);
+    const connection = this.attempts.connection(upstream, this, nowMs);
     if (connection !== null) this.send(connection);
   }
 
@@ -154,6 +155,7 @@ export class Exchange implements PipelineMember {
   }
 
   private takeFinal(head: AnswerHead): void {
+    if (head.code >= 502 && head.code <= 504 && this.triesElsewhere("gateway-error")) return;
     const { bytes, length } = this.intake;
     const unread = !this.body.done;
     const early = unread || (this.connection?.unsentBytes ?? 0) > 0;
@@ -210,6 +212,7 @@ export class Exchange implements PipelineMember {
 
   /** Nothing of one request outlives it. */
   private clear(): void {
+    this.attempts.end();
     this.stage = stage.none;
     this.upstream = null;
     this.connection = null;
@@ -268,23 +271,36 @@ export class Exchange implements PipelineMember {
       this.cutOff();
       return;
     }
-    const step = attempts.after(failure, upstream, this.request.isIdempotent, this.body.pieces !== null);
-    const next = step === "repeat" ? upstream : step === "next" ? this.nextCandidate(upstream) : null;
-    if (next !== null) this.dispatch(next, this.downstream.context.nowMs());
+    const next = attempts.after(failure, upstream);
+    if (next !== null) this.dispatchAgain(upstream, next);
     else if (attempts.everSent || failure === "full") {
-      if (failure === "full") upstream.stats.turnedAway++;
-      else upstream.stats.failed++;
-      const body = failureBody(failureText(upstream.name, failure));
-      this.answer(failureStatus(failure), body, failureFields(failure));
+      const { status, body, fields } = failureAnswer(upstream, failure);
+      this.answer(status, body, fields);
     } else this.answerUnavailable();
   }
 
-  private nextCandidate(upstream: PooledUpstream): PooledUpstream | null {
-    const routing = this.downstream.context.routing();
-    const next = routing.pick(this.request, this.attempts.tried) as PooledUpstream | null;
-    if (next === null || next.kind !== upstream.kind) return null;
-    upstream.stats.redispatched++;
-    return next;
+  /** Where the retry policy allows it: whoever is late, or has given a bad answer, is given up for another. */
+  private triesElsewhere(cause: "timeout" | "gateway-error"): boolean {
+    const upstream = this.upstream as PooledUpstream;
+    const next = this.attempts.retry(cause, upstream);
+    if (next === null) return false;
+    const { connection } = this;
+    const { context } = this.downstream;
+    if (cause === "timeout") context.observer.upstreamFailed(upstream, "response-timeout", "");
+    else {
+      context.observer.upstreamAnswered(upstream, context.answerHead.code);
+      const isFree =
+        this.body.done && connection?.unsentBytes === 0 && this.intake.giveBack(connection, context);
+      if (isFree) this.connection = null;
+    }
+    this.leaveUpstream();
+    this.dispatchAgain(upstream, next);
+    return true;
+  }
+
+  private dispatchAgain(failed: PooledUpstream, next: PooledUpstream): void {
+    if (next !== failed) failed.stats.redispatched++;
+    this.dispatch(next, this.downstream.context.nowMs());
   }
 
   private answerUnavailable(): void {
@@ -346,7 +362,9 @@ export class Exchange implements PipelineMember {
       if (this.clock.attemptLastsMs(nowMs) > this.upstream.limits.waitMs) this.fail("full");
       return;
     }
-    const { limits, observer } = this.downstream.context;
+    const { limits, observer, retries } = this.downstream.context;
+    const late = this.clock.attemptLastsMs(nowMs) > retries.policy.perTryTimeoutMs;
+    if (late && this.stage === stage.awaiting && this.body.done && this.triesElsewhere("timeout")) return;
     const owesBody = !this.body.done && this.connection?.unsentBytes === 0;
     const overdue = this.clock.overdue(nowMs, this.stage, owesBody, this.upstreamPaused, limits);
     if (overdue === "connect") this.fail("connect-timeout");

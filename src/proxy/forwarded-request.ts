@@ -18,14 +18,16 @@ export interface Peer {
   /** Its X-Forwarded-* are believed. */
   readonly trusted: boolean;
   readonly proto: "http" | "https";
+  /** Of the HTTP that it speaks; 1 is refined by each request's own minor version. */
+  readonly version: 1 | 2;
   /** What this hop adds to a request of this version for this host; most clients name the same one again and again. */
   addedHost: string | null;
   addedMinor: number;
   added: string;
 }
 
-export function createPeer(address: string, trusted: boolean, proto: "http" | "https"): Peer {
-  return { address, trusted, proto, addedHost: null, addedMinor: 1, added: "" };
+export function createPeer(address: string, trusted: boolean, proto: "http" | "https", version: 1 | 2): Peer {
+  return { address, trusted, proto, version, addedHost: null, addedMinor: 1, added: "" };
 }
 
 /** `text` is the head as latin1, from `head.start`; `target` what follows the method. */
@@ -60,7 +62,8 @@ function nameHost(peer: Peer, host: string, versionMinor: number, policy: Header
   if (policy.xForwarded && !peer.trusted)
     added = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${proto}\r\n${forwardedHost(host)}`;
   if (policy.forwarded) added += forwardedField(peer, host);
-  if (policy.via) added += `Via: 1.${versionMinor} roundhouse\r\n`; // the version that was received (RFC 9110 section 7.6.3)
+  const version = peer.version === 2 ? "2" : `1.${versionMinor}`; // as received (RFC 9110 section 7.6.3)
+  if (policy.via) added += `Via: ${version} roundhouse\r\n`;
   peer.addedMinor = versionMinor;
   peer.added = copyOf(`${added}\r\n`);
   peer.addedHost = copyOf(host);

@@ -39,6 +39,13 @@ export interface ProxyLimits {
   readonly connectionsPerAddressMax: number;
   /** Requests on one downstream connection; the last one is answered with `Connection: close`. */
   readonly requestsPerConnectionMax: number;
+  /** HTTP/2: streams at the same time on one connection; more are refused. */
+  readonly streamsMax: number;
+  /**
+   * HTTP/2: streams that the client resets before their answer is complete, malformed requests, pings and changed
+   * settings on one connection, at once and in ten seconds; more and the connection is closed.
+   */
+  readonly wastedStreamsMax: number;
 }
 
 /** Points 10 to 12 of what a front door must do to be trusted: caps, a deadline for the whole head, bounded buffers. */
@@ -62,6 +69,8 @@ export const defaultLimits: ProxyLimits = {
   connectionsMax: 20_000, // about 200 MB of idle connections
   connectionsPerAddressMax: 10_000, // one address never takes it all
   requestsPerConnectionMax: 100_000, // long-lived connections come back now and then, to be spread anew
+  streamsMax: 100, // the least that RFC 9113 section 6.5.2 recommends, and what browsers expect
+  wastedStreamsMax: 300, // a map that is dragged cancels some dozens of tiles at a time
 };
 
 export interface UpstreamLimits {

@@ -1,5 +1,6 @@
 // The data plane's front: sockets in, exchanges through. What one exchange does is in exchange.ts.
 import type { Socket } from "node:net";
+import type { ClientConnection } from "./client-connection.ts";
 import {
   countOwnAnswer,
   createContext,
@@ -9,7 +10,8 @@ import {
   reconfigure,
 } from "./context.ts";
 import { Downstream } from "./downstream.ts";
-import { createPeer } from "./forwarded-request.ts";
+import { createPeer, type Peer } from "./forwarded-request.ts";
+import { Http2Connection } from "./h2/connection.ts";
 import { peerAddress, trustOf } from "./peer-trust.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
 
@@ -17,7 +19,8 @@ export type { ProxyOptions, ProxySettings, ProxyStats } from "./context.ts";
 
 export interface Proxy {
   /**
-   * Takes over an accepted connection: net.Server's `connection` event, or tls.Server's `secureConnection`.
+   * Takes over an accepted connection: net.Server's `connection` event, or tls.Server's `secureConnection`. HTTP/2
+   * is spoken where ALPN says `h2`, and without TLS to a client that begins with its preface.
    * Make the server with `{ noDelay: true, allowHalfOpen: true }`.
    */
   accept(socket: Socket): void;
@@ -38,19 +41,19 @@ export function createProxy(options: ProxyOptions): Proxy {
   const context = createContext(options);
   const { stats } = context;
   let isTrusted = trustOf(options.trustedProxies ?? []);
-  const open: Downstream[] = [];
+  const open: ClientConnection[] = [];
   const byAddress = new Map<string, number>();
   let drained: (() => void) | undefined;
 
   const owner = {
-    onDownstreamClosed(downstream: Downstream): void {
-      const last = open.pop() as Downstream;
-      if (last !== downstream) {
-        open[downstream.index] = last;
-        last.index = downstream.index;
+    onConnectionClosed(connection: ClientConnection): void {
+      const last = open.pop() as ClientConnection;
+      if (last !== connection) {
+        open[connection.index] = last;
+        last.index = connection.index;
       }
       stats.connections = open.length;
-      const { address } = downstream.peer;
+      const { address } = connection.peer;
       const left = (byAddress.get(address) ?? 1) - 1;
       if (left === 0) byAddress.delete(address);
       else byAddress.set(address, left);
@@ -58,7 +61,19 @@ export function createProxy(options: ProxyOptions): Proxy {
       stopSweep(sweep);
       drained?.();
     },
+    onHttp2({ socket, peer, index }: Downstream, bytes: Buffer): void {
+      const { address, trusted, proto } = peer;
+      const connection = startHttp2(socket, createPeer(address, trusted, proto, 2), bytes);
+      connection.index = index;
+      open[index] = connection;
+      if (context.draining) connection.drain();
+    },
   };
+
+  function startHttp2(socket: Socket, peer: Peer, early: Buffer | null): Http2Connection {
+    stats.http2ConnectionsTotal++;
+    return new Http2Connection(socket, peer, context, owner, early);
+  }
 
   // Backwards: what closes is replaced by what was last, which has been looked at.
   const sweep = (): void => {
@@ -77,10 +92,14 @@ export function createProxy(options: ProxyOptions): Proxy {
     byAddress.set(address, fromAddress + 1);
     stats.connectionsTotal++;
     const proto = "encrypted" in socket && socket.encrypted === true ? "https" : "http";
-    const peer = createPeer(address, isTrusted(address), proto);
-    const downstream = new Downstream(socket, peer, context, owner, context.nowMs());
+    const version = "alpnProtocol" in socket && socket.alpnProtocol === "h2" ? 2 : 1;
+    const peer = createPeer(address, isTrusted(address), proto, version);
+    const connection =
+      version === 2
+        ? startHttp2(socket, peer, null)
+        : new Downstream(socket, peer, context, owner, context.nowMs());
     if (open.length === 0) startSweep(sweep);
-    downstream.index = open.push(downstream) - 1;
+    connection.index = open.push(connection) - 1;
     stats.connections = open.length;
   }
 
@@ -98,7 +117,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 
   function drain(deadlineMs: number): Promise<void> {
     context.draining = true;
-    for (const downstream of [...open]) downstream.drain();
+    for (const connection of [...open]) connection.drain();
     if (open.length === 0) return Promise.resolve();
     gone ??= new Promise((resolve) => {
       drained = () => {
@@ -117,7 +136,7 @@ export function createProxy(options: ProxyOptions): Proxy {
     lastCallMs = atMs;
     clearTimeout(lastCall);
     lastCall = setTimeout(() => {
-      for (const downstream of [...open]) downstream.destroy();
+      for (const connection of [...open]) connection.destroy();
     }, deadlineMs);
   }
 

@@ -11,7 +11,7 @@ import { HEADER_BYTES, readHeader, sealBatch } from "./record-batch.ts";
 import { type Cursor, readVarint, varintBytes, writeVarint } from "./varint.ts";
 
 /** A message's header: not an HTTP one, though the HTTP interface maps one to the other. */
-interface RecordHeader {
+export interface RecordHeader {
   readonly key: string;
   readonly value: Buffer | null;
 }

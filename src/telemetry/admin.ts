@@ -1,5 +1,5 @@
 // The admin listener: /metrics, /healthz, /readyz, and what others hang onto it. Not the control API of the front
-// port, and nothing here changes a replica.
+// port: replicas are added and removed there.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
@@ -17,15 +17,18 @@ export interface AdminOptions {
   readonly metrics: MetricsPage;
   /** True when at least one replica can serve and we are not shutting down. */
   readonly ready: () => boolean;
-  /** Further routes by method and path: `GET /api/v1/status`. */
+  /** Further routes by method and path: `GET /api/v1/status`; a path may end in a star: `PUT /api/v1/replicas/*`. */
   readonly routes?: Readonly<Record<string, AdminRoute>>;
 }
 
 export interface AdminRoute {
   /** Null when this request may be answered, else why not (403). */
   refuse(request: IncomingMessage): string | null;
-  /** Gives what is sent as JSON; a RoundhouseError becomes a 400. `body` is the parsed JSON of a POST. */
-  answer(query: URLSearchParams, body: unknown): object | Promise<object>;
+  /**
+   * Gives what is sent as JSON; a RoundhouseError becomes a 400. `body` is the parsed JSON of a POST
+   * or PUT, `rest` what stands in the place of the path's star.
+   */
+  answer(query: URLSearchParams, body: unknown, rest: string): object | Promise<object>;
 }
 
 export interface Admin {
@@ -85,8 +88,8 @@ function createAnswer({ metrics, ready, routes = {} }: AdminOptions): Answer {
         if (ready()) return sendJson(request, response, 200, '{"status":"ready"}');
         return sendJson(request, response, 503, '{"status":"not ready"}');
       default: {
-        const route = routes[`${method} ${path}`];
-        if (route !== undefined) return answerRoute(route, query, request, response);
+        const [route, rest] = routeFor(routes, `${method} ${path}`);
+        if (route !== undefined) return answerRoute(route, { query, rest }, request, response);
         return sendFailure(
           request,
           response,
@@ -98,16 +101,28 @@ function createAnswer({ metrics, ready, routes = {} }: AdminOptions): Answer {
   };
 }
 
+/** The route itself, or the one with a star for the last part of the path, and that part. */
+function routeFor(
+  routes: Readonly<Record<string, AdminRoute>>,
+  target: string,
+): [route: AdminRoute | undefined, rest: string] {
+  if (Object.hasOwn(routes, target)) return [routes[target], ""];
+  const slash = target.lastIndexOf("/");
+  return [routes[`${target.slice(0, slash)}/*`], target.slice(slash + 1)];
+}
+
 async function answerRoute(
   route: AdminRoute,
-  query: string,
+  { query, rest }: { readonly query: string; readonly rest: string },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const reason = route.refuse(request);
   if (reason !== null) return sendFailure(request, response, 403, reason);
-  const body = request.method === "POST" ? parseJson(await readBody(request, bodyBytesMax)) : undefined;
-  sendJson(request, response, 200, JSON.stringify(await route.answer(new URLSearchParams(query), body)));
+  const hasBody = request.method === "POST" || request.method === "PUT";
+  const body = hasBody ? parseJson(await readBody(request, bodyBytesMax)) : undefined;
+  const answer = await route.answer(new URLSearchParams(query), body, rest);
+  sendJson(request, response, 200, JSON.stringify(answer));
 }
 
 function parseJson(body: Buffer): unknown {

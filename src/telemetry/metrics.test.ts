@@ -19,6 +19,7 @@ function reading(): MetricsReading {
     connections: 2,
     connectionsTotal: 9,
     connectionsRefused: 0,
+    http2: { connections: 2, connectionsWasteful: 1, streamsWasted: 300 },
     replicasByState: new Map([
       ["healthy", 1],
       ["dead", 0],
@@ -28,6 +29,9 @@ function reading(): MetricsReading {
     respawns: 7,
     heartbeatFailures: 8,
     serving: new Map([["S1", { share: 0.25, inFlight: 2 }]]),
+    retries: 11,
+    retriesOverBudget: 12,
+    retriesExhausted: 13,
     waiting: new Map([["S1", 4]]),
     full: new Map([["S1", 1]]),
     ejections: new Map([
@@ -40,6 +44,7 @@ function reading(): MetricsReading {
     slots: 512,
     slotsMoved: 128,
     ringChanges: 3,
+    hotKeyRates: [12.5, 3],
     hashing: { bounded: 20, overflowed: 4, spread: 5 },
     keyErrors: 6,
     logLinesDropped: 0,
@@ -68,12 +73,22 @@ test("the page shows what is read at that moment", async () => {
     "roundhouse_respawns_total 7",
     "roundhouse_heartbeat_failures_total 8",
     "roundhouse_connections 2",
+    "roundhouse_retries_total 11",
+    'roundhouse_retries_refused_total{reason="budget"} 12',
+    'roundhouse_retries_refused_total{reason="attempts"} 13',
+    "roundhouse_http2_connections_total 2",
+    "roundhouse_http2_streams_wasted_total 300",
+    "roundhouse_http2_connections_wasteful_total 1",
     'roundhouse_requests_waiting{replica="S1"} 4',
     'roundhouse_replica_full{replica="S1"} 1',
     'roundhouse_upstream_turned_away_total{replica="S1"} 3',
     'roundhouse_replica_ejected{replica="S1"} 1',
     'roundhouse_ejections_total{cause="latency"} 2',
     "roundhouse_ejections_spared_total 9",
+    "roundhouse_bounded_requests_total 20",
+    "roundhouse_overflow_requests_total 4",
+    "roundhouse_spread_requests_total 5",
+    'roundhouse_hot_key_requests_per_second{rank="2"} 3',
   ]) {
     assert.ok(lines.includes(line), line);
   }

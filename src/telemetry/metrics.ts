@@ -1,7 +1,8 @@
 // The Prometheus page: names, units and help texts. Nothing is counted here: the data plane and the fleet keep plain
 // numbers, and they are read when the page is asked for, so that a request costs no metrics work.
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
 import { latencyHistogram } from "./latency-histogram.ts";
+import { counter, gauge } from "./metric-kinds.ts";
 import type { TrafficSum } from "./traffic.ts";
 
 /** Everything the page shows, read at one moment. */
@@ -15,6 +16,12 @@ export interface MetricsReading {
   readonly connectionsTotal: number;
   /** Connections turned away because of a connection limit. */
   readonly connectionsRefused: number;
+  /** Of HTTP/2: connections since the start, those closed for waste, and streams that the client wasted. */
+  readonly http2: {
+    readonly connections: number;
+    readonly connectionsWasteful: number;
+    readonly streamsWasted: number;
+  };
   /** Replicas by state; every state is present, with 0 where there is none. */
   readonly replicasByState: ReadonlyMap<string, number>;
   /** How many replicas there should be. */
@@ -25,6 +32,10 @@ export interface MetricsReading {
   readonly heartbeatFailures: number;
   /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
   readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
+  /** Retries by the retry policy; those that were due and over its budget; those that would have been one too many. */
+  readonly retries: number;
+  readonly retriesOverBudget: number;
+  readonly retriesExhausted: number;
   /** By replica: exchanges that wait for a place there, and how many data planes have no place left. */
   readonly waiting: ReadonlyMap<string, number>;
   readonly full: ReadonlyMap<string, number>;
@@ -41,6 +52,8 @@ export interface MetricsReading {
   readonly ringChanges: number;
   /** Requests routed while loads were bounded, those of them that went elsewhere for it, those whose key is spread. */
   readonly hashing: { readonly bounded: number; readonly overflowed: number; readonly spread: number };
+  /** Requests per second for the hottest keys, the hottest first. */
+  readonly hotKeyRates: readonly number[];
   /** Times the user's routing-key function threw or gave something that is no key. */
   readonly keyErrors: number;
   readonly logLinesDropped: number;
@@ -68,6 +81,7 @@ export function createMetricsPage(
   const page: Page = { reading: read() };
   registerTraffic(registry, page);
   registry.registerMetric(latencyHistogram(() => page.reading.traffic.values(), latencyBucketsS));
+  registerRetries(registry, page);
   registerFleet(registry, page);
   registerEjection(registry, page);
   registerRing(registry, page);
@@ -80,45 +94,6 @@ export function createMetricsPage(
       return registry.metrics();
     },
   };
-}
-
-/** Replaces all of a metric's values by those that `rows` gives. */
-function counter(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  rows: () => Iterable<readonly [labels: Record<string, string>, value: number]>,
-): void {
-  new Counter({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [labels, value] of rows()) this.inc(labels, value);
-    },
-  });
-}
-
-function gauge(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  rows: () => Iterable<readonly [labels: Record<string, string>, value: number]>,
-): void {
-  new Gauge({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const [labels, value] of rows()) this.set(labels, value);
-    },
-  });
 }
 
 function registerTraffic(registry: Registry, page: Page): void {
@@ -203,6 +178,27 @@ function registerTraffic(registry: Registry, page: Page): void {
     [],
     () => [[{}, page.reading.connectionsRefused]],
   );
+  registerHttp2(registry, page);
+}
+
+function registerHttp2(registry: Registry, page: Page): void {
+  counter(registry, "roundhouse_http2_connections_total", "Client connections that spoke HTTP/2.", [], () => [
+    [{}, page.reading.http2.connections],
+  ]);
+  counter(
+    registry,
+    "roundhouse_http2_streams_wasted_total",
+    "HTTP/2 requests that were malformed, or reset by the client before they were answered.",
+    [],
+    () => [[{}, page.reading.http2.streamsWasted]],
+  );
+  counter(
+    registry,
+    "roundhouse_http2_connections_wasteful_total",
+    "HTTP/2 connections closed for wasting more than limits.wastedStreamsMax.",
+    [],
+    () => [[{}, page.reading.http2.connectionsWasteful]],
+  );
 }
 
 function registerFleet(registry: Registry, page: Page): void {
@@ -228,6 +224,26 @@ function registerFleet(registry: Registry, page: Page): void {
     "Heartbeats missed by replicas that had been healthy.",
     [],
     () => [[{}, page.reading.heartbeatFailures]],
+  );
+}
+
+function registerRetries(registry: Registry, page: Page): void {
+  counter(
+    registry,
+    "roundhouse_retries_total",
+    "Retries by the retry policy; the one safe re-dispatch of a request is not among them.",
+    [],
+    () => [[{}, page.reading.retries]],
+  );
+  counter(
+    registry,
+    "roundhouse_retries_refused_total",
+    "Retries that were due and not made. reason: budget, or attempts (the request had used up its own).",
+    ["reason"],
+    () => [
+      [{ reason: "budget" }, page.reading.retriesOverBudget],
+      [{ reason: "attempts" }, page.reading.retriesExhausted],
+    ],
   );
 }
 
@@ -305,6 +321,13 @@ function registerHashing(registry: Registry, page: Page): void {
     "Requests of hot keys that are spread over several replicas.",
     [],
     rows("spread"),
+  );
+  gauge(
+    registry,
+    "roundhouse_hot_key_requests_per_second",
+    "Requests per second for the hottest keys, by rank; /api/v1/hot-keys names them.",
+    ["rank"],
+    () => page.reading.hotKeyRates.map((rate, index) => [{ rank: String(index + 1) }, rate] as const),
   );
 }
 

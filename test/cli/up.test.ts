@@ -99,12 +99,37 @@ test("status, add and rm speak to a running front door", async () => {
     const removed = await run(["rm", "S7", "--json", "--url", door.url]);
     assert.deepEqual(JSON.parse(removed.stdout).message, { N: 4, replicas: ["S1", "S2", "S3", "S9"] });
     const status = await run(["status", "--admin", door.adminUrl]);
-    assert.match(status.stdout, /^name +state +seat +share/);
-    assert.match(status.stdout, /S9 +healthy +5 +25\.\d %/);
+    assert.match(status.stdout, /^name +state +seat +weight +share/);
+    assert.match(status.stdout, /S9 +healthy +5 +1 +25\.\d %/);
     assert.match(status.stdout, /^R\w+ +(starting|healthy) +spare /m);
     const refused = await run(["add", "S1", "--url", door.url]);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /S1/);
+  });
+});
+
+test("weight, hot-keys, spread and bounded-load show and change how it routes", async () => {
+  await withFrontDoor(["--key", "path"], async (door) => {
+    const admin = ["--admin", door.adminUrl];
+    for (let request = 0; request < 30; request += 1) await fetch(`${door.url}/home`);
+    const weight = await run(["weight", "S2", "2", ...admin]);
+    assert.equal(weight.stdout, "S2 has the weight 2\n", weight.stderr);
+    const bound = await run(["bounded-load", "1.5", ...admin]);
+    assert.equal(bound.stdout, "policy hash, bounded load 1.5\n", bound.stderr);
+    const spread = await run(["spread", "/home", "2", ...admin]);
+    assert.match(spread.stdout, /^policy hash, bounded load 1\.5\n\/home is spread over S\d S\d\n$/);
+    const hot = await run(["hot-keys", ...admin]);
+    assert.match(
+      hot.stdout,
+      /^[\d.]+ requests per second in all; one in 1 is looked at\nper second +± up to/,
+    );
+    assert.match(hot.stdout, /\n[\d.]+ +0\.0 +100\.0 % +S\d +over 2 +\/home\n$/);
+    assert.match((await run(["spread", "/home", "off", ...admin])).stdout, /bounded load 1\.5\n$/);
+    assert.match((await run(["bounded-load", "off", ...admin])).stdout, /bounded load off\n$/);
+    const refused = await run(["spread", "/home", "off", ...admin]);
+    assert.deepEqual([refused.code, /is not spread/.test(refused.stderr)], [1, true]);
+    assert.equal((await run(["bounded-load", "much", ...admin])).code, 2);
+    assert.equal((await run(["spread", "x", "2", "--id", ...admin])).code, 2);
   });
 });
 

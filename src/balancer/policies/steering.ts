@@ -5,7 +5,7 @@ import type { Key } from "../../ring/ring.ts";
 export interface Steering {
   /** How many times its fair part of the requests in flight a replica may have, > 1; null: loads are not bounded. */
   readonly loadFactor: number | null;
-  /** Each key once; few, since each costs a look at the ring whenever that changes. */
+  /** At most {@link spreadsMax}, each key once. */
   readonly spreads: readonly Spread[];
 }
 
@@ -15,3 +15,6 @@ export interface Spread {
   /** How many: the first so many of the ring's candidates for the key; 2 or more. */
   readonly over: number;
 }
+
+/** Each spread key costs a look at the ring whenever that changes. */
+export const spreadsMax = 64;

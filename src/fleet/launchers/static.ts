@@ -1,6 +1,7 @@
 // Servers that somebody else runs: balanced and checked, never started or stopped.
 import { RoundhouseError } from "../../errors.ts";
 import type { Address, Launcher } from "../launcher.ts";
+import { isWeight, weightsAccepted } from "../weight.ts";
 
 export interface StaticUpstream {
   readonly address: Address;
@@ -16,12 +17,12 @@ export function parseUpstream(text: string): StaticUpstream {
   const host = ipv6 ?? name;
   const port = Number(portText);
   const weight = Number(weightText);
-  if (host !== undefined && port >= 1 && port <= 65_535 && weight > 0) {
+  if (host !== undefined && port >= 1 && port <= 65_535 && isWeight(weight)) {
     return { address: { host, port }, weight };
   }
   throw new RoundhouseError(
     "BAD_CONFIG",
-    `Upstream ${JSON.stringify(text.slice(0, 200))} is not understood: write host:port or host:port@weight, with a port from 1 to 65535 and a weight above 0, such as 10.0.0.1:8080@2 or [::1]:8080`,
+    `Upstream ${JSON.stringify(text.slice(0, 200))} is not understood: write host:port or host:port@weight, with a port from 1 to 65535 and as weight ${weightsAccepted}, such as 10.0.0.1:8080@2 or [::1]:8080`,
   );
 }
 

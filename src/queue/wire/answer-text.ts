@@ -1,0 +1,59 @@
+// An answer as bytes: the head by hand, since it is the same few lines each time.
+import type { ClientOutput } from "../../proxy/client-output.ts";
+import { clock } from "../../proxy/sweep.ts";
+import type { Answer } from "./service.ts";
+
+const reasons: Record<number, string> = {
+  200: "OK",
+  201: "Created",
+  202: "Accepted",
+  204: "No Content",
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  406: "Not Acceptable",
+  408: "Request Timeout",
+  409: "Conflict",
+  413: "Content Too Large",
+  414: "URI Too Long",
+  415: "Unsupported Media Type",
+  417: "Expectation Failed",
+  421: "Misdirected Request",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  505: "HTTP Version Not Supported",
+  507: "Insufficient Storage",
+};
+
+/** Hands an answer to the client's output, to go out at the end of the turn. `headOnly`: the request was HEAD. */
+export function putAnswer(out: ClientOutput, answer: Answer, close: boolean, headOnly: boolean): void {
+  const { body } = answer;
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  const head = headText(answer, length, close);
+  if (headOnly || length === 0) out.text(head);
+  else if (typeof body === "string" && length === body.length)
+    out.text(head + body); // all of it is ASCII
+  else {
+    out.text(head);
+    out.bytes(typeof body === "string" ? Buffer.from(body) : body);
+  }
+  out.flush();
+}
+
+function headText(answer: Answer, length: number, close: boolean): string {
+  const { status, type, fields = "" } = answer;
+  const content =
+    status === 204
+      ? ""
+      : length === 0
+        ? "Content-Length: 0\r\n"
+        : `Content-Type: ${type}\r\nContent-Length: ${length}\r\n`;
+  return (
+    `HTTP/1.1 ${status} ${reasons[status] ?? "Status"}\r\nDate: ${clock.httpDate}\r\n${content}${fields}` +
+    `${close ? "Connection: close\r\n" : ""}\r\n`
+  );
+}

@@ -1,0 +1,58 @@
+// What a broker's listener serves: the native API under /v1, what other brokers ask under /internal, and everything else
+// as the course's contract has it.
+import type { BrokerNode } from "../broker/node.ts";
+import { type CourseApi, createCourseApi } from "./course/course-api.ts";
+import { serveInternal } from "./internal-api.ts";
+import { INTERNAL_PREFIX } from "./internal-protocol.ts";
+import { NATIVE_PREFIX, serveNative } from "./native/native-api.ts";
+import { createOwners } from "./owners.ts";
+import { createPeerClient } from "./peer-client.ts";
+import { problemAnswer, problemOf, WireProblem } from "./problem.ts";
+import type { Answer, WireRequest, WireService } from "./service.ts";
+import { createShards } from "./shards.ts";
+
+/** Where the control plane looks whether this process answers. */
+const HEARTBEAT_PATH = "/heartbeat";
+const alive: Answer = { status: 200, type: "application/json", body: '{"status":"success"}' };
+
+export interface QueueService extends WireService {
+  /** Requests that wait for a tablet's owner now. */
+  parked(): number;
+  /** Lets go of the connections to other brokers. */
+  close(): void;
+}
+
+export function createQueueService(node: BrokerNode): QueueService {
+  const peers = createPeerClient();
+  const owners = createOwners(node);
+  const shards = createShards(node, owners, peers);
+  const native = { node, shards };
+  const course: CourseApi = createCourseApi({ node, shards, owners, peers });
+
+  return {
+    serve(request) {
+      if (request.path.startsWith(NATIVE_PREFIX)) return serveNative(native, request);
+      if (request.path.startsWith(INTERNAL_PREFIX)) return internal(node, request);
+      if (request.path === HEARTBEAT_PATH) return alive;
+      return course.serve(request);
+    },
+    refuse(target, status, detail) {
+      if (target !== "" && !target.startsWith(NATIVE_PREFIX)) return course.refuse(detail);
+      const code = status === 413 ? "TOO_LARGE" : status === 503 ? "FULL" : "MALFORMED_HTTP";
+      return problemAnswer(new WireProblem(status, code, `Cannot take this request: ${detail}`));
+    },
+    parked: owners.parked,
+    close: peers.close,
+  };
+}
+
+async function internal(node: BrokerNode, request: WireRequest): Promise<Answer> {
+  try {
+    return await serveInternal(node, request);
+  } catch (error) {
+    const problem = problemOf(error);
+    if (problem.code === "INTERNAL")
+      node.log.error({ err: error, path: request.path }, "another broker's request failed");
+    return problemAnswer(problem);
+  }
+}
