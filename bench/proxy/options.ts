@@ -28,7 +28,8 @@ origins and load generator share the other core. Prints a table per case and, af
 bench/results/proxy.md and proxy.json.
 
   --cases A,B       of: ${caseNames.join(", ")}
-  --only A,B        of the peers: nginx, haproxy, http-proxy, roundhouse, and the names of variants
+  --only A,B        of the peers: nginx, haproxy, http-proxy, roundhouse, and the names of variants; also floor, which
+                    forwards chunks and understands nothing: what any proxy on node:net costs at least
   --rounds N        interleaved rounds per case (5)
   --seconds S       length of one round of one peer (3)
   --quick           a smoke test of about a minute: three cases, 2 rounds of 1 s; writes nothing
@@ -98,7 +99,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | null {
   });
   if (values.help) return null;
   const variants = variantsOf(values.variant);
-  const peers = ["nginx", "haproxy", "http-proxy", "roundhouse", ...variants.keys()];
+  const peers = ["nginx", "haproxy", "http-proxy", "roundhouse", "floor", ...variants.keys()];
   const whole = !values.quick && values.cases === undefined && values.only === undefined;
   const quickCases = ["get-64", "kb10", "steady-rate"];
   return {

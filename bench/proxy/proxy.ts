@@ -10,6 +10,7 @@ import { measureIdleMemory } from "./idle-memory.ts";
 import { describeMachine, requirePrograms } from "./machine.ts";
 import { type BenchOptions, help, parseOptions } from "./options.ts";
 import { startOrigins } from "./origins.ts";
+import { floorPeer } from "./peers/floor.ts";
 import { haproxyPeer } from "./peers/haproxy.ts";
 import { httpProxyPeer } from "./peers/http-proxy.ts";
 import { nginxPeer } from "./peers/nginx.ts";
@@ -38,7 +39,8 @@ function chosenPeers(options: BenchOptions): PeerPlan[] {
     roundhousePeer("roundhouse", options.roundhouse),
     ...[...options.variants].map(([name, command]) => roundhousePeer(name, command)),
   ];
-  return all.filter((peer) => options.only === null || options.only.includes(peer.name));
+  const chosen = all.filter((peer) => options.only === null || options.only.includes(peer.name));
+  return options.only?.includes("floor") ? [...chosen, floorPeer] : chosen;
 }
 
 /** Runs `work` with origins and peers up, and stops them whatever happens. */

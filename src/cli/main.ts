@@ -6,9 +6,12 @@ import { RoundhouseError } from "../errors.ts";
 import { exitCode, exitCodeHelp } from "./exit-code.ts";
 import { addExperimentCommand } from "./experiment.ts";
 import { addLoadCommand } from "./load.ts";
+import { addProduceConsume } from "./produce-consume.ts";
+import { addQueueCommands } from "./queue.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
 import { addSteeringCommands } from "./steer.ts";
+import { addTopicCommands } from "./topic.ts";
 import { addUpFlags } from "./up-options.ts";
 
 const upHelp = `
@@ -53,6 +56,9 @@ function program(): Command {
   addRemoteCommands(root);
   addSteeringCommands(root);
   addRingCommands(root);
+  addTopicCommands(root);
+  addProduceConsume(root);
+  addQueueCommands(root);
   addLoadCommand(root);
   addExperimentCommand(root, version());
   return root;

@@ -12,6 +12,7 @@ import {
   refused,
 } from "./fields.ts";
 import { type BodyFraming, framing, readFraming } from "./framing.ts";
+import type { HeadMemory } from "./head-memory.ts";
 
 /** One parsed answer head: offsets into the bytes it was parsed from. Reused from head to head. */
 export interface AnswerHead {
@@ -31,6 +32,8 @@ export interface AnswerHead {
   keepAliveTimeoutS: number;
   /** The answer switches to the WebSocket protocol (101 with `Upgrade: websocket`). */
   switchesToWebSocket: boolean;
+  /** It is the one that the memory knows: {@link AnswerHead.fields} is empty, and so is the reason. */
+  isKnown: boolean;
   problem: string;
 }
 
@@ -49,11 +52,31 @@ export function createAnswerHead(headerCountMax: number): AnswerHead {
     hasDate: false,
     keepAliveTimeoutS: -1,
     switchesToWebSocket: false,
+    isKnown: false,
     problem: "",
   };
 }
 
-/** The offset after the head, {@link incomplete}, or {@link refused} with `head.problem`. */
+/** A head that may be recalled: of an answer with a Content-Length, which was forwarded with the server's own Date. */
+export interface KnownAnswer {
+  readonly bytes: Uint8Array;
+  readonly code: number;
+  readonly versionMinor: number;
+  readonly bodyBytes: number;
+  readonly close: boolean;
+  readonly keepAlive: boolean;
+  readonly keepAliveTimeoutS: number;
+}
+
+/** What {@link KnownAnswer} can stand for. */
+export function isPlainAnswer(head: AnswerHead): boolean {
+  return head.code >= 200 && head.body.kind === framing.length && head.hasDate;
+}
+
+/**
+ * The offset after the head, {@link incomplete}, or {@link refused} with `head.problem`. `memory`: an earlier head for
+ * which {@link isPlainAnswer} held.
+ */
 export function parseAnswerHead(
   bytes: Buffer,
   start: number,
@@ -61,8 +84,13 @@ export function parseAnswerHead(
   requestMethod: string,
   headBytesMax: number,
   head: AnswerHead,
+  memory: HeadMemory<KnownAnswer> | null = null,
 ): number {
   head.start = start;
+  head.isKnown = false;
+  if (memory?.known && requestMethod !== "HEAD" && memory.recalls(bytes, start, end)) {
+    return recall(head, memory.known);
+  }
   const lineEnd = parseStatusLine(bytes, start, end, head);
   if (lineEnd === refused) return refused;
   const headEnd = lineEnd === incomplete ? incomplete : parseFields(bytes, lineEnd, end, head.fields);
@@ -74,6 +102,24 @@ export function parseAnswerHead(
   head.fieldsStart = lineEnd;
   head.end = headEnd;
   return interpret(bytes, requestMethod, head) ? headEnd : refused;
+}
+
+function recall(head: AnswerHead, known: KnownAnswer): number {
+  const { connection, body } = head;
+  head.isKnown = true;
+  head.end = head.start + known.bytes.length;
+  head.fields.count = 0;
+  head.versionMinor = known.versionMinor;
+  head.code = known.code;
+  head.hasDate = true;
+  head.keepAliveTimeoutS = known.keepAliveTimeoutS;
+  head.switchesToWebSocket = false;
+  connection.close = known.close;
+  connection.keepAlive = known.keepAlive;
+  connection.upgrade = false;
+  body.kind = framing.length;
+  body.length = known.bodyBytes;
+  return head.end;
 }
 
 function refuse(head: AnswerHead, problem: string): number {

@@ -42,6 +42,7 @@ export const CR = 13;
 export const LF = 10;
 export const SP = 32;
 export const HTAB = 9;
+export const DEL = 127;
 export const COLON = 58;
 export const UNDERSCORE = 95;
 export const BACKSLASH = 92;

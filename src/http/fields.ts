@@ -1,6 +1,6 @@
 // The header section: names, values, and which of them matter to a proxy. Used for requests, answers and trailers.
 // Nothing is copied: a field is four offsets into the bytes it was read from.
-import { byteClass, COLON, CR, HTAB, LF, SP, shownByte, tokenByte, UNDERSCORE, valueByte } from "./bytes.ts";
+import { byteClass, COLON, CR, DEL, HTAB, LF, SP, shownByte, tokenByte, UNDERSCORE } from "./bytes.ts";
 
 /** The fields that a proxy treats specially; every other field is `other` and forwarded as it came. */
 export const field = {
@@ -154,7 +154,7 @@ function parseField(bytes: Uint8Array, start: number, end: number, table: FieldT
   const nameEnd = at++;
   while (at < end && (bytes[at] === SP || bytes[at] === HTAB)) at++;
   const valueStart = at;
-  while (at < end && ((byteClass[bytes[at] as number] as number) & valueByte) !== 0) at++;
+  while (at < end && isValueByte(bytes[at] as number)) at++;
   if (at + 1 >= end && (at >= end || bytes[at] === CR)) return incomplete;
   if (bytes[at] !== CR || bytes[at + 1] !== LF) return refuseValue(bytes, at, table);
   let valueEnd = at;
@@ -174,6 +174,11 @@ function parseField(bytes: Uint8Array, start: number, end: number, table: FieldT
   table.id[index] = hasUnderscore ? field.underscore : fieldId(bytes, start, nameEnd);
   table.count = index + 1;
   return at + 2;
+}
+
+/** RFC 9110 section 5.5: no control characters but HTAB. Reckoned, not looked up: most bytes of a head are values. */
+function isValueByte(byte: number): boolean {
+  return byte >= SP ? byte !== DEL : byte === HTAB;
 }
 
 function refuseName(bytes: Uint8Array, start: number, at: number, table: FieldTable): number {
@@ -199,7 +204,10 @@ function refuseValue(bytes: Uint8Array, at: number, table: FieldTable): number {
 export function fieldId(bytes: Uint8Array, start: number, end: number): number {
   const candidates = knownByLength[end - start];
   if (candidates !== undefined) {
-    for (const known of candidates) if (startsWith(bytes, start, known.codes)) return known.id;
+    for (let index = 0; index < candidates.length; index++) {
+      const known = candidates[index] as KnownName;
+      if (startsWith(bytes, start, known.codes)) return known.id;
+    }
   }
   const first = (bytes[start] as number) | 32;
   if (first === 120 && end - start > 12 && startsWith(bytes, start, forwardedPrefix))

@@ -24,6 +24,8 @@ import {
   refused,
 } from "./fields.ts";
 import { type BodyFraming, framing, readFraming } from "./framing.ts";
+import type { HeadMemory } from "./head-memory.ts";
+import { type KnownFields, recallFields } from "./known-fields.ts";
 
 /** One parsed head: offsets into the bytes it was parsed from, valid as long as those. Reused from head to head. */
 export interface RequestHead {
@@ -54,6 +56,8 @@ export interface RequestHead {
   expectsContinue: boolean;
   /** Max-Forwards of an OPTIONS (RFC 9110 section 7.6.2), or −1. */
   maxForwards: number;
+  /** Its fields are those that the memory knows: {@link RequestHead.fields} is empty, and all else is as if parsed. */
+  isKnown: boolean;
   /** Why it was refused. */
   status: number;
   problem: string;
@@ -79,6 +83,7 @@ export function createRequestHead(headerCountMax: number): RequestHead {
     upgradesToWebSocket: false,
     expectsContinue: false,
     maxForwards: -1,
+    isKnown: false,
     status: 0,
     problem: "",
   };
@@ -87,21 +92,27 @@ export function createRequestHead(headerCountMax: number): RequestHead {
 /** Methods longer than any that is registered are not implemented. */
 const methodBytesMax = 32;
 
-/** The offset after the head, {@link incomplete}, or {@link refused} with `head.status` and `head.problem`. */
+/**
+ * The offset after the head, {@link incomplete}, or {@link refused} with `head.status` and `head.problem`. `memory`:
+ * the fields of earlier requests for which `isPlainGet` held.
+ */
 export function parseRequestHead(
   bytes: Buffer,
   start: number,
   end: number,
   headBytesMax: number,
   head: RequestHead,
+  memory: HeadMemory<KnownFields> | null = null,
 ): number {
   head.method = "";
+  head.isKnown = false;
   const lineEnd = parseRequestLine(bytes, start, end, head);
   if (lineEnd === refused) return refused;
   if (lineEnd === incomplete) {
     return end - start > headBytesMax ? refuse(head, 414, tooLong("request line", headBytesMax)) : incomplete;
   }
   head.fieldsStart = lineEnd;
+  if (memory?.known && recallFields(bytes, end, headBytesMax, head, memory, memory.known)) return head.end;
   const headEnd = parseFields(bytes, lineEnd, end, head.fields);
   if (headEnd === refused) return refuse(head, head.fields.status, head.fields.problem);
   if ((headEnd === incomplete ? end : headEnd) - start > headBytesMax) {

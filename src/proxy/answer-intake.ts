@@ -3,10 +3,14 @@
 import { type AnswerHead, parseAnswerHead } from "../http/answer-head.ts";
 import { incomplete, refused } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
+import type { HeadMemory } from "../http/head-memory.ts";
 import type { ProxyContext } from "./context.ts";
+import type { ForwardedAnswer } from "./forwarded-answer.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import type { ProxyLimits } from "./limits.ts";
 import type { ExchangeConnection } from "./upstream-connection.ts";
+
+export type AnswerMemory = HeadMemory<ForwardedAnswer>;
 
 /** What has come; of what is malformed the head says why. */
 export const intake = { more: 0, interim: 1, switching: 2, final: 3, malformed: 4 } as const;
@@ -23,6 +27,8 @@ export class AnswerIntake {
   from = 0;
   headEnd = 0;
   length = 0;
+  /** Of the upstream's heads; null: none is recalled. */
+  memory: AnswerMemory | null = null;
   private held: HeldBytes | null = null;
   /** Bytes that must be held before there is anything new to see. */
   private needs = 0;
@@ -35,7 +41,15 @@ export class AnswerIntake {
   }
 
   /** Takes what was read; `head` says what was found. After `interim`, {@link next}. */
-  take(bytes: Buffer, length: number, method: string, limits: ProxyLimits, head: AnswerHead): number {
+  take(
+    bytes: Buffer,
+    length: number,
+    method: string,
+    limits: ProxyLimits,
+    head: AnswerHead,
+    memory: AnswerMemory | null,
+  ): number {
+    this.memory = memory;
     this.bytes = bytes;
     this.length = length;
     this.headEnd = 0;
@@ -50,10 +64,10 @@ export class AnswerIntake {
   }
 
   next(method: string, limits: ProxyLimits, head: AnswerHead): number {
-    const { bytes, length } = this;
+    const { bytes, length, memory } = this;
     this.from = this.headEnd;
     if (this.from === length) return intake.more;
-    const end = parseAnswerHead(bytes, this.from, length, method, limits.answerHeadBytesMax, head);
+    const end = parseAnswerHead(bytes, this.from, length, method, limits.answerHeadBytesMax, head, memory);
     if (end === refused) return intake.malformed;
     if (end === incomplete) return this.hold(0);
     this.headEnd = end;

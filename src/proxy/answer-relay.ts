@@ -6,12 +6,14 @@ import { AnswerBody, textBodyBytesMax } from "./answer-body.ts";
 import type { AnswerIntake } from "./answer-intake.ts";
 import type { ClientOutput } from "./client-output.ts";
 import type { ClientRequest } from "./client-request.ts";
-import { addedLines, forwardedAnswer } from "./forwarded-answer.ts";
+import { addedLines, forwardedAnswer, forwardedKnownAnswer, rememberAnswer } from "./forwarded-answer.ts";
 
 /** How far a body has come. */
 export const relay = { more: 0, done: 1, malformed: 2 } as const;
 
 export class AnswerRelay {
+  /** It takes heads that were recalled and not parsed. */
+  readonly recallsHeads: boolean = true;
   code = 0;
   /** The client's connection ends with this answer. */
   closes = false;
@@ -74,11 +76,19 @@ export class AnswerRelay {
     const whole =
       kind === framing.length && length <= textBodyBytesMax && length <= found.length - found.headEnd;
     const end = whole ? found.headEnd + length : found.headEnd;
-    const text = found.bytes.toString("latin1", found.from, end);
-    this.isEventStream = unframed && /\r\ncontent-type:[ \t]*text\/event-stream/i.test(text);
     const added = addedLines(chunked, this.closes, request.versionMinor === 0, request.setCookie);
-    this.out.text(forwardedAnswer(text, head, added));
     this.body.start(whole ? framing.none : kind, length, chunked);
+    const known = head.isKnown ? found.memory?.known : null;
+    if (known) {
+      const start = forwardedKnownAnswer(known, added);
+      this.out.text(whole ? start + found.bytes.toString("latin1", found.headEnd, end) : start);
+      this.isEventStream = false;
+      return end;
+    }
+    const text = found.bytes.toString("latin1", found.from, end);
+    if (found.memory !== null) rememberAnswer(text, head, found.memory);
+    this.isEventStream = unframed && /\r\ncontent-type:[ \t]*text\/event-stream/i.test(text);
+    this.out.text(forwardedAnswer(text, head, added));
     return end;
   }
 

@@ -1,8 +1,9 @@
 // One request as the client sent it and as the routing sees it; without its body, and without what becomes of it.
 import { field } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
-import type { RequestHead } from "../http/request-head.ts";
+import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
 import type { ProxyContext } from "./context.ts";
+import { type ForwardedFields, forwardedKnown, rememberFields } from "./forwarded-fields.ts";
 import { forwardedRequestHead, type Peer } from "./forwarded-request.ts";
 import type { RoutedRequest } from "./routing.ts";
 import type { PooledUpstream } from "./upstream.ts";
@@ -22,7 +23,9 @@ export class ClientRequest implements RoutedRequest {
   sharesConnection = false;
   /** Its head as received, and as it is forwarded; latin1. */
   forwarded = "";
+  /** The whole head, or its request line alone when its fields are {@link known}. */
   private text = "";
+  private known: ForwardedFields | null = null;
   private readonly peer: Peer;
 
   constructor(peer: Peer) {
@@ -30,7 +33,8 @@ export class ClientRequest implements RoutedRequest {
   }
 
   take(bytes: Buffer, head: RequestHead): void {
-    this.text = bytes.toString("latin1", head.start, head.end);
+    this.known = head.isKnown ? this.peer.fields.known : null;
+    this.text = bytes.toString("latin1", head.start, head.isKnown ? head.fieldsStart : head.end);
     const target = this.text.slice(head.targetStart - head.start, head.targetEnd - head.start);
     this.method = head.method;
     this.target = head.targetLacksSlash ? rootedTarget(target, head.method) : target;
@@ -42,17 +46,33 @@ export class ClientRequest implements RoutedRequest {
     head.upgradesToWebSocket = this.upgrades;
   }
 
-  /** Makes the head that goes to this upstream, while `head` is still what was parsed. */
-  forwardTo(upstream: PooledUpstream, head: RequestHead, context: ProxyContext): void {
+  /** Makes the head that goes to this upstream, while `head` is still what was parsed from `bytes`. */
+  forwardTo(upstream: PooledUpstream, bytes: Buffer, head: RequestHead, context: ProxyContext): void {
+    const { known, peer } = this;
+    const toReplica = upstream.kind === "replica";
+    if (known !== null && toReplica) {
+      this.sharesConnection = context.upstreamBatching && known.sharesConnection;
+      this.forwarded = forwardedKnown(this.text, known, peer, context);
+      return;
+    }
+    if (known !== null) this.takeUnknown(bytes, head, context);
     const { policy, tables } = context;
-    this.sharesConnection =
-      context.upstreamBatching && upstream.kind === "replica" && mayShareConnection(head, this.text);
-    this.forwarded = forwardedRequestHead(this.text, this.target, head, this.peer, upstream, policy, tables);
+    const mayShare = toReplica && mayShareConnection(head, this.text);
+    this.sharesConnection = context.upstreamBatching && mayShare;
+    this.forwarded = forwardedRequestHead(this.text, this.target, head, peer, upstream, policy, tables);
+    if (toReplica) rememberFields(this.text, head, peer, context, mayShare);
+  }
+
+  /** For our own control API other fields are left out: the head is looked at after all. */
+  private takeUnknown(bytes: Buffer, head: RequestHead, context: ProxyContext): void {
+    parseRequestHead(bytes, head.start, head.end, context.limits.headBytesMax, head);
+    this.take(bytes, head);
   }
 
   /** An idle connection holds nothing of its last request. */
   clear(): void {
     this.text = "";
+    this.known = null;
     this.forwarded = "";
     this.target = "";
   }
@@ -67,7 +87,7 @@ export class ClientRequest implements RoutedRequest {
 
   /** Value of the first field with this lower-case name. */
   header(name: string): string | undefined {
-    return fieldIn(this.text, name);
+    return this.known === null ? fieldIn(this.text, name) : fieldIn(this.known.text, name, 0);
   }
 
   /** It may be sent twice (RFC 9110 section 9.2.2). */
@@ -119,9 +139,9 @@ function rootedTarget(target: string, method: string): string {
   return target === "" && method === "OPTIONS" ? "*" : `/${target}`;
 }
 
-/** In a well-formed head; read only when asked, since most keys are in the target. */
-export function fieldIn(head: string, name: string): string | undefined {
-  let at = head.indexOf("\r\n") + 2;
+/** In a well-formed head whose fields begin at `from`; read only when asked, since most keys are in the target. */
+export function fieldIn(head: string, name: string, from = head.indexOf("\r\n") + 2): string | undefined {
+  let at = from;
   while (at < head.length - 2) {
     const end = head.indexOf("\r\n", at);
     if (head.charCodeAt(at + name.length) === 58 && startsIgnoringCase(head, at, name)) {

@@ -1,6 +1,7 @@
 // What all connections of one proxy share: its options, its counters, and the heads being parsed.
 import { type AnswerHead, createAnswerHead } from "../http/answer-head.ts";
 import { createRequestHead, type RequestHead } from "../http/request-head.ts";
+import type { ForwardedFields } from "./forwarded-fields.ts";
 import {
   defaultHeaderPolicy,
   type HeaderPolicy,
@@ -67,6 +68,8 @@ export interface ProxyContext {
   /** The head being parsed; what is needed longer is copied before the event ends. */
   requestHead: RequestHead;
   answerHead: AnswerHead;
+  /** What some connection remembered last, so that those who send the same share it. */
+  lastFields: ForwardedFields | null;
   /** No further request is taken on any connection. */
   draining: boolean;
 }
@@ -100,6 +103,7 @@ function changeable(settings: ProxySettings) {
     upstreamBatching: settings.upstreamBatching ?? false,
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
+    lastFields: null,
   };
 }
 

@@ -136,7 +136,8 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   /** The offset after what belongs to this request, or −1 when nothing more is to be read for now. */
   private takeRequest(bytes: Buffer, from: number): number {
     const { limits, requestHead, stats } = this.context;
-    const end = parseRequestHead(bytes, from, bytes.length, limits.headBytesMax, requestHead);
+    const { fields } = this.peer;
+    const end = parseRequestHead(bytes, from, bytes.length, limits.headBytesMax, requestHead, fields);
     if (end === incomplete) {
       this.held = new HeldBytes(bytes, from, bytes.length);
       this.noteHeadBegun();

@@ -59,7 +59,7 @@ export class Exchange implements PipelineMember {
     request.take(bytes, head);
     const upstream = context.routing().pick(request, attempts.tried) as PooledUpstream | null;
     this.body.start(head.body);
-    if (upstream !== null) request.forwardTo(upstream, head, context);
+    if (upstream !== null) request.forwardTo(upstream, bytes, head, context);
     this.stage = stage.connecting;
     const upTo = this.body.done ? head.end : this.readBody(bytes, head.end);
     if (upTo < 0) return upTo;
@@ -144,7 +144,8 @@ export class Exchange implements PipelineMember {
   private readHeads(bytes: Buffer, length: number): void {
     const { answerHead, limits } = this.downstream.context;
     const { method } = this.request;
-    let found = this.intake.take(bytes, length, method, limits, answerHead);
+    const memory = this.answerRelay.recallsHeads ? (this.upstream as PooledUpstream).answers : null;
+    let found = this.intake.take(bytes, length, method, limits, answerHead, memory);
     while (found === intake.interim) {
       this.answerRelay.interim(this.intake.bytes, answerHead, this.request);
       found = this.intake.next(method, limits, answerHead);

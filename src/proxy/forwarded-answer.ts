@@ -1,6 +1,7 @@
 // The head that goes to the client: the upstream's own bytes where nothing has to change.
-import type { AnswerHead } from "../http/answer-head.ts";
+import { type AnswerHead, isPlainAnswer, type KnownAnswer } from "../http/answer-head.ts";
 import { field } from "../http/fields.ts";
+import type { HeadMemory } from "../http/head-memory.ts";
 import { leftOutOfAnswers } from "./header-policy.ts";
 import { clock } from "./sweep.ts";
 
@@ -32,6 +33,38 @@ export function forwardedAnswer(text: string, head: AnswerHead, added: string): 
   if (dated && added === "") return out + text.slice(from);
   out += text.slice(from, blankLine);
   return (dated ? out + added : `${out}Date: ${clock.httpDate}\r\n${added}`) + text.slice(blankLine);
+}
+
+/** The last answer head of an upstream that was forwarded with nothing added but what {@link addedLines} may add. */
+export interface ForwardedAnswer extends KnownAnswer {
+  /** What goes on of it, without the blank line, and with it. */
+  readonly lines: string;
+  readonly head: string;
+}
+
+/** The same head as last time. */
+export function forwardedKnownAnswer(known: ForwardedAnswer, added: string): string {
+  return added === "" ? known.head : `${known.lines}${added}\r\n`;
+}
+
+/** Remembers this head, `text` as latin1, if it is one that may be recalled. */
+export function rememberAnswer(text: string, head: AnswerHead, memory: HeadMemory<ForwardedAnswer>): void {
+  if (!isPlainAnswer(head) || !memory.isDue(head.end - head.start)) return;
+  const received = Buffer.from(text.slice(0, head.end - head.start), "latin1");
+  const forwarded = Buffer.from(forwardedAnswer(received.toString("latin1"), head, ""), "latin1").toString(
+    "latin1",
+  );
+  memory.known = {
+    bytes: received,
+    code: head.code,
+    versionMinor: head.versionMinor,
+    bodyBytes: head.body.length,
+    close: head.connection.close,
+    keepAlive: head.connection.keepAlive,
+    keepAliveTimeoutS: head.keepAliveTimeoutS,
+    lines: forwarded.slice(0, -2),
+    head: forwarded,
+  };
 }
 
 /** The lines that this hop adds to a final answer. */

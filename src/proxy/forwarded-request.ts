@@ -2,13 +2,15 @@
 // left out and ours added. One string, since a small request is one write.
 import { field } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
+import { HeadMemory } from "../http/head-memory.ts";
 import type { RequestHead } from "../http/request-head.ts";
+import type { ForwardedFields } from "./forwarded-fields.ts";
 import {
   type HeaderPolicy,
   isSaneRequestId,
   type LeftOut,
-  nextRequestId,
   type RequestTables,
+  requestIdLine,
 } from "./header-policy.ts";
 import { type PooledUpstream, peerHeader, peerProtoHeader } from "./upstream.ts";
 
@@ -24,10 +26,27 @@ export interface Peer {
   addedHost: string | null;
   addedMinor: number;
   added: string;
+  /** The header section that its requests had lately. */
+  readonly fields: HeadMemory<ForwardedFields>;
 }
 
 export function createPeer(address: string, trusted: boolean, proto: "http" | "https", version: 1 | 2): Peer {
-  return { address, trusted, proto, version, addedHost: null, addedMinor: 1, added: "" };
+  return {
+    address,
+    trusted,
+    proto,
+    version,
+    addedHost: null,
+    addedMinor: 1,
+    added: "",
+    fields: new HeadMemory(),
+  };
+}
+
+/** What was made by an earlier policy counts no more. */
+export function forgetMade(peer: Peer): void {
+  peer.addedHost = null;
+  peer.fields.known = null;
 }
 
 /** `text` is the head as latin1, from `head.start`; `target` what follows the method. */
@@ -43,16 +62,22 @@ export function forwardedRequestHead(
   const control = upstream.kind === "control";
   const table = control ? tables.control : peer.trusted ? tables.trusted : tables.untrusted;
   const host = text.slice(head.hostStart - head.start, head.hostEnd - head.start);
-  let out = keptLines(text, target, host, head, table, policy.requestId);
+  const keptId = policy.requestId ? saneRequestId(text, head) : anyId;
+  let out = keptLines(text, target, host, head, table, keptId);
+  if (keptId === noId) out += requestIdLine();
   if (head.maxForwards > 0) out += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
   if (host === "") out += `Host: ${upstream.hostText}\r\n`;
   if (head.body.kind === framing.chunked) out += "Transfer-Encoding: chunked\r\n";
   if (head.upgradesToWebSocket) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
   if (control) return `${out}${peerHeader}: ${peer.address}\r\n${peerProtoHeader}: ${peer.proto}\r\n\r\n`;
   if (policy.xForwarded && peer.trusted) out += extendedXForwarded(text, head, peer, host);
-  if (peer.addedHost !== host || peer.addedMinor !== head.versionMinor)
-    nameHost(peer, host, head.versionMinor, policy);
-  return out + peer.added;
+  return out + addedLines(peer, host, head.versionMinor, policy);
+}
+
+/** What this hop adds at the end of a head, and the blank line. */
+export function addedLines(peer: Peer, host: string, versionMinor: number, policy: HeaderPolicy): string {
+  if (peer.addedHost !== host || peer.addedMinor !== versionMinor) nameHost(peer, host, versionMinor, policy);
+  return peer.added;
 }
 
 /** Makes the end of the heads that name this host. Copies: slices would keep the whole head they were cut from. */
@@ -74,25 +99,25 @@ function forwardedHost(host: string): string {
   return host === "" ? "" : `X-Forwarded-Host: ${host}\r\n`;
 }
 
-function copyOf(latin1: string): string {
+/** Its characters alone, where a slice would keep all that it was cut from. */
+export function copyOf(latin1: string): string {
   return Buffer.from(latin1, "latin1").toString("latin1");
 }
 
-/** Request line and fields that stay, in as few slices as there are gaps between them, and a request id. */
-function keptLines(
+/** Request line and fields that stay, in as few slices as there are gaps between them. */
+export function keptLines(
   text: string,
   target: string,
   host: string,
   head: RequestHead,
   table: LeftOut,
-  wantsId: boolean,
+  keptId: number,
 ): string {
   const { fields } = head;
   const { nameStart, id } = fields;
   const base = head.start;
   let out = "";
   let from = 0;
-  let idKept = !wantsId;
   if (!head.lineIsOrdinary) {
     out = `${head.method} ${target} HTTP/1.1\r\n`;
     from = head.fieldsStart - base;
@@ -100,26 +125,33 @@ function keptLines(
   }
   for (let index = 0; index < fields.count; index++) {
     const kind = id[index] as number;
-    if (kind === field.other) continue;
-    if (kind === field.xRequestId && !idKept && isSaneRequestId(fieldValue(text, head, index))) {
-      idKept = true;
-      continue;
-    }
-    if (!isLeftOut(kind, table, head, wantsId)) continue;
+    if (kind === field.other || index === keptId || !isLeftOut(kind, table, head, keptId)) continue;
     const lineStart = (nameStart[index] as number) - base;
     if (lineStart > from) out += text.slice(from, lineStart);
     from = lineEnd(head, index) - base;
   }
-  out += text.slice(from, head.end - 2 - base);
-  return idKept ? out : `${out}X-Request-Id: ${nextRequestId()}\r\n`;
+  return out + text.slice(from, head.end - 2 - base);
 }
 
-function isLeftOut(kind: number, table: LeftOut, head: RequestHead, wantsId: boolean): boolean {
+/** What stands for the index of a kept X-Request-Id: there is none, or whatever the client sends is kept. */
+export const noId = -1;
+export const anyId = -2;
+
+/** Index of the first X-Request-Id that is fit for logs, or {@link noId}. */
+export function saneRequestId(text: string, head: RequestHead): number {
+  const { id, count } = head.fields;
+  for (let index = 0; index < count; index++) {
+    if (id[index] === field.xRequestId && isSaneRequestId(fieldValue(text, head, index))) return index;
+  }
+  return noId;
+}
+
+function isLeftOut(kind: number, table: LeftOut, head: RequestHead, keptId: number): boolean {
   if (table[kind] === 1) return true;
   if (kind === field.host) return head.absoluteForm;
   if (kind === field.maxForwards) return head.maxForwards >= 0;
   if (kind === field.expect) return !head.expectsContinue;
-  return kind === field.xRequestId && wantsId;
+  return kind === field.xRequestId && keptId !== anyId;
 }
 
 function lineEnd(head: RequestHead, index: number): number {

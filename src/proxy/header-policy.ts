@@ -81,11 +81,22 @@ export function requestTables(policy: HeaderPolicy): RequestTables {
 const processPart = Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) =>
   byte.toString(16).padStart(2, "0"),
 ).join("");
-let requestsNamed = 0;
+/** The last two digits of a name, base 36, with the line's end. */
+const lastDigits = Array.from({ length: 36 * 36 }, (_, n) => `${n.toString(36).padStart(2, "0")}\r\n`);
+let namedBefore = 0;
+let lineBegin = "";
+let named = lastDigits.length;
 
-/** A name for a request: random for this process, counted within it. Unique, and says nothing about the client. */
-export function nextRequestId(): string {
-  return `${processPart}-${(++requestsNamed).toString(36)}`;
+/**
+ * X-Request-Id with a name that is random for this process and counted within it: unique, and it says nothing about
+ * the client. Of the line only the last two digits are made anew for each request.
+ */
+export function requestIdLine(): string {
+  if (named === lastDigits.length) {
+    lineBegin = `X-Request-Id: ${processPart}-${(namedBefore++).toString(36)}`;
+    named = 0;
+  }
+  return lineBegin + lastDigits[named++];
 }
 
 /** Letters, digits, `.`, `_`, `-`, up to 128: anything else from a client is replaced, as logs are its readers. */

@@ -10,7 +10,7 @@ import {
   reconfigure,
 } from "./context.ts";
 import { Downstream } from "./downstream.ts";
-import { createPeer, type Peer } from "./forwarded-request.ts";
+import { createPeer, forgetMade, type Peer } from "./forwarded-request.ts";
 import { Http2Connection } from "./h2/connection.ts";
 import { peerAddress, trustOf } from "./peer-trust.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
@@ -143,6 +143,7 @@ export function createProxy(options: ProxyOptions): Proxy {
   function change(next: ProxySettings): void {
     reconfigure(context, next);
     isTrusted = trustOf(next.trustedProxies ?? []);
+    for (const { peer } of open) forgetMade(peer);
   }
 
   return { accept, stats, drain, reconfigure: change };

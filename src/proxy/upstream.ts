@@ -1,4 +1,6 @@
 // One server the data plane can forward to: its address, its idle connections, its counters.
+import { HeadMemory } from "../http/head-memory.ts";
+import type { AnswerMemory } from "./answer-intake.ts";
 import { Batching, type ConnectionPool } from "./batching.ts";
 import { defaultUpstreamLimits, type UpstreamLimits } from "./limits.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
@@ -98,6 +100,8 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
   watched = false;
   readonly stats: UpstreamStats = createStats();
   readonly batching = new Batching(this);
+  /** The head that its answers had lately. */
+  readonly answers: AnswerMemory = new HeadMemory();
   readonly limits: UpstreamLimits;
   /** Last in, first out: the busiest stay warm, the others grow old and are retired. */
   private readonly idle: UpstreamConnection[] = [];

@@ -1,7 +1,6 @@
 // From a message's key to its shard: the same consistent-hash ring that places requests on replicas, with the
 // topic's shards on its seats. Growing from n to n + 1 shards then moves 1/(n + 1) of the keys, and no others.
 import { createRing, type Ring } from "../ring/ring.ts";
-import type { ShardEntry, TopicEntry } from "./catalog.ts";
 
 /** Size of a topic's table: constant for good, since another one would move every key. */
 const SLOTS = 16_384;
@@ -11,10 +10,10 @@ const rings = new Map<number, Ring>();
 /** Rings kept; one takes some 200 KB. */
 const RINGS_MAX = 64;
 
-/** The shard that this key belongs to. */
-export function shardOfKey(topic: TopicEntry, key: string): ShardEntry {
-  const seat = ringOf(topic.shards.length).lookup(key);
-  return topic.shards[seat - 1] as ShardEntry;
+/** The shard that this key belongs to; the shards are in the order of their creation. */
+export function shardOfKey<Shard>({ shards }: { readonly shards: readonly Shard[] }, key: string): Shard {
+  const seat = ringOf(shards.length).lookup(key);
+  return shards[seat - 1] as Shard;
 }
 
 function ringOf(shardCount: number): Ring {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { FrontDoorOptions } from "../../src/balancer/front-door.ts";
 import type { RoundhouseError } from "../../src/errors.ts";
 import { call, serverIn } from "./client.ts";
@@ -9,9 +10,12 @@ import { openDoor, type TestDoor } from "./door.ts";
 
 const fixed: FrontDoorOptions = { port: 0, admin: { port: 0 } };
 
-async function withDoor(use: (door: TestDoor, write: (next: FrontDoorOptions) => void) => Promise<void>) {
+async function withDoor(
+  use: (door: TestDoor, write: (next: FrontDoorOptions) => void) => Promise<void>,
+  command?: [string, ...string[]],
+) {
   let written: FrontDoorOptions = { ...fixed, replicas: 2 };
-  const door = await openDoor(written, undefined, async () => written);
+  const door = await openDoor(written, command, async () => written);
   try {
     await door.settled;
     await use(door, (next) => {
@@ -55,6 +59,22 @@ test("limits, keys, tokens and the number of replicas change; a connection that 
     );
     agent.destroy();
   });
+});
+
+test("what is added to requests changes on a connection that has sent the same head again and again", async () => {
+  const echo = fileURLToPath(new URL("./slow-replica.mjs", import.meta.url));
+  await withDoor(
+    async (door, write) => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const seen = async () => (await call(door.port, "/", { agent })).body.split(" ")[1];
+      for (let count = 0; count < 8; count += 1) assert.equal(await seen(), "127.0.0.1");
+      write({ replicas: 2, headers: { xForwarded: false } });
+      await door.reload();
+      for (let count = 0; count < 8; count += 1) assert.equal(await seen(), "");
+      agent.destroy();
+    },
+    [process.execPath, echo],
+  );
 });
 
 test("what cannot be applied is refused, and then nothing has changed", async () => {

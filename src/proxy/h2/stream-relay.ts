@@ -16,6 +16,7 @@ const noHeaders: OutgoingHttpHeaders = {};
 const codeMax = 599;
 
 export class StreamRelay implements ClientRelay, BodyOutput {
+  readonly recallsHeads = false;
   code = 0;
   readonly closes = false;
   /** A stream's end is its own, whatever the upstream's was. */

@@ -74,7 +74,7 @@ export class Http2Stream implements ClientSide {
       return;
     }
     const bytes = Buffer.from(request.text, "latin1");
-    const end = parseRequestHead(bytes, 0, bytes.length, limits.headBytesMax, requestHead);
+    const end = parseRequestHead(bytes, 0, bytes.length, limits.headBytesMax, requestHead, this.peer.fields);
     if (end === refused || !isAccepted(requestHead, context)) {
       this.refuse(requestHead.status, requestHead.problem, requestHead.method);
       return;

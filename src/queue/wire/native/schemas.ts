@@ -144,6 +144,9 @@ export const topicDescription = z.strictObject({
     z.strictObject({
       name: z.string(),
       owner: z.string().nullable(),
+      address: z.string().nullable().meta({
+        description: "Of the owner, for clients on the same machine: every broker serves every shard.",
+      }),
       epoch: z.int(),
       start: z.int(),
       end: z.int(),

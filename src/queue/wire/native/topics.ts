@@ -2,6 +2,7 @@
 // the shards' owners.
 import type { z } from "zod";
 import type { ShardEntry, TopicEntry } from "../../catalog.ts";
+import { type MappedBroker, ownerOf } from "../../map.ts";
 import type { Retention } from "../../tablet.ts";
 import type { Answer } from "../service.ts";
 import { topicNamed } from "./lookup.ts";
@@ -36,8 +37,9 @@ export async function describeTopic(host: NativeHost, name: string): Promise<Ans
 async function describe({ node, shards }: NativeHost, topic: TopicEntry) {
   const described = topic.shards.map(async ({ name, shard, tablet }: ShardEntry) => {
     const { start, end, bytes } = await shards.call(tablet, { op: "range", shard });
-    const { owner = null, epoch = 0 } = node.map().tablets[tablet] ?? {};
-    return { name, owner, epoch, start, end, bytes };
+    const map = node.map();
+    const { owner = null, epoch = 0 } = map.tablets[tablet] ?? {};
+    return { name, owner, address: addressOf(ownerOf(map, tablet)), epoch, start, end, bytes };
   });
   const { ageMs, bytesMax, countMax } = topic.retention;
   return {
@@ -46,6 +48,10 @@ async function describe({ node, shards }: NativeHost, topic: TopicEntry) {
     shards: await Promise.all(described),
   };
 }
+
+/** Brokers listen on loopback: for clients on the same machine. */
+const addressOf = (owner: MappedBroker | null): string | null =>
+  owner === null || owner.port === 0 ? null : `http://${owner.host}:${owner.port}`;
 
 export async function deleteTopic({ node }: NativeHost, topic: string): Promise<Answer> {
   await node.control({ kind: "deleteTopic", topic });

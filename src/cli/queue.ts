@@ -1,0 +1,146 @@
+// `roundhouse queue verify|dump|backup|compact`: a queue as a whole. Verify and dump ask a system that runs, or, with
+// --data, read a directory that nobody uses; backup and compact work on such a directory alone.
+import type { Command } from "commander";
+import { RoundhouseError } from "../errors.ts";
+import { type LogSource, partsOf } from "../queue/maintenance/log-source.ts";
+import type { Sizes } from "../queue/maintenance/stopped-queue.ts";
+import { type VerifiedShard, verifyAll } from "../queue/maintenance/verify.ts";
+import { toMessage } from "../queue/message.ts";
+import { recordsOf } from "../queue/records.ts";
+import type { Log } from "../telemetry/log.ts";
+import { messageLine } from "./message-lines.ts";
+import { print, table } from "./output.ts";
+import { progressLine } from "./progress.ts";
+import { type QueueFlags, withQueue, withQueueFlags } from "./queue-flags.ts";
+
+interface SourceFlags extends QueueFlags {
+  readonly data?: string;
+  readonly json?: true;
+  readonly topic?: string;
+}
+
+export function addQueueCommands(program: Command): void {
+  const queue = program.command("queue").description("a whole queue: verify, dump, back up, compact");
+  withSourceFlags(queue.command("verify"))
+    .description("read every message, compare every checksum, and report what is damaged or missing")
+    .option("--json", "print JSON, a line per shard")
+    .addHelpText(
+      "after",
+      "\nExit code 1 when something is damaged.\nExample: roundhouse queue verify --data ./roundhouse-queue",
+    )
+    .action((flags: SourceFlags) => withSource(flags, (source) => verify(source, flags)));
+  withSourceFlags(queue.command("dump"))
+    .description("write every message to standard output, a JSON object on each line")
+    .option("--topic <name>", "this topic alone")
+    .addHelpText("after", "\nExample: roundhouse queue dump --topic orders > orders.ndjson")
+    .action((flags: SourceFlags) => withSource(flags, (source) => dump(source, flags)));
+  queue
+    .command("backup")
+    .description("copy a stopped queue's directory; the copy can be started as it is")
+    .argument("<directory>", "where to; missing or empty")
+    .requiredOption("--data <directory>", "the queue's directory")
+    .addHelpText("after", "\nExample: roundhouse queue backup /backup/monday --data ./roundhouse-queue")
+    .action(async (to: string, { data }: { data: string }) => {
+      const { backUpStopped } = await import("../queue/maintenance/stopped-queue.ts");
+      print(sizesText(await backUpStopped(data, to, await quiet()), `copied to ${to}`));
+    });
+  queue
+    .command("compact")
+    .description("give back the disk room that a stopped queue does not use any more")
+    .requiredOption("--data <directory>", "the queue's directory")
+    .addHelpText("after", "\nExample: roundhouse queue compact --data ./roundhouse-queue")
+    .action(async ({ data }: { data: string }) => {
+      const { compactStopped } = await import("../queue/maintenance/stopped-queue.ts");
+      print(sizesText(await compactStopped(data, await quiet()), "compacted"));
+    });
+}
+
+const withSourceFlags = (command: Command): Command =>
+  withQueueFlags(command).option(
+    "--data <directory>",
+    "a directory that no queue uses now, instead of --queue",
+  );
+
+async function quiet(): Promise<Log> {
+  const { createLog } = await import("../telemetry/log.ts");
+  return createLog({ level: "silent" });
+}
+
+async function withSource(flags: SourceFlags, run: (source: LogSource) => Promise<void>): Promise<void> {
+  if (flags.data === undefined) {
+    const { createOnlineLog } = await import("../queue/maintenance/online-log.ts");
+    await withQueue(flags, ({ api }) => run(createOnlineLog(api)));
+    return;
+  }
+  const { openStoredLog } = await import("../queue/maintenance/stored-log.ts");
+  const source = await openStoredLog(flags.data, await quiet());
+  try {
+    await run(source);
+  } finally {
+    await source.close();
+  }
+}
+
+async function verify(source: LogSource, { json = false }: { json?: boolean }): Promise<void> {
+  const progress = progressLine();
+  const shards: VerifiedShard[] = [];
+  for await (const shard of verifyAll(source)) {
+    shards.push(shard);
+    progress.show(`${shards.length} shards`);
+    if (json) print(JSON.stringify(shard));
+  }
+  progress.end();
+  if (!json) print(verifyText(shards));
+  const damaged = shards.flatMap(({ gaps }) => gaps).reduce((sum, { from, to }) => sum + to - from, 0);
+  if (damaged > 0)
+    throw new RoundhouseError("DAMAGED", `${damaged} messages cannot be read; everything else is sound`);
+}
+
+function verifyText(shards: readonly VerifiedShard[]): string {
+  const rows = shards.map(({ topic, shard, start, end, messages, batches, bytes, gaps }) => [
+    topic,
+    shard,
+    ...[start, end, messages, batches, bytes].map(String),
+    gaps.length === 0 ? "sound" : "DAMAGED",
+  ]);
+  const details = shards.flatMap(({ topic, shard, gaps }) =>
+    gaps.map(({ from, to, reason }) => `${topic}/${shard}: offsets ${from} to ${to - 1}: ${reason}`),
+  );
+  return [
+    table(["topic", "shard", "start", "end", "messages", "batches", "bytes", ""], rows),
+    ...details,
+  ].join("\n");
+}
+
+async function dump(source: LogSource, { topic }: { topic?: string }): Promise<void> {
+  const progress = progressLine();
+  let gone = false;
+  process.stdout.on("error", () => {
+    gone = true;
+  });
+  let count = 0;
+  for (const log of await source.shards()) {
+    if (topic !== undefined && log.topic !== topic) continue;
+    for await (const part of partsOf(source, log)) {
+      for (const { from, to, reason } of part.gaps) {
+        process.stderr.write(
+          `${log.topic}/${log.shard}: offsets ${from} to ${to - 1} cannot be read: ${reason}\n`,
+        );
+      }
+      for (const batch of part.batches) {
+        if (gone) return;
+        const lines = Array.from(recordsOf(batch, part.offset), (record) => {
+          count++;
+          return `{"topic":"${log.topic}",${messageLine(toMessage(log.topic, log.shard, record)).slice(1)}\n`;
+        });
+        await new Promise<void>((resolve) => process.stdout.write(lines.join(""), () => resolve()));
+      }
+      progress.show(`${count} messages`);
+    }
+  }
+  progress.end();
+}
+
+function sizesText({ files, bytesBefore, bytesAfter }: Sizes, done: string): string {
+  return `${files} files ${done}: ${bytesBefore} bytes before, ${bytesAfter} after`;
+}

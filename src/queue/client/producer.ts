@@ -1,0 +1,217 @@
+// A producer for a queue that runs elsewhere: batches, sends again without doubling, keeps the order within each shard,
+// and holds a bounded amount of messages.
+import { RoundhouseError } from "../../errors.ts";
+import type { Produced } from "../definitions.ts";
+import { MESSAGE_BYTES_MAX, type NewMessage, toRecord } from "../message.ts";
+import type { NewRecord } from "../records.ts";
+import { shardOfKey } from "../topic-ring.ts";
+import type { QueueApi, TopicView } from "./api.ts";
+import { createLane, type Lane, type Outgoing } from "./lane.ts";
+import { retry } from "./retry.ts";
+import { createRoutes } from "./routes.ts";
+
+export interface ProducerOptions {
+  /** How long a batch's first message waits for others; default 2 ms. */
+  readonly lingerMs?: number;
+  /** Most messages in a batch; default 10,000. */
+  readonly batchMessagesMax?: number;
+  /** Size that ends a batch; default 512 KiB. */
+  readonly batchBytesMax?: number;
+  /** Most that is held without an acknowledgement; default 32 MiB. */
+  readonly bufferBytesMax?: number;
+  /** How long a batch is sent again before its messages are given up; default 30 s. */
+  readonly retryMs?: number;
+  /** Default `none`. */
+  readonly compression?: "none" | "gzip";
+  /** Largest message; default 1 MiB, the queue's own default. */
+  readonly messageBytesMax?: number;
+  /** Told when a batch has to be sent again. */
+  readonly onRetry?: (error: unknown) => void;
+}
+
+export interface SendOptions {
+  /** The shard's name; default: by key, else in turn. */
+  readonly shard?: string;
+}
+
+export interface Producer {
+  /**
+   * Resolves when the message is durable. FULL when bufferBytesMax is used up: wait for `room`. After TIMEOUT or
+   * UNREACHABLE it may have been stored once, or not at all; after other errors it has not.
+   */
+  send(topic: string, message: NewMessage, options?: SendOptions): Promise<Produced>;
+  /** Resolves when the buffer takes further messages. */
+  room(): Promise<void>;
+  /** Sends all of them, never holding more than the buffer; resolves to their number. Rejects at the first failure. */
+  sendAll(
+    topic: string,
+    messages: AsyncIterable<NewMessage> | Iterable<NewMessage>,
+    options?: SendOptions & { readonly signal?: AbortSignal },
+  ): Promise<number>;
+  /** Resolves when nothing is held any more: everything is acknowledged or given up. */
+  flush(): Promise<void>;
+  /** Flushes; nothing can be sent any more. */
+  close(): Promise<void>;
+}
+
+/** For the fields of a record besides its contents, in the buffer's account. */
+const RECORD_OVERHEAD_BYTES = 32;
+
+/** @param direct whether owners may be asked themselves, at the addresses that the queue names */
+export function createProducerOn(api: QueueApi, direct: boolean, options: ProducerOptions = {}): Producer {
+  const {
+    lingerMs = 2,
+    batchMessagesMax = 10_000,
+    batchBytesMax = 512 * 1024,
+    compression = "none",
+  } = options;
+  const {
+    bufferBytesMax = 32 * 1024 * 1024,
+    retryMs = 30_000,
+    messageBytesMax = MESSAGE_BYTES_MAX,
+  } = options;
+  const routes = createRoutes(api, direct);
+  const lanes = new Map<string, Lane>();
+  const stop = new AbortController();
+  const roomWaits: (() => void)[] = [];
+  const idleWaits: (() => void)[] = [];
+  const firsts = new Map<string, Promise<TopicView>>();
+  let bufferedBytes = 0;
+  let turn = 0;
+  let closed = false;
+
+  function laneOf(topic: string, shard: string): Lane {
+    const name = `${topic}:${shard}`;
+    let lane = lanes.get(name);
+    if (lane === undefined) {
+      const again = { withinMs: retryMs, mayPass, signal: stop.signal };
+      lane = createLane({
+        lingerMs,
+        batchMessagesMax,
+        batchBytesMax,
+        compression,
+        newProducer: () => retry(() => api.newProducer(), again),
+        send: (batch) =>
+          retry(() => api.append({ topic, shard, at: routes.ownerOf(topic, shard) }, batch, stop.signal), {
+            ...again,
+            onRetry(error) {
+              // The next try goes by the front door, the ones after it may know the new owner.
+              routes.doubt(topic);
+              options.onRetry?.(error);
+            },
+          }),
+      });
+      lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  /** One promise for all messages that wait for the topic's description, so that they go on in their order. */
+  function firstView(topic: string): Promise<TopicView> {
+    let view = firsts.get(topic);
+    if (view === undefined) {
+      view = retry(() => routes.topic(topic), { withinMs: retryMs, mayPass, signal: stop.signal });
+      firsts.set(topic, view);
+      const over = () => setImmediate(() => firsts.delete(topic));
+      view.then(over, over);
+    }
+    return view;
+  }
+
+  function shardFor(view: TopicView, message: NewMessage, named: string | undefined): string {
+    const { shards } = view;
+    const shard =
+      named !== undefined
+        ? shards.find((one) => one.name === named)
+        : message.key === undefined
+          ? shards[turn++ % shards.length]
+          : shardOfKey(view, keyText(message.key));
+    if (shard !== undefined) return shard.name;
+    const names = shards.map((one) => one.name).join(", ");
+    throw new RoundhouseError("NOT_FOUND", `Topic "${view.name}" has no shard "${named}"; it has ${names}`, {
+      source: "downstream",
+    });
+  }
+
+  async function send(topic: string, message: NewMessage, { shard }: SendOptions = {}): Promise<Produced> {
+    if (closed) throw new RoundhouseError("SHUTTING_DOWN", "The producer is closed; create another one");
+    const record = toRecord(message, messageBytesMax);
+    const bytes = bytesOf(record);
+    if (bufferedBytes > 0 && bufferedBytes + bytes > bufferBytesMax)
+      throw bufferFull(bufferedBytes, bufferBytesMax);
+    bufferedBytes += bytes;
+    try {
+      const view = firsts.has(topic) ? null : routes.known(topic);
+      const name = shardFor(view ?? (await firstView(topic)), message, shard);
+      const offset = await new Promise<number>((stored, failed) => {
+        const outgoing: Outgoing = { record, bytes, stored, failed };
+        laneOf(topic, name).push(outgoing);
+      });
+      return { shard: name, offset };
+    } finally {
+      bufferedBytes -= bytes;
+      if (bufferedBytes < bufferBytesMax / 2) for (const wake of roomWaits.splice(0)) wake();
+      if (bufferedBytes === 0) for (const wake of idleWaits.splice(0)) wake();
+    }
+  }
+
+  const room = (): Promise<void> =>
+    bufferedBytes < bufferBytesMax / 2 ? Promise.resolve() : new Promise((wake) => roomWaits.push(wake));
+
+  function flush(): Promise<void> {
+    for (const lane of lanes.values()) lane.hurry();
+    return bufferedBytes === 0 ? Promise.resolve() : new Promise((wake) => idleWaits.push(wake));
+  }
+
+  const sendAll: Producer["sendAll"] = async (topic, messages, { signal, ...sendOptions } = {}) => {
+    let count = 0;
+    let failure: { readonly error: unknown } | null = null;
+    for await (const message of messages) {
+      signal?.throwIfAborted();
+      if (failure !== null) break;
+      await room();
+      count++;
+      send(topic, message, sendOptions).catch((error: unknown) => {
+        failure ??= { error };
+      });
+    }
+    await flush();
+    const failed = failure as { readonly error: unknown } | null;
+    if (failed !== null) throw failed.error;
+    return count;
+  };
+
+  return {
+    send,
+    room,
+    sendAll,
+    flush,
+    async close() {
+      closed = true;
+      await flush();
+      stop.abort();
+    },
+  };
+}
+
+/** What may pass is tried again; anything unexpected is not. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof RoundhouseError && error.retryable;
+}
+
+const keyText = (key: string | Uint8Array): string =>
+  typeof key === "string" ? key : Buffer.from(key).toString();
+
+function bytesOf(record: NewRecord): number {
+  let bytes = RECORD_OVERHEAD_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0);
+  for (const { key, value } of record.headers ?? []) bytes += key.length + (value?.length ?? 0) + 8;
+  return bytes;
+}
+
+function bufferFull(bytes: number, max: number): RoundhouseError {
+  return new RoundhouseError(
+    "FULL",
+    `Cannot hold more messages: ${bytes} bytes wait to be acknowledged, and ${max} are allowed (bufferBytesMax); await room()`,
+    { retryable: true },
+  );
+}

@@ -1,0 +1,20 @@
+// A copy of one LMDB file with the pages in use alone, synced: mdb_env_copy2 with MDB_CP_COMPACT.
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { open } from "lmdb";
+import { RoundhouseError } from "../../errors.ts";
+import { tabletFileFault } from "./lmdb-file.ts";
+
+/** Nobody else may have the file open, as an environment is opened once. The target must not exist. */
+export async function copyLmdbFile(file: string, to: string): Promise<void> {
+  const fault = tabletFileFault(file);
+  if (fault !== null) throw new RoundhouseError("DATA_FORMAT", `Cannot copy ${file}: ${fault}`);
+  const table = open({ path: file, noSubdir: true, maxDbs: 1, readOnly: true });
+  try {
+    await table.backup(to, true);
+  } finally {
+    await table.close();
+  }
+  const copied = openSync(to, "r");
+  fsyncSync(copied);
+  closeSync(copied);
+}
