@@ -2,6 +2,7 @@
 const benches: Record<string, { readonly about: string; readonly module: string }> = {
   ring: { about: "the placements side by side: lookups, changes, balance", module: "./ring/ring.ts" },
   proxy: { about: "the data plane beside nginx, HAProxy and http-proxy", module: "./proxy/proxy.ts" },
+  pick: { about: "choosing a replica, by every policy", module: "./pick/pick.ts" },
   recovery: { about: "how fast the fleet heals when replicas are killed", module: "./recovery/recovery.ts" },
   queue: { about: "the queue's store: messages per core, synced", module: "./queue/store.ts" },
 };

@@ -7,6 +7,7 @@ import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
@@ -22,6 +23,8 @@ export interface AdminApiParts extends SteeringApiParts {
   readonly key: string;
   readonly policy: AuthorizationPolicy;
   readonly reload: () => Promise<ReloadReport>;
+  /** Null: TLS is off. */
+  readonly certificates: CertificateKeeper | null;
 }
 
 /** `GET /api/v1/status`. */
@@ -111,9 +114,16 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     "POST /api/v1/reload": route(parts.reload),
     "GET /api/v1/ring/shares": route(() => sharesReport(table)),
     "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
+    "GET /api/v1/tls": route(() => certificatesOf(parts).report()),
+    "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
     "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
     ...steeringApi(parts, route),
   };
+}
+
+function certificatesOf({ certificates }: AdminApiParts): CertificateKeeper {
+  if (certificates !== null) return certificates;
+  throw bad("TLS is off; give --tls-cert and --tls-key to switch it on");
 }
 
 export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: AdminApiParts): StatusReport {

@@ -18,14 +18,15 @@ export interface AuthorizationPolicy {
   readonly names: readonly string[];
 }
 
-/** Null when the request may change replicas, else why it may not. */
+/** Null when the request may change replicas (or what else there is), else why it may not. */
 export function refusal(
   peerAddress: string,
   headers: IncomingHttpHeaders,
   policy: AuthorizationPolicy,
+  what = "replicas",
 ): string | null {
   if (isForeignOrigin(headers)) {
-    return `pages of another site (${headers.origin ?? "cross-site"}) may not change replicas`;
+    return `pages of another site (${headers.origin ?? "cross-site"}) may not change ${what}`;
   }
   if (hasToken(headers.authorization, policy.token)) return null;
   const peer = plainAddress(peerAddress);
@@ -38,7 +39,7 @@ export function refusal(
   const why = loopback
     ? `a request with ${forwardedBy} was forwarded for somebody else`
     : `${peer === "" ? "an unknown peer" : peer} is not this machine`;
-  return `${why}, and replicas are changed only from this machine, from networks named by --allow, or with the bearer token`;
+  return `${why}, and ${what} may be changed only from this machine, from networks named by --allow, or with the bearer token`;
 }
 
 function hostRefusal(host: string | undefined, names: readonly string[]): string | null {

@@ -76,6 +76,7 @@ const limitsSchema = z.strictObject({
   connectionsMax: wholeNumber(1, 1_000_000).optional(),
   connectionsPerAddressMax: wholeNumber(1, 1_000_000).optional(),
   requestsPerConnectionMax: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
+  handshakeDeadlineMs: milliseconds(10, 3_600_000).optional(),
   streamsMax: wholeNumber(1, 10_000).optional(),
   wastedStreamsMax: wholeNumber(1, 1_000_000).optional(),
 });
@@ -97,6 +98,32 @@ const adminSchema = z.strictObject({
     z.union([z.literal("off"), z.int().min(0).max(65_535)]),
     'a port from 0 to 65535 (0: any free one), or "off"',
   ).optional(),
+});
+
+const portOrOff = () =>
+  accepting(
+    z.union([z.literal("off"), z.int().min(0).max(65_535)]),
+    'a port from 0 to 65535 (0: any free one), or "off"',
+  );
+
+/** The queue beside the front door; see `queue-options.ts`. */
+const queueSchema = z.strictObject({
+  /** Default false: there is no queue, and none of its paths are reserved. */
+  enabled: yesOrNo().optional(),
+  /** Broker processes to begin with, named broker0, broker1 …; default 1. */
+  brokers: wholeNumber(0, 64).optional(),
+  /** Port of the queue's own listener; default 5005. */
+  port: portOrOff().optional(),
+  /** Port for consumers of the course's contract, besides the front port; default 5001. */
+  readPort: portOrOff().optional(),
+  /** Where everything is kept; default `roundhouse-queue` in the working directory. */
+  dataDir: text("a folder's path").optional(),
+  /** Whether `/v1` on the front port is the queue's too; default false. */
+  paths: yesOrNo().optional(),
+  /** When a message counts as stored: on the disk (`synced`, default), or with the operating system (`written`). */
+  durability: oneOf("synced", "written").optional(),
+  /** Largest message; default 1 MiB. */
+  messageBytesMax: bytes(1, 64 * 1024 * 1024).optional(),
 });
 
 const logSchema = z.strictObject({
@@ -155,11 +182,24 @@ const boundedLoad = accepting(
   'a number above 1 such as 1.25 (how far above the average a replica may be loaded), or "off"',
 );
 
+const files = () => accepting(z.array(z.string().min(1)).min(1), 'a list of files, such as ["cert.pem"]');
+
+const tlsSchema = z.strictObject({
+  cert: files(),
+  key: files(),
+  port: port().optional(),
+});
+
 export const configSchema = z.strictObject({
   /** Address the front door listens on. Default `127.0.0.1`. */
   host: text("an address to listen on").optional(),
   /** Port of the front door. Default 5000. */
   port: port().optional(),
+  /**
+   * TLS: certificates and their keys, files in PEM, the n-th with the n-th. `port` speaks TLS then; with `tls.port` that
+   * one does, and `port` stays without. Default: off.
+   */
+  tls: tlsSchema.optional(),
   /** The listener for metrics and health. Default `{ host: "127.0.0.1", port: 5010 }`. */
   admin: adminSchema.optional(),
   /** How many replicas to keep alive. Default 3. */
@@ -240,6 +280,8 @@ export const configSchema = z.strictObject({
   /** What is added to forwarded requests. */
   headers: headersSchema.optional(),
   limits: limitsSchema.optional(),
+  /** The sharded, durable queue. Default: none. */
+  queue: queueSchema.optional(),
   log: logSchema.optional(),
 });
 

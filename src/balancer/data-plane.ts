@@ -1,8 +1,11 @@
 // The data plane, composed: what the fleet serves → routing table → routing → proxy → front port. Everything that a
 // request meets is made here and nowhere else. It asks the control plane for nothing: changes come in as they happen,
 // figures go out when somebody reads them.
+import type { Socket } from "node:net";
+import { defaultLimits } from "../proxy/limits.ts";
 import { createProxy } from "../proxy/proxy.ts";
 import type { ProxyObserver } from "../proxy/routing.ts";
+import { type CertificatePair, createSecureFront, type SecureFront } from "../proxy/tls/secure-front.ts";
 import { createUpstream, latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
 import { warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -15,6 +18,7 @@ import { type Listener, openListener } from "./listener.ts";
 import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
 import { policyNamed } from "./policies/named.ts";
+import type { QueueHouse } from "./queue-house.ts";
 import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
@@ -26,6 +30,8 @@ export interface DataPlaneParts {
   /** Unix socket of the control API; null when `control` is off. */
   readonly controlPath: string | null;
   readonly keyErrors: KeyErrors;
+  /** Takes its own requests off the front port; null: there is no queue. */
+  readonly queue: Pick<QueueHouse, "onFrontPort"> | null;
   readonly log: DataPlaneLog;
 }
 
@@ -33,8 +39,10 @@ type DataPlaneLog = Pick<Log, "error" | "warn" | "info"> & { readonly dropped: n
 
 export interface DataPlane {
   readonly table: RoutingTable;
-  /** Opens the front port; connections wait until {@link begin}. Rejects with PORT_IN_USE or BAD_CONFIG, in words. */
-  listen(host: string, port: number): Promise<number>;
+  /** Opens a front port; connections wait until {@link begin}. Rejects with PORT_IN_USE or BAD_CONFIG, in words. */
+  listen(host: string, port: number, kind: "plain" | "tls"): Promise<number>;
+  /** For TLS handshakes from now on. Throws when one cannot be used, and then nothing has changed. */
+  useCertificates(certificates: readonly CertificatePair[]): void;
   /** The first replicas have settled: the ring is made, and connections are served. */
   begin(): void;
   /** Takes no new connections; those that wait are served. Resolves when the port is closed. */
@@ -63,6 +71,7 @@ export type DataPlaneReading = Pick<
   | "retriesOverBudget"
   | "retriesExhausted"
   | "http2"
+  | "tls"
   | "waiting"
   | "full"
   | "ejected"
@@ -100,32 +109,37 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   fleet.onChange(({ replica: { name, state } }) => ejector?.down(name, state === "down"));
   const control = controlUpstream(parts.controlPath);
   if (control !== null) ledger.join("(control)", control.stats);
-  const routing = createRouting({
+  const fleetRouting = createRouting({
     snapshot: () => table.current,
     control,
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
   });
+  const routing = parts.queue?.onFrontPort(fleetRouting) ?? fleetRouting;
   const proxy = createProxy({
     ...settings.proxy,
     routing: () => routing,
     observer: observerOf(fleet, ejector, log),
   });
   let current = settings;
-  let listener: Listener | null = null;
+  const secure = secureFrontOf(settings, proxy.accept);
+  const listeners: Listener[] = [];
   return {
     table,
-    listen: async (host, port) => {
-      listener = await openListener(host, port, proxy.accept, log);
+    listen: async (host, port, kind) => {
+      const accept = kind === "tls" && secure !== null ? secure.accept : proxy.accept;
+      const listener = await openListener(host, port, accept, log);
+      listeners.push(listener);
       return listener.port;
     },
+    useCertificates: (certificates) => secure?.useCertificates(certificates),
     begin: () => {
       table.begin();
-      listener?.release();
+      for (const listener of listeners) listener.release();
     },
     stopAccepting: async () => {
-      listener?.release();
-      await listener?.stopAccepting();
+      for (const listener of listeners) listener.release();
+      await Promise.all(listeners.map((listener) => listener.stopAccepting()));
     },
     drain: proxy.drain,
     reconfigure: (next) => {
@@ -151,6 +165,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
         connectionsWasteful: proxy.stats.connectionsWasteful,
         streamsWasted: proxy.stats.streamsWasted,
       },
+      tls: { full: 0, resumed: 0, failed: 0, ...secure?.stats },
       ...conditionsRead(table.current),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
@@ -164,10 +179,23 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
     conditionOf: (name) => conditionOf(table.current, ejector, name),
     close: () => {
       ejector?.close();
-      listener?.close();
+      for (const listener of listeners) listener.close();
+      secure?.close();
       control?.destroy();
     },
   };
+}
+
+function secureFrontOf(
+  { tls, proxy }: FrontDoorSettings,
+  accept: (socket: Socket) => void,
+): SecureFront | null {
+  if (tls === null) return null;
+  return createSecureFront({
+    certificates: tls.certificates,
+    limits: { ...defaultLimits, ...proxy.limits },
+    accept,
+  });
 }
 
 function controlUpstream(path: string | null): Upstream | null {

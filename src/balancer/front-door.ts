@@ -1,7 +1,7 @@
 // The front door: joins the ring, the fleet and the data plane, and owns the listeners. What a request meets is
 // route.ts; what changes with the fleet is routing-table.ts; what people call to change it is control-api.ts.
 //
-//   start: control API → listen (sockets wait) → admin listener → replicas → sockets go to the data plane
+//   start: control API → queue, if any → listen (sockets wait) → admin listener → replicas → sockets are served
 //   stop:  shutdown.ts
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
@@ -11,6 +11,7 @@ import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
 import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
 import { createReload, type ReloadReport, type Running } from "./apply-config.ts";
+import { type CertificateKeeper, keepCertificates } from "./certificates.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
@@ -18,7 +19,8 @@ import { savedChanges } from "./desired-state.ts";
 import { createKeptFleet } from "./kept-fleet.ts";
 import { createKeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
-import { type FrontDoorOptions, settleOptions } from "./options.ts";
+import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
+import type { QueueHouse } from "./queue-house.ts";
 import { createShutdown } from "./shutdown.ts";
 import { slowlyStarting } from "./slow-fleet.ts";
 
@@ -27,10 +29,16 @@ export type { FrontDoorOptions } from "./options.ts";
 export interface FrontDoor {
   readonly host: string;
   readonly port: number;
+  /** The port that speaks TLS, which may be {@link port} itself; null: none does. */
+  readonly tlsPort: number | null;
+  /** The certificates in use, and how to read them anew; null without TLS. */
+  readonly certificates: CertificateKeeper | null;
   /** Where the admin listener is, or null when it is off. */
   readonly admin: { readonly host: string; readonly port: number } | null;
   /** Resolves when every first replica is healthy or has failed once, or after 5 s; requests wait until then. */
   readonly settled: Promise<void>;
+  /** Ports of the queue's listeners, or null when there is no queue. */
+  readonly queue: QueueHouse["ports"] | null;
   readonly fleet: Fleet;
   status(): StatusReport;
   /** Reads the configuration anew and applies it whole, or rejects with the reason and changes nothing. */
@@ -80,9 +88,10 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
   const { fleet, log, state, settings, keyErrors } = house;
   await state.save(); // what cannot be kept is known before anything starts
   const controlPath = await openControl(house, () => shutdown.closing, open);
+  const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
   open.push(served.close);
-  const dataPlane = createDataPlane({ settings, fleet: served, log, keyErrors, controlPath });
+  const dataPlane = createDataPlane({ settings, fleet: served, log, keyErrors, controlPath, queue });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
   fleet.onChange(state.note);
@@ -90,10 +99,12 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
   const shutdown = createShutdown({
     lameDuckMs: () => house.settings.lameDuckMs,
     stopAccepting: dataPlane.stopAccepting,
-    drain: dataPlane.drain,
+    drain: async (deadlineMs) => {
+      await Promise.all([dataPlane.drain(deadlineMs), queue?.drain(deadlineMs)]);
+    },
     stopReplicas: async (deadlineMs) => {
       await state.end();
-      await fleet.stop(deadlineMs);
+      await Promise.all([fleet.stop(deadlineMs), queue?.close(deadlineMs)]);
     },
     closeRest: async () => {
       open.shift(); // the fleet, which is stopped
@@ -101,10 +112,17 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
       await log.flush().catch(() => {});
     },
   });
-  const port = await dataPlane.listen(settings.host, settings.port);
+  const ports = await listen(settings, dataPlane);
+  const certificates =
+    settings.tls === null
+      ? null
+      : keepCertificates(settings.tls.certificates, dataPlane.useCertificates, log);
   const reload = createReload(house, {
     closing: () => shutdown.closing,
-    reconfigure: dataPlane.reconfigure,
+    reconfigure: (next) => {
+      dataPlane.reconfigure(next);
+      certificates?.reload();
+    },
   });
   const report: AdminApiParts = {
     fleet,
@@ -114,6 +132,7 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
     hotKeys: dataPlane.hotKeys,
     conditionOf: dataPlane.conditionOf,
     reload,
+    certificates,
     get key() {
       return house.settings.keyText;
     },
@@ -121,22 +140,35 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
       return house.settings.policy;
     },
   };
-  const ready = () => !shutdown.closing && table.current.replicas.length > 0;
-  const admin = await openAdmin(house, dataPlane, report, ready, open);
+  const ready = () => !shutdown.closing && table.current.replicas.length > 0 && (queue?.ready() ?? true);
+  const admin = await openAdmin(house, { dataPlane, queue, report, ready }, open);
   const settled = startFleet(fleet, log).then(() => {
     served.begin();
     dataPlane.begin();
   });
   return {
     host: settings.host,
-    port,
+    ...ports,
+    certificates,
     admin,
+    queue: queue?.ports ?? null,
     settled,
     fleet,
     status: () => statusReport(report),
     reload,
     close: (deadlineMs = house.settings.drainMs) => shutdown.close(deadlineMs),
   };
+}
+
+/** With certificates the front port speaks TLS, unless that has a port of its own. */
+async function listen(
+  { host, port, tls }: FrontDoorSettings,
+  dataPlane: DataPlane,
+): Promise<{ port: number; tlsPort: number | null }> {
+  const alone = tls?.port === null;
+  const front = await dataPlane.listen(host, port, alone ? "tls" : "plain");
+  if (tls === null) return { port: front, tlsPort: null };
+  return { port: front, tlsPort: tls.port === null ? front : await dataPlane.listen(host, tls.port, "tls") };
 }
 
 /** Gives the Unix socket on which the control API listens, or null when it is off. */
@@ -157,16 +189,30 @@ async function openControl(house: Running, closing: () => boolean, open: Opened)
   return socket.path;
 }
 
+/** The queue, or null when there is none; its store is not even loaded then. */
+async function openQueue({ settings, log }: Running, open: Opened): Promise<QueueHouse | null> {
+  if (settings.queue === null) return null;
+  const { openQueueHouse } = await import("./queue-house.ts");
+  const queue = await openQueueHouse({ queue: settings.queue, settings, log });
+  open.push(() => queue.close(0));
+  return queue;
+}
+
+/** What the admin listener shows. */
+interface Shown {
+  readonly dataPlane: DataPlane;
+  readonly queue: QueueHouse | null;
+  readonly report: AdminApiParts;
+  readonly ready: () => boolean;
+}
+
 async function openAdmin(
-  house: Running,
-  dataPlane: DataPlane,
-  report: AdminApiParts,
-  ready: () => boolean,
+  { settings, fleet }: Running,
+  { dataPlane, queue, report, ready }: Shown,
   open: Opened,
 ): Promise<FrontDoor["admin"]> {
-  const { settings, fleet } = house;
   if (settings.admin === null) return null;
-  const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS);
+  const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS, queue?.metrics);
   const admin = await createAdmin({ ...settings.admin, metrics, ready, routes: adminApi(report) });
   open.push(admin.close);
   return { host: admin.host, port: admin.port };

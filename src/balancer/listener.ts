@@ -1,4 +1,4 @@
-// The front port. Listens from the first moment, so that a port in use is known at once and clients can connect;
+// The front port, and the queue's. Listens from the first moment, so that a port in use is known at once and clients can connect;
 // hands connections on when there is somebody to answer them.
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
@@ -18,6 +18,14 @@ export interface Listener {
   close(): void;
 }
 
+/** What it is called when it cannot be opened; the option that moves it. */
+export interface ListenerName {
+  readonly what: string;
+  readonly option: string;
+}
+
+const frontPort: ListenerName = { what: "front door", option: "--port" };
+
 /** Sockets that wait for the first replicas; a later one is handed on at once and gets a 503. */
 const heldMax = 1024;
 
@@ -33,6 +41,7 @@ export async function openListener(
   port: number,
   accept: (socket: Socket) => void,
   log: Pick<Log, "error">,
+  name: ListenerName = frontPort,
 ): Promise<Listener> {
   let held: Set<Socket> | null = new Set();
   let taken = 0;
@@ -46,7 +55,7 @@ export async function openListener(
     server.listen({ host, port, backlog: 4096 });
     await once(server, "listening");
   } catch (cause) {
-    throw listenError(cause, "front door", "--port", host, port);
+    throw listenError(cause, name.what, name.option, host, port);
   }
   server.on("error", (error) =>
     log.error({ event: "listener" }, `Accepting a connection failed: ${error.message}`),

@@ -8,11 +8,13 @@ import type { RetryPolicy } from "../proxy/retries.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
+import { type Certificate, loadCertificates } from "./certificates.ts";
 import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
 import { type EjectionSettings, settleEjection } from "./ejection-options.ts";
 import { parseNetworks } from "./networks.ts";
 import { type PolicyName, settlePolicy, settleSlowStart } from "./policy-options.ts";
+import { type QueueSettings, settleQueue } from "./queue-options.ts";
 import { type KeyOption, parseKey, randomId } from "./routing-key.ts";
 
 /** The configuration, as the config file and the command line give it; every field has a default. */
@@ -22,6 +24,8 @@ export type FrontDoorOptions = Config;
 export interface FrontDoorSettings {
   readonly host: string;
   readonly port: number;
+  /** Null: off. `port` null: the front port speaks TLS, and no other is opened. */
+  readonly tls: { readonly port: number | null; readonly certificates: readonly Certificate[] } | null;
   /** Null: no admin listener. */
   readonly admin: { readonly host: string; readonly port: number } | null;
   readonly emptyRing: Ring;
@@ -48,6 +52,8 @@ export interface FrontDoorSettings {
   readonly proxy: ProxySettings;
   readonly drainMs: number;
   readonly lameDuckMs: number;
+  /** Null: there is no queue. */
+  readonly queue: QueueSettings | null;
 }
 
 /**
@@ -64,6 +70,7 @@ export function settleOptions(
   return {
     host,
     port: options.port ?? 5000,
+    tls: settleTls(options),
     admin: adminAddress(options),
     ...settleRing(options),
     routingPolicy: settlePolicy(options),
@@ -90,6 +97,7 @@ export function settleOptions(
     },
     drainMs: options.drainMs ?? 10_000,
     lameDuckMs: options.lameDuckMs ?? 0,
+    queue: settleQueue(options),
   };
 }
 
@@ -103,6 +111,10 @@ function upstreamLimits(options: FrontDoorOptions): Partial<UpstreamLimits> {
   const { inFlightMax: connectionsMax, waitingMax, waitMs, whenFull } = options.breaker ?? {};
   const spills = (whenFull ?? (settlePolicy(options) === "hash" ? "wait" : "spill")) === "spill";
   return present({ connectionsMax, waitingMax, waitMs, spills });
+}
+
+function settleTls({ tls }: FrontDoorOptions): FrontDoorSettings["tls"] {
+  return tls === undefined ? null : { port: tls.port ?? null, certificates: loadCertificates(tls) };
 }
 
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {

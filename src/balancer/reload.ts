@@ -49,10 +49,13 @@ const changeOf: Readonly<Record<keyof Config, "live" | "restart">> = {
   headers: "live",
   limits: "live",
   log: "live",
+  // The files' contents are read anew by every reload.
+  tls: "restart",
+  queue: "restart",
 };
 
 /** Parts of a group that is live otherwise. */
-const restartParts: readonly string[] = ["log.format"];
+const restartParts: readonly string[] = ["log.format", "limits.handshakeDeadlineMs"];
 
 /** Paths of the options that differ, such as `limits.headBytesMax`. Throws BAD_CONFIG when one needs a restart. */
 export function changedOptions(before: Config, after: Config): string[] {

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { RoundhouseError } from "../errors.ts";
 import type { LoadFlags } from "../load/load-settings.ts";
-import type { SecondOfLoad } from "../load/recorder.ts";
+import type { LoadSample } from "../load/recorder.ts";
 import { print } from "./output.ts";
 
 interface Flags extends Omit<LoadFlags, "url"> {
@@ -68,7 +68,7 @@ async function load(url: string, flags: Flags): Promise<void> {
   const result = await runLoad({
     ...options,
     signal: stop.signal,
-    ...(progress === null ? {} : { onSecond: progress.show }),
+    ...(progress === null ? {} : { onSample: progress.show }),
   });
   process.removeListener("SIGINT", interrupt);
   progress?.end();
@@ -90,7 +90,7 @@ function write(file: string, text: string): void {
 }
 
 /** One line that is written over and over. */
-function createProgress(model: "open" | "closed"): { show(second: SecondOfLoad): void; end(): void } {
+function createProgress(model: "open" | "closed"): { show(second: LoadSample): void; end(): void } {
   let answered = 0;
   let failed = 0;
   return {

@@ -12,7 +12,7 @@ import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
 import { addSteeringCommands } from "./steer.ts";
 import { addTopicCommands } from "./topic.ts";
-import { addUpFlags } from "./up-options.ts";
+import { addUpFlags, isQueueFlag } from "./up-options.ts";
 
 const upHelp = `
 Everything after -- is the server to run, N times; never through a shell. It gets PORT, HOST and SERVER_ID in its
@@ -41,6 +41,14 @@ function program(): Command {
   addUpFlags(up).action(async (command: string[], flags: Record<string, unknown>) => {
     const { up: start } = await import("./up.ts");
     await start(command, flags);
+  });
+  const broker = root
+    .command("broker")
+    .description("the queue alone, without a front door: its brokers, its API and its read port")
+    .addHelpText("after", "\nExample: roundhouse broker --brokers 3 --queue-data /var/lib/roundhouse");
+  addUpFlags(broker, isQueueFlag).action(async (flags: Record<string, unknown>) => {
+    const { broker: start } = await import("./broker.ts");
+    await start(flags);
   });
   root
     .command("serve")

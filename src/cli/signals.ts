@@ -1,6 +1,5 @@
-// What signals do to a front door: the first Ctrl-C or SIGTERM drains and stops, the second stops at once; SIGHUP
-// reloads the configuration where no terminal could have sent it by being closed.
-import type { FrontDoor } from "../balancer/front-door.ts";
+// What signals do to what `up` and `broker` run: the first Ctrl-C or SIGTERM drains and stops, the second stops at once; SIGHUP
+// reloads the configuration of a front door, where no terminal could have sent it by being closed.
 import type { Log } from "../telemetry/log.ts";
 
 /**
@@ -9,8 +8,12 @@ import type { Log } from "../telemetry/log.ts";
  */
 const echoMs = 250;
 
-/** Resolves when the front door has closed after a signal. */
-export function obeySignals(door: FrontDoor, log: Log, onTerminal: boolean): Promise<void> {
+/** Resolves when what was opened has closed after a signal. `reload` undefined: SIGHUP stops too. */
+export function obeySignals(
+  opened: { close(deadlineMs?: number): Promise<void> },
+  log: Log,
+  reload?: () => Promise<unknown>,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let signals = 0;
     let lastMs = Number.NEGATIVE_INFINITY;
@@ -21,14 +24,14 @@ export function obeySignals(door: FrontDoor, log: Log, onTerminal: boolean): Pro
       signals += 1;
       const how = signals === 1 ? "draining; again to stop at once" : "stopping at once";
       log.info({ event: "signal", signal }, `${signal}: ${how}`);
-      door.close(signals === 1 ? undefined : 0).then(resolve, reject);
+      opened.close(signals === 1 ? undefined : 0).then(resolve, reject);
     };
-    const reload = () => {
+    const hangUp = () => {
       log.info({ event: "signal", signal: "SIGHUP" }, "SIGHUP: reading the configuration again");
-      door.reload().catch((error: Error) => log.error({ event: "reload" }, error.message));
+      reload?.().catch((error: Error) => log.error({ event: "reload" }, error.message));
     };
     process.on("SIGINT", stop).on("SIGTERM", stop);
     // A terminal that is closed: nobody waits for a drain.
-    process.on("SIGHUP", onTerminal ? stop : reload);
+    process.on("SIGHUP", reload === undefined ? stop : hangUp);
   });
 }

@@ -4,9 +4,11 @@ import type { FrontDoor } from "../balancer/front-door.ts";
 
 /** A few lines with the addresses and what to try; the log follows below. */
 export function startScreen(door: FrontDoor, config: Config, configFile: string | undefined): string {
-  const url = `http://${hostInUrl(door.host)}:${door.port}`;
+  const scheme = door.port === door.tlsPort ? "https" : "http";
+  const url = `${scheme}://${hostInUrl(door.host)}:${door.port}`;
+  const both = door.tlsPort !== null && door.tlsPort !== door.port;
   const rows: [string, string][] = [
-    ["front door", url],
+    ["front door", both ? `${url}  https://${hostInUrl(door.host)}:${door.tlsPort}` : url],
     [
       "admin",
       door.admin === null
@@ -14,6 +16,7 @@ export function startScreen(door: FrontDoor, config: Config, configFile: string 
         : `http://${hostInUrl(door.admin.host)}:${door.admin.port}  /metrics /healthz /readyz`,
     ],
     ["replicas", replicasText(config)],
+    ...queueRows(door),
     [
       "routing",
       `${config.hash ?? "rendezvous"}, key ${typeof config.key === "function" ? "by your function" : (config.key ?? "random")}`,
@@ -22,6 +25,12 @@ export function startScreen(door: FrontDoor, config: Config, configFile: string 
   ];
   const lines = rows.map(([name, value]) => `  ${dim(name.padEnd(11))} ${value}`);
   return `\n  ${bold("Roundhouse")}\n\n${lines.join("\n")}\n\n  ${dim("Try")}         curl ${url}/rep\n              Ctrl-C drains and stops; a second Ctrl-C stops at once\n\n`;
+}
+
+function queueRows({ queue, host }: FrontDoor): [string, string][] {
+  if (queue === null) return [];
+  const at = (port: number | null) => (port === null ? "off" : `http://${hostInUrl(host)}:${port}`);
+  return [["queue", `${at(queue.queue)}, for consumers ${at(queue.read)}`]];
 }
 
 function replicasText(config: Config): string {

@@ -13,6 +13,19 @@ interface Flag {
 const upFlags: readonly Flag[] = [
   flag("--host <address>", "host", "text", "address of the front door (default 127.0.0.1)"),
   flag("-p, --port <port>", "port", "number", "port of the front door (default 5000; 0: any free one)"),
+  flag(
+    "--tls-cert <file>",
+    "tls.cert",
+    "list",
+    "certificate in PEM, its chain behind it (repeatable: by SNI)",
+  ),
+  flag("--tls-key <file>", "tls.key", "list", "its private key in PEM (repeatable, in the same order)"),
+  flag(
+    "--tls-port <port>",
+    "tls.port",
+    "number",
+    "speak TLS here, and none on --port (default: TLS on --port)",
+  ),
   flag("-n, --replicas <count>", "replicas", "number", "how many replicas to keep alive (default 3)"),
   flag("--replicas-max <count>", "replicasMax", "number", "most replicas that /add may lead to (default 64)"),
   flag("--warm <count>", "warm", "number", "spare replicas that take a dead one's place at once (default 0)"),
@@ -126,6 +139,23 @@ const upFlags: readonly Flag[] = [
     "yes",
     "let requests share upstream connections as pipelined writes",
   ),
+  flag("--queue", "queue.enabled", "yes", "run the sharded, durable queue too: its brokers and its paths"),
+  flag("--brokers <count>", "queue.brokers", "number", "broker processes of the queue (default 1)"),
+  flag("--queue-port <port>", "queue.port", "numberOrWord", "port of the queue's API (default 5005), or off"),
+  flag(
+    "--read-port <port>",
+    "queue.readPort",
+    "numberOrWord",
+    "port for what consumers of the course's contract do (default 5001), or off",
+  ),
+  flag("--queue-data <folder>", "queue.dataDir", "text", "where it is kept (default ./roundhouse-queue)"),
+  flag("--queue-paths", "queue.paths", "yes", "serve the queue's /v1 on the front port too"),
+  flag(
+    "--queue-durability <when>",
+    "queue.durability",
+    "text",
+    "answer when a message is synced to the disk (default), or written",
+  ),
   flag("--log-level <level>", "log.level", "text", "debug, info (default), warn, error or silent"),
   flag("--log-format <format>", "log.format", "text", "auto (default), json or pretty"),
 ];
@@ -134,14 +164,20 @@ function flag(flags: string, path: string, kind: Flag["kind"], help: string): Fl
   return { flags, path, kind, help };
 }
 
-/** Adds the flags to the command. */
-export function addUpFlags(command: Command): Command {
-  for (const { flags, help, kind } of upFlags) {
+/** Adds the flags to the command; all of them, or those of the paths that are wanted. */
+export function addUpFlags(command: Command, wanted: (path: string) => boolean = () => true): Command {
+  for (const { flags, help, kind } of upFlags.filter(({ path }) => wanted(path))) {
     if (kind === "list")
       command.option(flags, help, (value: string, seen: string[] = []) => [...seen, value]);
     else command.option(flags, help);
   }
   return command;
+}
+
+/** What the queue alone is configured by. */
+export function isQueueFlag(path: string): boolean {
+  if (path === "queue.enabled" || path === "queue.paths") return false;
+  return /^(host|drainMs|allow|token|trustedProxies)$|^(queue|admin|log)\./.test(path);
 }
 
 /** The part of a configuration that the flags set; values that are no numbers stay text, for the schema to refuse. */

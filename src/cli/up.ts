@@ -9,7 +9,8 @@ import type { Launcher } from "../fleet/launcher.ts";
 import { readEnvFile } from "../fleet/launchers/env-file.ts";
 import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
-import { createLog, type OwnedLog } from "../telemetry/log.ts";
+import type { OwnedLog } from "../telemetry/log.ts";
+import { openLog } from "./open-log.ts";
 import { obeySignals } from "./signals.ts";
 import { startScreen } from "./start-screen.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
@@ -28,11 +29,11 @@ export async function up(
     readConfig: async () => (await readConfig()).config,
   });
   log.info(
-    { event: "up", host: door.host, port: door.port, admin: door.admin, config: file },
+    { event: "up", host: door.host, port: door.port, tlsPort: door.tlsPort, admin: door.admin, config: file },
     "Front door open",
   );
   if (process.stdout.isTTY) process.stdout.write(startScreen(door, config, file));
-  await obeySignals(door, log, onTerminal());
+  await obeySignals(door, log, onTerminal() ? undefined : door.reload);
   await log.flush().catch(() => {});
 }
 
@@ -73,14 +74,6 @@ function merged(base: Config, over: Config): Config {
 
 function isGroup(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function openLog({ log = {} }: Config): OwnedLog {
-  const onTerminal = process.stderr.isTTY === true;
-  const format =
-    log.format === undefined || log.format === "auto" ? (onTerminal ? "pretty" : "json") : log.format;
-  const level = log.level ?? "info";
-  return createLog({ level, destination: 2, format: format === "pretty" && onTerminal ? "colour" : format });
 }
 
 function launcherFor(config: Config, log: OwnedLog): Launcher {

@@ -12,6 +12,9 @@ function paceOf({ startCostMs = smallServerStartCostMs }: Launcher): Pace {
   return { burst: Math.max(4, 2 * cores), gapMs: startCostMs / cores };
 }
 
+/** Thirty servers that end at the same moment are thirty exits in one turn, and thirty wake-ups for the processor. */
+const stopPace: Pace = { burst: 2, gapMs: 2 };
+
 export interface Launches {
   start(run: number, spec: LaunchSpec): void;
   /** `kill` at once, `stop` kindly; also before the launcher has been called. */
@@ -31,6 +34,9 @@ export function createLaunches(launcher: Launcher, events: RunEvents): Launches 
   const handles = new Map<number, LaunchHandle>();
   const confirmed = new Set<number>();
   const turns = createTurns(paceOf(launcher));
+  const stopTurns = createTurns(stopPace);
+  /** To be stopped, and not killed meanwhile. */
+  const stopping = new Set<number>();
 
   function launch(run: number, spec: LaunchSpec): void {
     if (!waiting.delete(run)) return;
@@ -45,6 +51,18 @@ export function createLaunches(launcher: Launcher, events: RunEvents): Launches 
     handles.set(run, handle);
   }
 
+  function stopLater(run: number): void {
+    stopping.add(run);
+    stopTurns.later(() => {
+      if (stopping.delete(run)) handles.get(run)?.stop();
+    });
+  }
+
+  function killNow(run: number): void {
+    stopping.delete(run);
+    handles.get(run)?.kill();
+  }
+
   return {
     start(run, spec) {
       waiting.add(run);
@@ -52,7 +70,8 @@ export function createLaunches(launcher: Launcher, events: RunEvents): Launches 
     },
     end(run, how) {
       if (waiting.delete(run)) setImmediate(events.exited, run, "was stopped before it was started");
-      else handles.get(run)?.[how]();
+      else if (how === "stop") stopLater(run);
+      else killNow(run);
     },
     handleOf: (run) => handles.get(run),
     async confirm(run) {

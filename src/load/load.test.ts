@@ -220,12 +220,12 @@ describe("the open model", () => {
       () => hello,
       async (port) => {
         const stop = new AbortController();
-        const onSecond = () => stop.abort();
+        const onSample = () => stop.abort();
         const result = await load(port, {
           model: "open",
           stages: parseStages("1m:50"),
           signal: stop.signal,
-          onSecond,
+          onSample,
         });
         assert.ok(result.counts.answered > 10 && result.seconds < 30);
       },

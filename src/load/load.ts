@@ -9,7 +9,7 @@ import { createArrivals, createPlan, type Plan, type Stage } from "./arrivals.ts
 import { ClientConnection, type ConnectionUser, type Failure, type Target } from "./client-connection.ts";
 import type { KeySource } from "./keys.ts";
 import type { Random } from "./random.ts";
-import { type LatencySummary, type LoadCounts, Recorder, type SecondOfLoad } from "./recorder.ts";
+import { type LatencySummary, type LoadCounts, type LoadSample, Recorder } from "./recorder.ts";
 import type { MethodShare } from "./request-text.ts";
 
 export interface LoadOptions {
@@ -33,8 +33,10 @@ export interface LoadOptions {
   readonly connectionsMax?: number;
   readonly random: Random;
   readonly signal?: AbortSignal;
-  /** Called once a second. */
-  readonly onSecond?: (second: SecondOfLoad) => void;
+  /** How long each sample of {@link LoadResult.samples} is; default 1000. */
+  readonly sampleMs?: number;
+  /** Called with each sample as it is taken. */
+  readonly onSample?: (sample: LoadSample) => void;
 }
 
 export interface LoadResult {
@@ -49,7 +51,7 @@ export interface LoadResult {
   readonly latencyMs: LatencySummary | null;
   readonly serviceMs: LatencySummary | null;
   readonly sendDelayMs: LatencySummary | null;
-  readonly perSecond: readonly SecondOfLoad[];
+  readonly samples: readonly LoadSample[];
 }
 
 /** A request that has come due. */
@@ -108,7 +110,7 @@ class Load implements ConnectionUser {
     const timers = [
       setInterval(() => this.tick(), 1),
       setInterval(() => this.giveUpLate(), 20),
-      setInterval(() => this.second(), 1000),
+      setInterval(() => this.sample(), this.sampleMs),
     ];
     const stop = () => this.end();
     this.options.signal?.addEventListener("abort", stop, { once: true });
@@ -118,9 +120,13 @@ class Load implements ConnectionUser {
     for (const timer of timers) clearInterval(timer);
     this.options.signal?.removeEventListener("abort", stop);
     const seconds = this.atS;
-    if (seconds % 1 > 0.05) this.second();
+    if (seconds - (this.recorder.samples.at(-1)?.atS ?? 0) > 0.05 * (this.sampleMs / 1000)) this.sample();
     for (const connection of [...this.idle, ...this.jobs.keys()]) connection.close();
     return this.result(startedAt, seconds);
+  }
+
+  private get sampleMs(): number {
+    return this.options.sampleMs ?? 1000;
   }
 
   private get atS(): number {
@@ -255,16 +261,16 @@ class Load implements ConnectionUser {
 
   // — What comes out
 
-  private second(): void {
+  private sample(): void {
     const atS = this.atS;
-    const middleS = Math.min(Math.max(0, atS - 0.5), this.plan.seconds);
-    this.recorder.endSecond(atS, this.plan.level(middleS));
-    const second = this.recorder.seconds.at(-1);
-    if (second !== undefined) this.options.onSecond?.(second);
+    const middleS = Math.min(Math.max(0, atS - this.sampleMs / 2000), this.plan.seconds);
+    this.recorder.endSample(atS, this.plan.level(middleS));
+    const sample = this.recorder.samples.at(-1);
+    if (sample !== undefined) this.options.onSample?.(sample);
   }
 
   private result(startedAt: string, seconds: number): LoadResult {
-    const { counts, byCode, byReplica, problems, seconds: perSecond } = this.recorder;
+    const { counts, byCode, byReplica, problems, samples } = this.recorder;
     return {
       startedAt,
       seconds,
@@ -276,7 +282,7 @@ class Load implements ConnectionUser {
       ),
       problems: Object.fromEntries(problems),
       ...this.recorder.latencies(),
-      perSecond,
+      samples,
     };
   }
 }

@@ -20,10 +20,11 @@ export interface LatencySummary {
   readonly max: number;
 }
 
-/** One second of the run. */
-export interface SecondOfLoad {
+/** A short part of the run, one second by default. */
+export interface LoadSample {
+  /** When it ended, from the run's beginning. */
   readonly atS: number;
-  /** Users or requests/s that the plan wanted, in the second's middle. */
+  /** Users or requests/s that the plan wanted, in its middle. */
   readonly level: number;
   readonly answered: number;
   readonly failed: number;
@@ -59,15 +60,15 @@ export class Recorder {
   readonly byCode = new Map<number, number>();
   readonly byReplica = new Map<string, number>();
   readonly problems = new Map<string, number>();
-  readonly seconds: SecondOfLoad[] = [];
+  readonly samples: LoadSample[] = [];
   private readonly latency = histogram();
   /** From sending to the answer's end. */
   private readonly service = histogram();
   /** From due to sent: the generator's own delay, and the wait for a free connection. */
   private readonly sending = histogram();
-  private readonly second = histogram();
-  private secondFailed = 0;
-  private secondAnswered = 0;
+  private readonly sample = histogram();
+  private sampleFailed = 0;
+  private sampleAnswered = 0;
 
   answer(
     code: number,
@@ -78,38 +79,38 @@ export class Recorder {
     nowMs: number,
   ): void {
     this.counts.answered++;
-    this.secondAnswered++;
+    this.sampleAnswered++;
     this.counts.bytes += bytes;
     this.byCode.set(code, (this.byCode.get(code) ?? 0) + 1);
     if (replica !== null) this.countReplica(replica);
     const latencyUs = microseconds(nowMs - dueMs);
     this.latency.record(latencyUs);
-    this.second.record(latencyUs);
+    this.sample.record(latencyUs);
     this.service.record(microseconds(nowMs - sentMs));
     this.sending.record(microseconds(sentMs - dueMs));
   }
 
   failure(failure: Failure, problem: string): void {
     this.counts.failed[failure]++;
-    this.secondFailed++;
+    this.sampleFailed++;
     if (this.problems.size < 20 || this.problems.has(problem)) {
       this.problems.set(problem, (this.problems.get(problem) ?? 0) + 1);
     }
   }
 
-  endSecond(atS: number, level: number): void {
-    const none = this.secondAnswered === 0;
-    this.seconds.push({
+  endSample(atS: number, level: number): void {
+    const none = this.sampleAnswered === 0;
+    this.samples.push({
       atS,
       level,
-      answered: this.secondAnswered,
-      failed: this.secondFailed,
-      p50: none ? null : this.second.percentile(50) / 1000,
-      p99: none ? null : this.second.percentile(99) / 1000,
+      answered: this.sampleAnswered,
+      failed: this.sampleFailed,
+      p50: none ? null : this.sample.percentile(50) / 1000,
+      p99: none ? null : this.sample.percentile(99) / 1000,
     });
-    this.second.reset();
-    this.secondAnswered = 0;
-    this.secondFailed = 0;
+    this.sample.reset();
+    this.sampleAnswered = 0;
+    this.sampleFailed = 0;
   }
 
   get failedCount(): number {

@@ -111,29 +111,29 @@ function latencyChart({ result, model }: LoadReport): string | null {
     x: { label: "time (s)", from: 0 },
     y: { label: "latency (ms)", scale: "log" },
     series: [
-      { name: "p50", points: result.perSecond.map(({ atS, p50 }) => [atS, p50] as const) },
-      { name: "p99", points: result.perSecond.map(({ atS, p99 }) => [atS, p99] as const) },
+      { name: "p50", points: result.samples.map(({ atS, p50 }) => [atS, p50] as const) },
+      { name: "p99", points: result.samples.map(({ atS, p99 }) => [atS, p99] as const) },
     ],
   });
 }
 
 function rateChart({ result, model }: LoadReport): string {
-  const lengths = result.perSecond.map(({ atS }, i) => atS - (result.perSecond[i - 1]?.atS ?? 0));
+  const lengths = result.samples.map(({ atS }, i) => atS - (result.samples[i - 1]?.atS ?? 0));
   const rate = (value: number, i: number) => value / Math.max(0.001, lengths[i] as number);
   const series = [
     {
       name: "answers/s",
-      points: result.perSecond.map(({ atS, answered }, i) => [atS, rate(answered, i)] as const),
+      points: result.samples.map(({ atS, answered }, i) => [atS, rate(answered, i)] as const),
     },
     {
       name: "failures/s",
-      points: result.perSecond.map(({ atS, failed }, i) => [atS, rate(failed, i)] as const),
+      points: result.samples.map(({ atS, failed }, i) => [atS, rate(failed, i)] as const),
     },
   ];
   const planned = {
     name: "planned",
     dashed: true,
-    points: result.perSecond.map(({ atS, level }) => [atS, level] as const),
+    points: result.samples.map(({ atS, level }) => [atS, level] as const),
   };
   return lineChart({
     title: "Requests over time",

@@ -123,7 +123,7 @@ export class Attempts {
 
   private mayRepeat(upstream: PooledUpstream): boolean {
     const { request, body } = this.asked;
-    return body.pieces !== null && (!this.everSent || (request.isIdempotent && upstream.kind === "replica"));
+    return body.pieces !== null && (!this.everSent || (request.isIdempotent && upstream.kind !== "control"));
   }
 
   private next(upstream: PooledUpstream): PooledUpstream | null {

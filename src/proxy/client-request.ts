@@ -12,6 +12,9 @@ export class ClientRequest implements RoutedRequest {
   method = "";
   target = "";
   setCookie: string | undefined;
+  atMostOnce = false;
+  /** 0: by what failed. */
+  failureStatus = 0;
   versionMinor = 1;
   /** The client would send another request on this connection. */
   keepAlive = true;
@@ -39,6 +42,8 @@ export class ClientRequest implements RoutedRequest {
     this.method = head.method;
     this.target = head.targetLacksSlash ? rootedTarget(target, head.method) : target;
     this.setCookie = undefined;
+    this.atMostOnce = false;
+    this.failureStatus = 0;
     this.versionMinor = head.versionMinor;
     this.keepAlive = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     this.expectsContinue = head.expectsContinue;
@@ -92,6 +97,7 @@ export class ClientRequest implements RoutedRequest {
 
   /** It may be sent twice (RFC 9110 section 9.2.2). */
   get isIdempotent(): boolean {
+    if (this.atMostOnce) return false;
     switch (this.method) {
       case "GET":
       case "HEAD":

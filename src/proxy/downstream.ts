@@ -144,7 +144,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
       return -1;
     }
     if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
-    if (end === refused || !isAccepted(requestHead, this.context)) {
+    if (end === refused || !isAccepted(requestHead, bytes, this.context)) {
       this.refuse(requestHead.status, requestHead.problem, requestHead.method);
       return -1;
     }

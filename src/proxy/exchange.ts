@@ -305,16 +305,16 @@ export class Exchange implements PipelineMember {
   }
 
   private answerUnavailable(): void {
-    const { body, retryAfterS } = this.downstream.context.routing().unavailable(this.request);
-    this.answer(503, body, `Retry-After: ${retryAfterS}\r\n`);
+    const { body, retryAfterS, status = 503 } = this.downstream.context.routing().unavailable(this.request);
+    this.answer(status, body, `Retry-After: ${retryAfterS}\r\n`);
   }
 
   /** An answer of our own ends the exchange. */
   private answer(status: number, body: string, fields: string): void {
     const unread = !this.body.done;
-    const { method, keepAlive } = this.request;
+    const { method, keepAlive, failureStatus } = this.request;
     this.clear();
-    const close = this.downstream.answer(status, body, fields, method, keepAlive && !unread);
+    const close = this.downstream.answer(failureStatus || status, body, fields, method, keepAlive && !unread);
     this.downstream.exchangeDone(close, unread || keepAlive, this.downstream.context.nowMs());
   }
 

@@ -39,6 +39,8 @@ export interface ProxyLimits {
   readonly connectionsPerAddressMax: number;
   /** Requests on one downstream connection; the last one is answered with `Connection: close`. */
   readonly requestsPerConnectionMax: number;
+  /** TLS: from a connection's start to the end of its handshake; later it is closed. */
+  readonly handshakeDeadlineMs: number;
   /** HTTP/2: streams at the same time on one connection; more are refused. */
   readonly streamsMax: number;
   /**
@@ -69,6 +71,7 @@ export const defaultLimits: ProxyLimits = {
   connectionsMax: 20_000, // about 200 MB of idle connections
   connectionsPerAddressMax: 10_000, // one address never takes it all
   requestsPerConnectionMax: 100_000, // long-lived connections come back now and then, to be spread anew
+  handshakeDeadlineMs: 10_000, // two round trips, and a lost packet or three
   streamsMax: 100, // the least that RFC 9113 section 6.5.2 recommends, and what browsers expect
   wastedStreamsMax: 300, // a map that is dragged cancels some dozens of tiles at a time
 };

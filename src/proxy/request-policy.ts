@@ -1,13 +1,13 @@
 // What the parser leaves to policy: well-formed requests that are refused all the same. Pure.
 import { field } from "../http/fields.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import type { HeaderPolicy } from "./header-policy.ts";
-import type { ProxyLimits } from "./limits.ts";
+import type { ProxyContext } from "./context.ts";
 
-/** False: `head.status` and `head.problem` say why. TRACE, and an OPTIONS whose Max-Forwards is used up, end here. */
+/** `bytes`: what the head was parsed from. False: `head.status` and `head.problem` say why. TRACE, and an OPTIONS whose Max-Forwards is used up, end here. */
 export function isAccepted(
   head: RequestHead,
-  { policy, limits }: { readonly policy: HeaderPolicy; readonly limits: ProxyLimits },
+  bytes: Buffer,
+  { policy, limits, routing }: Pick<ProxyContext, "policy" | "limits" | "routing">,
 ): boolean {
   if (policy.underscoreNames === "refuse" && hasUnderscoreName(head)) {
     head.status = 400;
@@ -24,7 +24,8 @@ export function isAccepted(
     return false;
   }
   if (head.body.length <= limits.requestBytesMax) return true;
-  head.status = 413;
+  const target = bytes.toString("latin1", head.targetStart, head.targetEnd);
+  head.status = routing().failureStatus?.(target) ?? 413;
   head.problem = `a body of ${head.body.length} bytes; at most ${limits.requestBytesMax} are accepted`;
   return false;
 }

@@ -19,6 +19,10 @@ export interface RoutedRequest {
   readonly peerTrusted: boolean;
   /** Set by the routing to have `Set-Cookie: <value>` added to the answer (the issued sticky cookie). */
   setCookie: string | undefined;
+  /** Set by the routing: it changes something although its method says it does not, and is never sent twice. */
+  atMostOnce?: boolean;
+  /** Set by the routing: the status of every failure that we report for it ourselves. Default: by what failed. */
+  failureStatus?: number;
 }
 
 /** Decides where requests go. Called on the hot path: no allocation where it can be helped, never async. */
@@ -28,8 +32,16 @@ export interface Routing {
    * Null: nobody can serve it, and the data plane answers with {@link Routing.unavailable}.
    */
   pick(request: RoutedRequest, tried: readonly Upstream[]): Upstream | null;
-  /** The body (JSON) and Retry-After (seconds) of the 503 sent when `pick` gave null. */
-  unavailable(request: RoutedRequest): { readonly body: string; readonly retryAfterS: number };
+  /** The body (JSON), Retry-After (seconds) and status (default 503) of what is sent when `pick` gave null. */
+  unavailable(request: RoutedRequest): {
+    readonly body: string;
+    readonly retryAfterS: number;
+    readonly status?: number;
+  };
+  /**
+   * The status of every failure that we report ourselves for this target, where it has one; undefined: by what failed.
+   */
+  failureStatus?(target: string): number | undefined;
 }
 
 /** What the data plane tells the control plane. Calls are cheap and must not throw. */

@@ -13,6 +13,8 @@ import {
 
 export type { UpstreamAddress } from "./upstream-connection.ts";
 
+export type UpstreamKind = "replica" | "control" | "broker";
+
 export interface UpstreamOptions {
   /** The replica's name; appears in metrics and logs. */
   readonly name: string;
@@ -20,9 +22,9 @@ export interface UpstreamOptions {
   /**
    * `control`: our own control API on its Unix socket. Only there the data plane adds {@link peerHeader} and
    * {@link peerProtoHeader}, passes the client's Forwarded, X-Forwarded-* and Via as they came, adds none of its
-   * own, and never sends a request twice. Default: `replica`.
+   * own, and never sends a request twice. `broker`: one of the queue's. Default: `replica`.
    */
-  readonly kind?: "replica" | "control";
+  readonly kind?: UpstreamKind;
   /** Every limit has a safe default. */
   readonly limits?: Partial<UpstreamLimits>;
 }
@@ -35,7 +37,7 @@ export const peerProtoHeader = "roundhouse-proto";
 /** Made by {@link createUpstream}; owned by the balancer, used by the data plane. */
 export interface Upstream {
   readonly name: string;
-  readonly kind: "replica" | "control";
+  readonly kind: UpstreamKind;
   readonly address: UpstreamAddress;
   /** Exchanges and tunnels under way. */
   inFlight: number;
@@ -91,7 +93,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 /** What {@link createUpstream} makes: the pool behind the interface, for the data plane's own use. */
 export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool {
   readonly name: string;
-  readonly kind: "replica" | "control";
+  readonly kind: UpstreamKind;
   readonly address: UpstreamAddress;
   /** Host field for requests that came without one (HTTP/1.0). */
   readonly hostText: string;

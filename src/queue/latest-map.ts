@@ -8,8 +8,6 @@ export interface LatestMap {
   set(map: QueueMap): void;
   /** See BrokerNode.mapWhere. */
   where<T>(ready: (map: QueueMap) => T | undefined, waitMs: number): Promise<T>;
-  /** How many wait now. */
-  waiting(): number;
   /** Ends every wait. */
   close(): void;
 }
@@ -52,7 +50,6 @@ export function createLatestMap(first: QueueMap = EMPTY_MAP): LatestMap {
       for (const look of [...looks]) look();
     },
     where,
-    waiting: () => looks.size,
     close() {
       closed = true;
       for (const look of [...looks]) look();

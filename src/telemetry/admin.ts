@@ -125,6 +125,7 @@ async function answerRoute(
   sendJson(request, response, 200, JSON.stringify(answer));
 }
 
+/** Nothing is undefined: there are calls that need no words. */
 function parseJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   try {

@@ -19,6 +19,7 @@ function reading(): MetricsReading {
     connections: 2,
     connectionsTotal: 9,
     connectionsRefused: 0,
+    tls: { full: 4, resumed: 3, failed: 2 },
     http2: { connections: 2, connectionsWasteful: 1, streamsWasted: 300 },
     replicasByState: new Map([
       ["healthy", 1],
@@ -77,6 +78,7 @@ test("the page shows what is read at that moment", async () => {
     'roundhouse_retries_refused_total{reason="budget"} 12',
     'roundhouse_retries_refused_total{reason="attempts"} 13',
     "roundhouse_http2_connections_total 2",
+    'roundhouse_tls_handshakes_total{result="resumed"} 3',
     "roundhouse_http2_streams_wasted_total 300",
     "roundhouse_http2_connections_wasteful_total 1",
     'roundhouse_requests_waiting{replica="S1"} 4',

@@ -22,6 +22,8 @@ export interface MetricsReading {
     readonly connectionsWasteful: number;
     readonly streamsWasted: number;
   };
+  /** TLS handshakes since the start, by how they ended. */
+  readonly tls: { readonly full: number; readonly resumed: number; readonly failed: number };
   /** Replicas by state; every state is present, with 0 where there is none. */
   readonly replicasByState: ReadonlyMap<string, number>;
   /** How many replicas there should be. */
@@ -72,10 +74,12 @@ interface Page {
 /**
  * @param read called once per page.
  * @param latencyBucketsS upper bounds of the latency buckets, in seconds; the counts have one more, for +Inf.
+ * @param more another page, to be a part of this one.
  */
 export function createMetricsPage(
   read: () => MetricsReading,
   latencyBucketsS: readonly number[],
+  more?: MetricsPage,
 ): MetricsPage {
   const registry = new Registry();
   const page: Page = { reading: read() };
@@ -89,9 +93,10 @@ export function createMetricsPage(
   registerSelf(registry, page);
   return {
     contentType: registry.contentType,
-    text: () => {
+    text: async () => {
       page.reading = read();
-      return registry.metrics();
+      const text = await registry.metrics();
+      return more === undefined ? text : `${text}\n${await more.text()}`;
     },
   };
 }
@@ -179,6 +184,17 @@ function registerTraffic(registry: Registry, page: Page): void {
     () => [[{}, page.reading.connectionsRefused]],
   );
   registerHttp2(registry, page);
+  registerTls(registry, page);
+}
+
+function registerTls(registry: Registry, page: Page): void {
+  counter(
+    registry,
+    "roundhouse_tls_handshakes_total",
+    "TLS handshakes. result: full, resumed (by a ticket), or failed.",
+    ["result"],
+    () => Object.entries(page.reading.tls).map(([result, count]) => [{ result }, count] as const),
+  );
 }
 
 function registerHttp2(registry: Registry, page: Page): void {

@@ -13,7 +13,7 @@ import { createUpstream } from "../../src/proxy/upstream.ts";
 import { startRawOrigin } from "../http/origin.ts";
 import { withStand } from "../http/stand.ts";
 import { until } from "../http/until.ts";
-import { certificateFor, withoutOpenssl } from "./certificates.ts";
+import { certificateFor, withoutOpenssl } from "../tls/certificates.ts";
 import { answerOf, dial } from "./client.ts";
 import { asking, frameType, headers, rawHttp2 } from "./raw-client.ts";
 

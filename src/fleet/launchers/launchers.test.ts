@@ -103,7 +103,7 @@ test("who holds a port: the replica itself, nobody, or a process that was there 
   const { port } = server.address() as AddressInfo;
   const later = spawn("sleep", ["100"], { detached: true });
   try {
-    assert.equal(listenersOn(port).length, 1);
+    assert.equal((await listenersOn(port)).length, 1);
     assert.equal(await whoHolds(port, process.pid), "ours");
     assert.equal(await whoHolds(port, later.pid as number), "other");
     assert.equal(await whoHolds(1, later.pid as number), "ours", "nobody listens there that /proc tells of");

@@ -12,7 +12,7 @@ const pidsPerTurn = 10;
  * Where /proc does not tell, the answer is `ours`.
  */
 export async function whoHolds(port: number, replica: number): Promise<"ours" | "other"> {
-  const inodes = listenersOn(port);
+  const inodes = await listenersOn(port);
   if (inodes.length === 0 || treeOf(replica).some((pid) => holdsSocket(pid, inodes))) return "ours";
   const holder = await findHolder(inodes);
   const stat = holder === null ? null : statOf(holder);

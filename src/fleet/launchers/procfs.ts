@@ -1,7 +1,9 @@
 // What Linux tells about processes under /proc: see proc(5). Elsewhere, and for processes that are gone or not
 // ours to look at, every answer is null or empty, and callers go without.
-// Reads are synchronous: procfs has no disk behind it, and one read takes some microseconds.
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
+// Reads are synchronous: procfs has no disk behind it, and one read takes some microseconds. But for the tables of
+// sockets: to find the few that listen the kernel goes through all of its hash table, for some milliseconds.
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 
 export interface ProcessStat {
   /** Process group and session; both are the pid of their first process. */
@@ -53,22 +55,22 @@ export function pidNamespace(): string | null {
 }
 
 /** Socket inodes that listen on a port, on whatever address. */
-export function listenersOn(port: number): number[] {
+export async function listenersOn(port: number): Promise<number[]> {
   const ending = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) =>
-    listeningRows(table)
-      .map((row) => row.trim().split(/\s+/))
-      .filter((fields) => fields[1]?.endsWith(ending) && fields[3] === listening)
-      .map((fields) => Number(fields[9])),
-  );
+  const tables = await Promise.all(["/proc/net/tcp", "/proc/net/tcp6"].map(listeningRows));
+  return tables
+    .flat()
+    .map((row) => row.trim().split(/\s+/))
+    .filter((fields) => fields[1]?.endsWith(ending) && fields[3] === listening)
+    .map((fields) => Number(fields[9]));
 }
 
 /** TCP_LISTEN in the kernel's list of states. */
 const listening = "0A";
 
 /** The table's beginning: the kernel lists listeners first, and there may be thousands of connections after them. */
-function listeningRows(table: string): string[] {
-  const rows = readWhile(table, isListening)?.split("\n").slice(1) ?? [];
+async function listeningRows(table: string): Promise<string[]> {
+  const rows = (await readWhile(table, isListening))?.split("\n").slice(1) ?? [];
   return rows.filter(isListening);
 }
 
@@ -104,20 +106,20 @@ function readText(path: string): string | null {
 }
 
 /** Reads piece by piece for as long as the last whole line is one that is wanted. */
-function readWhile(path: string, wanted: (line: string) => boolean): string | null {
-  let file: number | undefined;
+async function readWhile(path: string, wanted: (line: string) => boolean): Promise<string | null> {
+  let file: FileHandle | undefined;
   try {
-    file = openSync(path, "r");
+    file = await open(path, "r");
     const piece = Buffer.allocUnsafe(4096);
     let text = "";
-    for (let read = readSync(file, piece); read > 0; read = readSync(file, piece)) {
-      text += piece.toString("latin1", 0, read);
-      if (!wanted(text.split("\n").at(-2) ?? "")) break;
+    for (;;) {
+      const { bytesRead } = await file.read(piece);
+      text += piece.toString("latin1", 0, bytesRead);
+      if (bytesRead === 0 || !wanted(text.split("\n").at(-2) ?? "")) return text;
     }
-    return text;
   } catch {
     return null;
   } finally {
-    if (file !== undefined) closeSync(file);
+    await file?.close();
   }
 }

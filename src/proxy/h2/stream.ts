@@ -75,7 +75,7 @@ export class Http2Stream implements ClientSide {
     }
     const bytes = Buffer.from(request.text, "latin1");
     const end = parseRequestHead(bytes, 0, bytes.length, limits.headBytesMax, requestHead, this.peer.fields);
-    if (end === refused || !isAccepted(requestHead, context)) {
+    if (end === refused || !isAccepted(requestHead, bytes, context)) {
       this.refuse(requestHead.status, requestHead.problem, requestHead.method);
       return;
     }

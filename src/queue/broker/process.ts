@@ -12,28 +12,21 @@ import { type Link, type Order, openLink } from "./link.ts";
 import type { BrokerSettings } from "./messages.ts";
 import type { BrokerNode } from "./node.ts";
 import { createOwnedTablets } from "./owned-tablets.ts";
+import { serveNode } from "./serve.ts";
 import { createUpkeep } from "./upkeep.ts";
-
-/** What serves a node over HTTP. */
-export interface NodeServer {
-  readonly host: string;
-  readonly port: number;
-  close(deadlineMs: number): Promise<void>;
-}
 
 const FIGURES_EVERY_MS = 1000;
 /** Lags are read from the tablets: with every tenth telling. */
 const LAGS_EVERY = 10;
-/** For requests under way when the broker is told to stop. */
-const STOP_DEADLINE_MS = 2000;
+/** From "stop" to the end of listening: others may learn of it a moment later. */
+const STOP_GRACE_MS = 100;
+/** For requests under way when the broker is told to stop; as long as one may wait for an owner. */
+const STOP_DEADLINE_MS = 10_500;
 /** Damaged places that are told of once each. */
 const DAMAGES_KNOWN_MAX = 1000;
 
 /** Serves until the control plane says stop, or is gone. */
-export async function runBroker(
-  settings: BrokerSettings,
-  serve: (node: BrokerNode) => Promise<NodeServer>,
-): Promise<void> {
+export async function runBroker(settings: BrokerSettings): Promise<void> {
   const { name, dataDir } = settings;
   const link: Link = openLink(obey);
   const log = logOver(link);
@@ -42,6 +35,7 @@ export async function runBroker(
   const figures = createFigures();
   const damages = new Set<string>();
   let told = 0;
+  let stopping = false;
 
   const events: TabletEvents = {
     onAppended(shard, _end, messages, bytes) {
@@ -71,12 +65,15 @@ export async function runBroker(
   });
 
   const node: BrokerNode = {
-    name,
+    // Once it has given everything up, another process may bear its name.
+    get name() {
+      return stopping ? `${name}, ending` : name;
+    },
     map: latest.get,
     mapWhere: latest.where,
     tablet(tablet) {
       const route = latest.get().tablets[tablet];
-      const found = route?.owner === name ? tablets.get(tablet) : null;
+      const found = route?.owner === node.name ? tablets.get(tablet) : null;
       return found?.epoch === route?.epoch ? found : null;
     },
     awaitAppend: waits.begin,
@@ -135,21 +132,24 @@ export async function runBroker(
   }
 
   function tellFigures(): void {
-    figures.parked = latest.waiting();
+    figures.parked = server.parked();
     if (told++ % LAGS_EVERY === 0) figures.lags = lagsOf(latest.get().topics, tablets);
     link.send({ kind: "figures", figures });
   }
 
   async function stop(): Promise<void> {
-    latest.close();
-    waits.close();
-    await server.close(STOP_DEADLINE_MS);
+    stopping = true;
     await upkeep.close();
+    // What the front door sent before it knew lies in sockets still.
+    await new Promise((resolve) => setTimeout(resolve, STOP_GRACE_MS));
+    waits.close();
+    // Requests that wait for an owner may still find one: maps keep coming.
+    await server.close(STOP_DEADLINE_MS);
     tellFigures();
     process.disconnect?.();
   }
 
-  const server = await serve(node);
+  const server = await serveNode(node);
   setInterval(tellFigures, FIGURES_EVERY_MS);
   link.send({ kind: "ready", host: server.host, port: server.port });
 }

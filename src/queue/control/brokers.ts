@@ -22,8 +22,6 @@ export interface Member {
   address: { readonly host: string; readonly port: number } | null;
   /** False: it is to leave, and will not be started again. */
   wanted: boolean;
-  /** True when it owns nothing any more and has been told to end. */
-  stopping: boolean;
 }
 
 interface Life extends Member {
@@ -53,6 +51,8 @@ export interface BrokersOptions {
 
 export interface Brokers {
   list(): readonly Member[];
+  /** With those that have been told to end and finish what they have. */
+  everyone(): readonly Member[];
   get(name: string): Member | null;
   /** Resolves when it serves. NAME_TAKEN, BAD_REQUEST, FULL; START_FAILED, TIMEOUT: and then there is none. */
   add(name: string): Promise<void>;
@@ -61,25 +61,28 @@ export interface Brokers {
   /** Starts it without waiting, and for as long as it takes. */
   begin(name: string): void;
   kill(name: string, reason: string, during?: number): void;
-  /** It owns nothing: it finishes what is under way, and ends. */
+  /** It owns nothing: it finishes what is under way, and ends. Its name is free from now on. */
   stop(name: string): void;
   readonly respawns: number;
-  /** Resolves when all processes are gone; those that are there after the deadline are killed. */
+  /** Resolves when all processes are gone; those that are there after the deadline are killed. A second call may hurry. */
   close(deadlineMs: number): Promise<void>;
 }
 
 const BROKERS_MAX = 64;
 const ADD_DEADLINE_MS = 15_000;
 /** From "stop" to SIGKILL: longer than a broker waits for its requests. */
-const STOP_DEADLINE_MS = 5000;
+const STOP_DEADLINE_MS = 12_000;
 /** A broker that is being added and fails so often in a row will not come up. */
 const FAILED_STARTS_MAX = 3;
 
 export function createBrokers(options: BrokersOptions): Brokers {
   const { settings, tabletCount, record, log, happen } = options;
   const members = new Map<string, Life>();
+  /** Those that own nothing any more and finish what they have; another process may bear the same name. */
+  const leavers = new Set<Life>();
   const keeper = createKeeper(log);
   let respawns = 0;
+  let closed: Promise<void> | null = null;
 
   function create(name: string): Life {
     const taken = new Set([...members.values()].map((one) => one.seat));
@@ -91,7 +94,6 @@ export function createBrokers(options: BrokersOptions): Brokers {
       process: null,
       address: null,
       wanted: true,
-      stopping: false,
       strikes: 0,
       failedStarts: 0,
       liveAtMs: 0,
@@ -113,7 +115,8 @@ export function createBrokers(options: BrokersOptions): Brokers {
         else options.onMessage(life, message);
       },
       onSuspected(reason) {
-        if (life.address === null) kill(life.name, reason);
+        if (leavers.has(life)) life.process?.kill();
+        else if (life.address === null) kill(life.name, reason);
         else happen({ kind: "suspected", broker: life.name, reason });
       },
       onExit: (reason, crashed) => exited(life, reason, crashed),
@@ -145,10 +148,13 @@ export function createBrokers(options: BrokersOptions): Brokers {
     const served = life.address !== null;
     life.process = null;
     life.address = null;
-    const during = life.killedFor ?? (crashed ? undefined : NO_TABLET);
-    happen({ kind: "exited", broker: life.name, ...(during === undefined ? {} : { during }) });
-    if (life.wanted) again(life, served, reason);
-    else members.delete(life.name);
+    clearTimeout(life.timer);
+    if (!leavers.delete(life)) {
+      const during = life.killedFor ?? (crashed ? undefined : NO_TABLET);
+      happen({ kind: "exited", broker: life.name, ...(during === undefined ? {} : { during }) });
+      if (life.wanted) again(life, served, reason);
+      else members.delete(life.name);
+    }
     options.changed();
     tell(life);
   }
@@ -196,13 +202,13 @@ export function createBrokers(options: BrokersOptions): Brokers {
     });
   }
 
-  const isGone = (life: Life) => () => members.get(life.name) !== life;
+  const isGone = (life: Life) => () => members.get(life.name) !== life && !leavers.has(life);
 
   async function add(name: string): Promise<void> {
     checkName("broker", name);
     const old = members.get(name);
     if (old?.wanted === true) throw taken(name);
-    if (old !== undefined) await until(old, isGone(old), ADD_DEADLINE_MS);
+    if (old !== undefined) await until(old, () => members.get(name) !== old, ADD_DEADLINE_MS);
     if (members.has(name)) throw taken(name);
     if (members.size >= BROKERS_MAX) throw tooMany(name);
     const life = create(name);
@@ -232,23 +238,39 @@ export function createBrokers(options: BrokersOptions): Brokers {
     }
     tell(life);
     // The reducer's own deadlines end it: a broker that does not close in time is killed.
-    await until(life, () => life.stopping || isGone(life)());
+    await until(life, () => members.get(name) !== life);
   }
 
   function stop(name: string): void {
     const life = members.get(name);
     if (life === undefined) return;
-    life.stopping = true;
+    members.delete(name);
+    leavers.add(life);
+    // It has let go of everything, which is as good as gone: the name is free.
+    happen({ kind: "exited", broker: name, during: NO_TABLET });
     options.changed();
     tell(life);
     // In a later turn: who asked for the removal may be this broker itself, and gets its answer first.
     setImmediate(() => life.process?.send({ kind: "stop" }));
     life.timer = setTimeout(() => life.process?.kill(), STOP_DEADLINE_MS);
-    void until(life, isGone(life), 2 * STOP_DEADLINE_MS).then(() => clearTimeout(life.timer));
+  }
+
+  const everyone = (): readonly Life[] => [...members.values(), ...leavers];
+
+  function killAll(): void {
+    for (const life of everyone()) life.process?.kill();
+  }
+
+  async function closeAll(): Promise<void> {
+    const gone = everyone().map((life) => until(life, isGone(life)));
+    for (const { name, wanted } of [...members.values()]) if (wanted) void remove(name).catch(() => {});
+    await Promise.all(gone);
+    keeper.close();
   }
 
   return {
     list: () => [...members.values()],
+    everyone,
     get: (name) => members.get(name) ?? null,
     add,
     remove,
@@ -258,14 +280,10 @@ export function createBrokers(options: BrokersOptions): Brokers {
     get respawns() {
       return respawns;
     },
-    async close(deadlineMs) {
-      const all = [...members.values()];
-      const gone = all.map((life) => until(life, isGone(life), deadlineMs));
-      for (const { name, wanted } of all) if (wanted) void remove(name).catch(() => {});
-      await Promise.all(gone);
-      for (const life of members.values()) life.process?.kill();
-      await Promise.all([...members.values()].map((life) => until(life, isGone(life), STOP_DEADLINE_MS)));
-      keeper.close();
+    close(deadlineMs) {
+      setTimeout(killAll, deadlineMs).unref();
+      closed ??= closeAll();
+      return closed;
     },
   };
 }

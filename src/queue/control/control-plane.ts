@@ -50,7 +50,7 @@ export interface ControlPlane {
   /** Called with each new map. */
   onMap(listener: (map: QueueMap) => void): void;
   figures(): QueueFigures;
-  /** Brokers finish what they have; those that do not within the deadline are killed. */
+  /** Brokers finish what they have; those that do not within the deadline are killed. A second call may hurry. */
   close(deadlineMs?: number): Promise<void>;
 }
 
@@ -58,6 +58,8 @@ const TABLETS = 32;
 const RETENTION_EVERY_MS = 30_000;
 /** How long a change waits for the owner of a tablet. */
 const OWNER_WAIT_MS = 10_000;
+/** How long a broker that has been added waits for its first tablet. */
+const FIRST_TABLET_WAIT_MS = 3000;
 const CLOSE_DEADLINE_MS = 5000;
 
 /** Rejects with DATA_DIR_IN_USE, DATA_FORMAT, or START_FAILED. Brokers come up afterwards. */
@@ -106,7 +108,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     onMessage: heard,
     onExit(broker) {
       questions.gone(broker);
-      ledger.gone(broker.name);
+      ledger.gone(broker);
     },
     changed: publishSoon,
   });
@@ -161,7 +163,8 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
           const { tablet, reason } = message;
           log.error({ event: "tablet", broker: broker.name, tablet }, `Tablet ${tablet} failed: ${reason}`);
         }
-        owners.happen({ ...message, broker: broker.name });
+        // Not from one that has ended: its name may be another's.
+        if (brokers.get(broker.name) === broker) owners.happen({ ...message, broker: broker.name });
         if (message.kind === "opened") void changes.bury(message.tablet);
         break;
       case "ask":
@@ -172,7 +175,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
         questions.answered(message);
         break;
       case "figures":
-        ledger.told(broker.name, message.figures);
+        ledger.told(broker, message.figures);
         break;
       case "log":
         log[message.level]({ ...message.fields, broker: broker.name }, message.message);
@@ -212,10 +215,17 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
       case "takeId":
         return catalog.takeId(command.series);
       case "addBroker":
-        return brokers.add(command.broker).then(() => null);
+        return addBroker(command.broker).then(() => null);
       case "removeBroker":
         return removeBrokers(command.broker).then(() => null);
     }
+  }
+
+  /** Ready means that it serves a tablet; there may be fewer tablets than brokers, so that it gets none. */
+  async function addBroker(name: string): Promise<void> {
+    await brokers.add(name);
+    const serves = (map: QueueMap) => map.tablets.some(({ owner }) => owner === name) || undefined;
+    await latest.where(serves, FIRST_TABLET_WAIT_MS).catch(() => {});
   }
 
   async function removeBrokers(name: string | null): Promise<void> {
@@ -260,7 +270,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     publishing = null;
     const map = currentMap();
     latest.set(map);
-    for (const { process } of brokers.list()) process?.send({ kind: "map", map });
+    for (const { process } of brokers.everyone()) process?.send({ kind: "map", map });
     for (const listener of listeners) listener(map);
   }
 
@@ -268,10 +278,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     const { tablets } = owners.state();
     return {
       version: latest.get().version + 1,
-      brokers: brokers
-        .list()
-        .filter((broker) => !broker.stopping)
-        .map(mapped),
+      brokers: brokers.list().map(mapped),
       tablets: tablets.map(({ owner, routed, epoch }) => ({ owner: routed ? owner : null, epoch })),
       topics: catalog.topics(),
     };
@@ -288,8 +295,8 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     };
   }
 
-  async function closeAll(deadlineMs: number): Promise<void> {
-    await brokers.close(deadlineMs);
+  async function closeAll(gone: Promise<void>): Promise<void> {
+    await gone;
     owners.close();
     latest.close();
     if (publishing !== null) clearImmediate(publishing);
@@ -312,7 +319,8 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
       unserved: owners.state().tablets.filter(({ routed }) => !routed).length,
     }),
     close(deadlineMs = CLOSE_DEADLINE_MS) {
-      closing ??= closeAll(deadlineMs);
+      const gone = brokers.close(deadlineMs);
+      closing ??= closeAll(gone);
       return closing;
     },
   };

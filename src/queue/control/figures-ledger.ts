@@ -14,14 +14,15 @@ export interface QueueFigures extends BrokerFigures {
 }
 
 export interface FiguresLedger {
-  told(broker: string, figures: BrokerFigures): void;
-  gone(broker: string): void;
+  /** `broker`: whatever stands for its process. */
+  told(broker: object, figures: BrokerFigures): void;
+  gone(broker: object): void;
   sums(): BrokerFigures;
 }
 
 export function createFiguresLedger(): FiguresLedger {
   const past = createFigures();
-  const latest = new Map<string, BrokerFigures>();
+  const latest = new Map<object, BrokerFigures>();
   return {
     told: (broker, figures) => void latest.set(broker, figures),
     gone(broker) {

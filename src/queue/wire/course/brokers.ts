@@ -1,6 +1,5 @@
 // The brokers as the course project's clients see them: listed, added, removed and tested.
 import { randomUUID } from "node:crypto";
-import type { BrokerNode } from "../../broker/node.ts";
 import type { QueueMap } from "../../map.ts";
 import { packBatch, recordsOf } from "../../records.ts";
 import type { CourseHost } from "./course-api.ts";
@@ -42,25 +41,16 @@ export async function addBroker({ node }: CourseHost, broker: string): Promise<s
   return `successfully added ${broker}`;
 }
 
-/** `all`: every broker. Whoever is removed itself answers as soon as it serves nothing any more. */
+/** `all`: every broker. */
 export async function removeBroker({ node }: CourseHost, name: string): Promise<string> {
   const broker = name === "all" ? null : name;
   try {
-    const removed = node.control({ kind: "removeBroker", broker });
-    await (broker === null || broker === node.name ? Promise.race([removed, servesNothing(node)]) : removed);
+    // Also when it is this broker itself: the answer comes before the order to end.
+    await node.control({ kind: "removeBroker", broker });
   } catch (error) {
     throw hasCode(error, "NOT_FOUND") ? new CourseFailure(`${name} does not exist`) : error;
   }
   return broker === null ? "Removed all brokers" : `Removed ${broker}`;
-}
-
-function servesNothing(node: BrokerNode): Promise<true> {
-  const isDone = ({ brokers, tablets }: QueueMap): true | undefined => {
-    const mine = brokers.find((broker) => broker.name === node.name);
-    const leaves = mine === undefined || mine.phase === "leaving";
-    return leaves && tablets.every((tablet) => tablet.owner !== node.name) ? true : undefined;
-  };
-  return node.mapWhere(isDone, 60_000);
 }
 
 const TEST_MESSAGES = ["first", "second", "third"];

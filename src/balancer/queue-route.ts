@@ -1,0 +1,80 @@
+// The way of a request to the queue: may it be served here, by whom, and what is said when it may not. The seam to the
+// data plane is proxy/routing.ts. Who may use the queue is decided here, so that brokers need no policy of their own.
+import type { IncomingHttpHeaders } from "node:http";
+import type { RoutedRequest, Routing } from "../proxy/routing.ts";
+import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import { hasEffects, type PathReader, pathReader, type QueuePort } from "./queue-paths.ts";
+import type { QueueUpstreams } from "./queue-upstreams.ts";
+
+/** All that the course's clients know. */
+const courseFailure = 400;
+
+/** Routing of a port that serves nothing but the queue. */
+export function queueRouting(
+  port: QueuePort,
+  upstreams: QueueUpstreams,
+  policy: AuthorizationPolicy,
+): Routing {
+  const read = pathReader(port, true);
+  // Only the course's clients use the read port, and they know no other failure.
+  const unknownStatus = port === "read" ? courseFailure : 404;
+  return {
+    pick(request, tried) {
+      const { target } = request;
+      const path = read(target);
+      if (path === null) return null;
+      if (path === "course") request.failureStatus = courseFailure;
+      if (hasEffects(target)) request.atMostOnce = true;
+      if (tried.length === 0 && refusalOf(request, policy) !== null) return null;
+      return upstreams.pick(target, tried);
+    },
+    unavailable(request) {
+      const { method, target } = request;
+      if (read(target) === null) {
+        const path = target.split("?", 1)[0] as string;
+        return failure(unknownStatus, `${method} ${path} does not exist on this port`);
+      }
+      const reason = refusalOf(request, policy);
+      if (reason !== null) return failure(403, reason);
+      return failure(503, "The queue cannot be reached now; try again in a moment");
+    },
+    failureStatus: (target) => (read(target) === "course" ? courseFailure : undefined),
+  };
+}
+
+/** The front port's: what is not the queue's goes its usual way. */
+export function withQueue(routing: Routing, read: PathReader, queue: Routing): Routing {
+  const of = ({ target }: RoutedRequest): Routing => (read(target) === null ? routing : queue);
+  return {
+    pick: (request, tried) => of(request).pick(request, tried),
+    unavailable: (request) => of(request).unavailable(request),
+    failureStatus: (target) => queue.failureStatus?.(target),
+  };
+}
+
+function failure(status: number, text: string) {
+  return { status, body: JSON.stringify({ message: `<Error> ${text}`, status: "failure" }), retryAfterS: 1 };
+}
+
+/** The fields that decide who asks; see authorization.ts. */
+const decisive = [
+  "origin",
+  "sec-fetch-site",
+  "host",
+  "authorization",
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-forwarded-port",
+] as const;
+
+function refusalOf(request: RoutedRequest, policy: AuthorizationPolicy): string | null {
+  const headers: IncomingHttpHeaders = {};
+  for (const name of decisive) {
+    const value = request.header(name);
+    if (value !== undefined) headers[name] = value;
+  }
+  return refusal(request.peerAddress, headers, policy, "the queue");
+}

@@ -1,0 +1,24 @@
+// A replica that answers with its id (/slow?ms=N after N milliseconds), and gives back whatever comes through a tunnel.
+import { createHash } from "node:crypto";
+import { createServer } from "node:http";
+
+const { PORT, HOST, SERVER_ID } = process.env;
+const server = createServer((request, response) => {
+  request.resume();
+  const url = new URL(request.url, "http://replica");
+  setTimeout(() => response.end(SERVER_ID), Number(url.searchParams.get("ms") ?? 0));
+});
+server.on("upgrade", (request, socket) => {
+  // RFC 6455 §4.2.2
+  const accept = createHash("sha1")
+    .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest("base64");
+  socket.write(
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      `Sec-WebSocket-Accept: ${accept}\r\nX-Server: ${SERVER_ID}\r\n\r\n`,
+  );
+  socket.on("error", () => {});
+  socket.pipe(socket);
+});
+server.listen(Number(PORT), HOST);
+process.once("SIGTERM", () => server.close(() => process.exit(0)));
