@@ -46,7 +46,7 @@ export interface DataPlane {
   /** The first replicas have settled: the ring is made, and connections are served. */
   begin(): void;
   /** Takes no new connections; those that wait are served. Resolves when the port is closed. */
-  stopAccepting(): Promise<void>;
+  stopAccepting(patienceMs: number): Promise<void>;
   /** See `Proxy.drain`. */
   drain(deadlineMs: number): Promise<void>;
   /** Takes over what can be changed while requests are served; see reload.ts for what that is. */
@@ -137,9 +137,9 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       table.begin();
       for (const listener of listeners) listener.release();
     },
-    stopAccepting: async () => {
+    stopAccepting: async (patienceMs) => {
       for (const listener of listeners) listener.release();
-      await Promise.all(listeners.map((listener) => listener.stopAccepting()));
+      await Promise.all(listeners.map((listener) => listener.stopAccepting(patienceMs)));
     },
     drain: proxy.drain,
     reconfigure: (next) => {

@@ -11,9 +11,10 @@ export interface Listener {
   release(): void;
   /**
    * Takes no new connections; those that exist live on. Resolves when the port is closed: the connections that have
-   * been made until now are taken first, since closing resets those that wait in the kernel.
+   * been made until now are taken first, since closing resets those that wait in the kernel; that may take `patienceMs`.
+   * May be called again with less.
    */
-  stopAccepting(): Promise<void>;
+  stopAccepting(patienceMs: number): Promise<void>;
   /** The same, and the sockets that still wait are destroyed: nobody will answer them. */
   close(): void;
 }
@@ -30,7 +31,7 @@ const frontPort: ListenerName = { what: "front door", option: "--port" };
 const heldMax = 1024;
 
 /** Connections that come faster than they can be taken do not keep the port open for longer. */
-const lastCallMsMax = 1_000;
+const lastCallMsMax = 5_000;
 
 /** A turn of the event loop takes one connection, or as many as there are: libuv's versions differ. */
 const nextTurn = () => new Promise<void>((resolve) => void setImmediate(() => setImmediate(resolve)));
@@ -45,6 +46,7 @@ export async function openListener(
 ): Promise<Listener> {
   let held: Set<Socket> | null = new Set();
   let taken = 0;
+  let lastCallUntilMs = Number.POSITIVE_INFINITY;
   // Half-open: a client may send FIN after its request and still read the answer.
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     taken += 1;
@@ -71,9 +73,9 @@ export async function openListener(
         accept(socket);
       }
     },
-    stopAccepting: async () => {
-      const until = performance.now() + lastCallMsMax;
-      for (let before = -1; before !== taken && performance.now() < until; ) {
+    stopAccepting: async (patienceMs) => {
+      lastCallUntilMs = Math.min(lastCallUntilMs, performance.now() + Math.min(patienceMs, lastCallMsMax));
+      for (let before = -1; before !== taken && performance.now() < lastCallUntilMs; ) {
         before = taken;
         await nextTurn();
       }

@@ -8,8 +8,8 @@
 
 export interface ShutdownSteps {
   lameDuckMs(): number;
-  /** Takes no new connections any more. */
-  stopAccepting(): Promise<void>;
+  /** Takes no new connections any more, once those that are on their way have been taken. */
+  stopAccepting(deadlineMs: number): Promise<void>;
   /** Ends connections when they have been served; resolves when all are gone. */
   drain(deadlineMs: number): Promise<void>;
   stopReplicas(deadlineMs: number): Promise<void>;
@@ -31,7 +31,8 @@ export function createShutdown(steps: ShutdownSteps): Shutdown {
   async function run(): Promise<void> {
     const duckMs = Math.min(steps.lameDuckMs(), patienceMs);
     if (duckMs > 0) await lameDuck(duckMs);
-    await steps.stopAccepting();
+    hurry = () => void steps.stopAccepting(patienceMs);
+    await steps.stopAccepting(patienceMs);
     hurry = () => void steps.drain(patienceMs);
     await steps.drain(patienceMs);
     hurry = () => void steps.stopReplicas(patienceMs);

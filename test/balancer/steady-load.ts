@@ -5,6 +5,8 @@ import { connect, type Socket } from "node:net";
 export interface SteadyLoad {
   /** Requests answered with 200 so far. */
   readonly answered: number;
+  /** Connections on which a request has been answered. */
+  readonly served: number;
   /** What was lost or answered otherwise, in words. */
   readonly lost: readonly string[];
   /** Connections that are still in use: a refused one is given up. */
@@ -17,7 +19,7 @@ export interface SteadyLoad {
 
 /** @param pauseMs from an answer to the next request on its connection */
 export function startLoad(port: number, path: string, connections: number, pauseMs = 0): SteadyLoad {
-  const load = { answered: 0, lost: [] as string[], inUse: connections, reopened: 0 };
+  const load = { answered: 0, served: 0, lost: [] as string[], inUse: connections, reopened: 0 };
   let stopping = false;
   const all = Array.from({ length: connections }, () => askOnAndOn());
 
@@ -40,6 +42,7 @@ export function startLoad(port: number, path: string, connections: number, pause
     return new Promise((resolve) => {
       let text = "";
       let asked = 0;
+      let answers = 0;
       const ask = () => {
         asked = performance.now();
         socket.write(`GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`);
@@ -53,8 +56,10 @@ export function startLoad(port: number, path: string, connections: number, pause
         const head = text.indexOf("\r\n\r\n");
         const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? Number.NaN);
         if (head < 0 || text.length < head + 4 + length) return;
-        if (text.startsWith("HTTP/1.1 200 ")) load.answered += 1;
-        else load.lost.push(text.slice(0, 200));
+        if (text.startsWith("HTTP/1.1 200 ")) {
+          load.answered += 1;
+          if (++answers === 1) load.served += 1;
+        } else load.lost.push(text.slice(0, 200));
         const last = /connection: close/i.test(text.slice(0, head));
         text = "";
         if (last || stopping) done(last && !stopping);
