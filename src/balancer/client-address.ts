@@ -6,7 +6,10 @@ import type { RoutedRequest } from "../proxy/routing.ts";
  * The client's address. With a trusted peer, X-Forwarded-For is read from the right, past the entries that are
  * trusted proxies themselves: everything left of the first untrusted one could have been made up by the client.
  */
-export function clientAddress(request: RoutedRequest, trusted: BlockList | null): string {
+export function clientAddress(
+  request: Pick<RoutedRequest, "header" | "peerAddress" | "peerTrusted">,
+  trusted: BlockList | null,
+): string {
   const peer = plainAddress(request.peerAddress);
   if (!request.peerTrusted || trusted === null) return peer;
   const entries = request.header("x-forwarded-for")?.split(",") ?? [];

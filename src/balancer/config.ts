@@ -89,6 +89,7 @@ const headersSchema = z.strictObject({
   forwarded: yesOrNo().optional(),
   via: yesOrNo().optional(),
   requestId: yesOrNo().optional(),
+  traceparent: oneOf("pass", "start", "join").optional(),
   underscoreNames: oneOf("drop", "refuse", "forward").optional(),
 });
 
@@ -169,6 +170,11 @@ const retriesSchema = z.strictObject({
   ).optional(),
   budgetPercent: wholeNumber(0, 100, "per cent").optional(),
   minRetries: wholeNumber(0, 1_000).optional(),
+});
+
+const accessLogSchema = z.strictObject({
+  file: text('a path to append to, or "-" for standard output'),
+  format: oneOf("json", "combined").optional(),
 });
 
 const stickyCookieSchema = z.strictObject({
@@ -283,6 +289,8 @@ export const configSchema = z.strictObject({
   /** The sharded, durable queue. Default: none. */
   queue: queueSchema.optional(),
   log: logSchema.optional(),
+  /** A line for every request, as JSON (default) or in the combined format. Default: none. */
+  accessLog: accessLogSchema.optional(),
 });
 
 /** What a config file may hold; every field has a default. */

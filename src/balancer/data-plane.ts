@@ -7,10 +7,11 @@ import { createProxy } from "../proxy/proxy.ts";
 import type { ProxyObserver } from "../proxy/routing.ts";
 import { type CertificatePair, createSecureFront, type SecureFront } from "../proxy/tls/secure-front.ts";
 import { createUpstream, latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
-import { warmUp } from "../ring/ring.ts";
+import { type Key, warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MetricsReading } from "../telemetry/metrics.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
+import { notingKey, openAccessLog } from "./access-log.ts";
 import { createEjector, type Ejector } from "./ejector.ts";
 import { createHotKeys, type HotKeysReading } from "./hot-keys.ts";
 import type { KeyErrors } from "./key-errors.ts";
@@ -56,7 +57,10 @@ export interface DataPlane {
   hotKeys(count: number): HotKeysReading | null;
   /** Null: it is not in the ring. */
   conditionOf(name: string): ReplicaCondition | null;
-  close(): void;
+  /** Opens the access log's file anew, after a rotation. */
+  reopenLog(): void;
+  /** Resolves when the access log is written. */
+  close(): Promise<void> | undefined;
 }
 
 /** What a data plane has counted. Only figures that add up over several data planes: numbers, and maps of them. */
@@ -80,6 +84,7 @@ export type DataPlaneReading = Pick<
   | "ejectionPanics"
   | "keyErrors"
   | "logLinesDropped"
+  | "accessLinesDropped"
   | "hashing"
 >;
 
@@ -90,8 +95,11 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
   const counters = { bounded: 0, overflowed: 0, spread: 0 };
   let hotKeys = settings.keysRecur ? createHotKeys() : null;
-  const policyBy = ({ keyOf }: FrontDoorSettings) =>
-    policyNamed(settings.routingPolicy, { keyOf, noteKey: hotKeys?.note ?? null, counters });
+  const accessLog = settings.accessLog === null ? null : openAccessLog(settings.accessLog, slotOf, log);
+  const policyBy = (by: FrontDoorSettings) => {
+    const keyOf = accessLog === null ? by.keyOf : notingKey(by.keyOf);
+    return policyNamed(settings.routingPolicy, { keyOf, noteKey: hotKeys?.note ?? null, counters });
+  };
   const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
   const table = joinFleet(fleet, {
     settings,
@@ -120,6 +128,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
     ...settings.proxy,
     routing: () => routing,
     observer: observerOf(fleet, ejector, log),
+    accessLog: accessLog?.note,
   });
   let current = settings;
   const secure = secureFrontOf(settings, proxy.accept);
@@ -173,17 +182,28 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       ejectionPanics: ejector?.panic === true ? 1 : 0,
       keyErrors: keyErrors.count,
       logLinesDropped: log.dropped,
+      accessLinesDropped: accessLog?.dropped ?? 0,
       hashing: counters,
     }),
     hotKeys: (count) => hotKeys?.top(count) ?? null,
     conditionOf: (name) => conditionOf(table.current, ejector, name),
+    reopenLog: () => accessLog?.reopen(),
     close: () => {
       ejector?.close();
       for (const listener of listeners) listener.close();
       secure?.close();
       control?.destroy();
+      return accessLog?.close();
     },
   };
+
+  function slotOf(key: Key): number | null {
+    try {
+      return settings.routingPolicy === "hash" ? table.current.ring.slotOf(key) : null;
+    } catch {
+      return null; // the user's own hash function: its failure was told when the request was routed
+    }
+  }
 }
 
 function secureFrontOf(

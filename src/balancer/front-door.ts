@@ -43,6 +43,8 @@ export interface FrontDoor {
   status(): StatusReport;
   /** Reads the configuration anew and applies it whole, or rejects with the reason and changes nothing. */
   reload(): Promise<ReloadReport>;
+  /** Opens the access log's file anew, after a rotation has moved it away. */
+  reopenLog(): void;
   /**
    * Stops in order (see shutdown.ts); draining, and then stopping the replicas, take at most `deadlineMs` each
    * (default: `drainMs`). A second call hurries the first; 0 ends everything at once.
@@ -156,6 +158,7 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
     fleet,
     status: () => statusReport(report),
     reload,
+    reopenLog: dataPlane.reopenLog,
     close: (deadlineMs = house.settings.drainMs) => shutdown.close(deadlineMs),
   };
 }

@@ -7,6 +7,7 @@ import type { ProxySettings } from "../proxy/proxy.ts";
 import type { RetryPolicy } from "../proxy/retries.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
+import type { AccessLogSettings } from "./access-log.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
 import { type Certificate, loadCertificates } from "./certificates.ts";
 import type { Config } from "./config.ts";
@@ -52,6 +53,8 @@ export interface FrontDoorSettings {
   readonly proxy: ProxySettings;
   readonly drainMs: number;
   readonly lameDuckMs: number;
+  /** Null: none is kept. */
+  readonly accessLog: AccessLogSettings | null;
   /** Null: there is no queue. */
   readonly queue: QueueSettings | null;
 }
@@ -97,6 +100,7 @@ export function settleOptions(
     },
     drainMs: options.drainMs ?? 10_000,
     lameDuckMs: options.lameDuckMs ?? 0,
+    accessLog: accessLog(options),
     queue: settleQueue(options),
   };
 }
@@ -111,6 +115,12 @@ function upstreamLimits(options: FrontDoorOptions): Partial<UpstreamLimits> {
   const { inFlightMax: connectionsMax, waitingMax, waitMs, whenFull } = options.breaker ?? {};
   const spills = (whenFull ?? (settlePolicy(options) === "hash" ? "wait" : "spill")) === "spill";
   return present({ connectionsMax, waitingMax, waitMs, spills });
+}
+
+function accessLog({ accessLog: wanted, trustedProxies = [] }: FrontDoorOptions): AccessLogSettings | null {
+  if (wanted === undefined) return null;
+  const { file, format = "json" } = wanted;
+  return { file, format, trusted: parseNetworks("trustedProxies", trustedProxies) };
 }
 
 function settleTls({ tls }: FrontDoorOptions): FrontDoorSettings["tls"] {

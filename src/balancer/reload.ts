@@ -49,6 +49,7 @@ const changeOf: Readonly<Record<keyof Config, "live" | "restart">> = {
   headers: "live",
   limits: "live",
   log: "live",
+  accessLog: "restart",
   // The files' contents are read anew by every reload.
   tls: "restart",
   queue: "restart",

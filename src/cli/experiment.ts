@@ -13,7 +13,8 @@ interface Flags {
 const help = `
   a1  how requests spread over three servers          a2  the load per server as the fleet grows
   a3  endpoints; replicas that are killed, stopped or answer 500
-  a4  other hash functions against the course's       a7  3 to 10,000 servers, by simulation
+  a4  other hash functions against the course's       a5  skewed keys, with and without bounded load
+  a6  one server four times slower than the others    a7  3 to 10,000 servers, by simulation
 
 Each writes a folder with a report (Markdown), charts (SVG, PNG) and its raw data (JSON, CSV).
 

@@ -35,3 +35,15 @@ export function obeySignals(
     process.on("SIGHUP", reload === undefined ? stop : hangUp);
   });
 }
+
+/**
+ * SIGUSR2, for log rotation: files are opened anew. Not SIGUSR1, by which Node starts its debugger, nor SIGHUP, which is
+ * a closed terminal. Windows has no such signal.
+ */
+export function reopenOnSignal(log: Log, reopen: () => void): void {
+  if (process.platform === "win32") return;
+  process.on("SIGUSR2", () => {
+    log.info({ event: "signal", signal: "SIGUSR2" }, "SIGUSR2: log files are opened anew");
+    reopen();
+  });
+}

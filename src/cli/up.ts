@@ -11,7 +11,7 @@ import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 import { openLog } from "./open-log.ts";
-import { obeySignals } from "./signals.ts";
+import { obeySignals, reopenOnSignal } from "./signals.ts";
 import { startScreen } from "./start-screen.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
 
@@ -23,10 +23,15 @@ export async function up(
   const readConfig = () => settledConfig(command, flags);
   const { file, config } = await readConfig();
   const log = openLog(config);
+  const launcher = launcherFor(config, log);
   const door = await createFrontDoor(config, {
     log,
-    launcher: launcherFor(config, log),
+    launcher,
     readConfig: async () => (await readConfig()).config,
+  });
+  reopenOnSignal(log, () => {
+    door.reopenLog();
+    launcher.reopenLog?.();
   });
   log.info(
     { event: "up", host: door.host, port: door.port, tlsPort: door.tlsPort, admin: door.admin, config: file },

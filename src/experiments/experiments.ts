@@ -6,11 +6,13 @@ import { a1 } from "./a1.ts";
 import { a2 } from "./a2.ts";
 import { a3 } from "./a3.ts";
 import { a4 } from "./a4.ts";
+import { a5 } from "./a5.ts";
+import { a6 } from "./a6.ts";
 import { a7 } from "./a7.ts";
 import type { Experiment, Findings, Settings } from "./experiment.ts";
 import { type Circumstances, writeReport } from "./report.ts";
 
-export const experiments: readonly Experiment[] = [a1, a2, a3, a4, a7];
+export const experiments: readonly Experiment[] = [a1, a2, a3, a4, a5, a6, a7];
 
 /** By the names of the command line; `all` for every one. Throws BAD_CONFIG. */
 export function chosen(names: readonly string[]): readonly Experiment[] {

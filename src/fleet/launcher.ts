@@ -52,6 +52,8 @@ export interface Launcher {
   weightOf?(seat: number): number;
   /** Most servers it can start; undefined: no limit of its own. */
   readonly capacity?: number;
+  /** Opens the file of its servers' output anew, after a log rotation; undefined: it has none. */
+  reopenLog?(): void;
   /** Frees what the launcher holds, once all its servers are gone. */
   close(): Promise<void>;
 }

@@ -38,6 +38,8 @@ export const field = {
   authorization: 26,
   range: 27,
   accept: 28,
+  traceparent: 29,
+  tracestate: 30,
 } as const;
 
 const knownNames: readonly (readonly [string, number])[] = [
@@ -66,6 +68,8 @@ const knownNames: readonly (readonly [string, number])[] = [
   ["authorization", field.authorization],
   ["range", field.range],
   ["accept", field.accept],
+  ["traceparent", field.traceparent],
+  ["tracestate", field.tracestate],
 ];
 
 interface KnownName {

@@ -28,6 +28,8 @@ export class AnswerBody {
   trailer = "";
   /** Why it was refused. */
   problem = "";
+  /** Of the body itself, read so far. */
+  bytesRead = 0;
   private left = 0;
   private chunkedToClient = false;
   private chunks: ChunkedReader | null = null;
@@ -35,6 +37,7 @@ export class AnswerBody {
   start(kind: number, length: number, chunkedToClient: boolean): void {
     this.kind = kind;
     this.left = length;
+    this.bytesRead = 0;
     this.done = kind === framing.none;
     this.trailer = "";
     this.chunkedToClient = chunkedToClient;
@@ -52,6 +55,7 @@ export class AnswerBody {
       this.left -= upTo - start;
       this.done = this.left === 0;
     }
+    this.bytesRead += upTo - start;
     if (upTo > start) this.pass(bytes, start, upTo, out);
     return upTo;
   }
@@ -83,6 +87,7 @@ export class AnswerBody {
     const ends = chunkedIsDone(chunks);
     const trailer = ends ? forwardedTrailer(chunks.trailer) : "";
     if (trailer === null) return this.refuse("a malformed trailer section"); // before anything of this read has left
+    this.bytesRead += chunks.dataBytes;
     const { segments } = chunks;
     if (segments.length === 2) this.pass(bytes, segments[0] as number, segments[1] as number, out);
     else if (segments.length > 2)

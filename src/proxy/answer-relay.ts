@@ -26,6 +26,8 @@ export class AnswerRelay {
   isFramed = true;
   /** It is a stream of server-sent events, which has no end of its own. */
   isEventStream = false;
+  /** Bytes of the body that came in one text with the head. */
+  private wholeBytes = 0;
   private begun = false;
   private readonly body = new AnswerBody();
   private readonly out: ClientOutput;
@@ -75,7 +77,8 @@ export class AnswerRelay {
     this.closes = !request.keepAlive || !mayKeep || !this.isFramed || (unread && isWhole(found, head));
     const whole =
       kind === framing.length && length <= textBodyBytesMax && length <= found.length - found.headEnd;
-    const end = whole ? found.headEnd + length : found.headEnd;
+    this.wholeBytes = whole ? length : 0;
+    const end = found.headEnd + this.wholeBytes;
     const added = addedLines(chunked, this.closes, request.versionMinor === 0, request.setCookie);
     this.body.start(whole ? framing.none : kind, length, chunked);
     const known = head.isKnown ? found.memory?.known : null;
@@ -106,6 +109,11 @@ export class AnswerRelay {
   /** What is malformed in its body. */
   get problem(): string {
     return this.body.problem;
+  }
+
+  /** Bytes of the body that have come, without their framing. */
+  get bodyBytes(): number {
+    return this.wholeBytes + this.body.bytesRead;
   }
 
   /** Bytes of the body that are known to come. */

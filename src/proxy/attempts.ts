@@ -22,6 +22,8 @@ interface Asked {
 export class Attempts {
   /** The upstreams that failed this request; empty at first. */
   tried: Upstream[] = [];
+  /** The one that was asked last. */
+  latest: PooledUpstream | null = null;
   /** Bytes of this attempt, or of any, may have reached an upstream that could act on them. */
   sent = false;
   everSent = false;
@@ -45,7 +47,7 @@ export class Attempts {
   start(): void {
     this.asked.context.retries.underWay++;
     if (this.tried.length > 0) this.tried = [];
-    this.begin();
+    this.sent = false;
     this.everSent = false;
     this.resends = 0;
     this.retried = 0;
@@ -57,9 +59,12 @@ export class Attempts {
     const { retries } = this.asked.context;
     retries.underWay--;
     if (this.retried > 0) retries.retrying--;
+    this.latest = null;
   }
 
-  begin(): void {
+  /** The request goes to this upstream. */
+  begin(upstream: PooledUpstream): void {
+    this.latest = upstream;
     this.sent = false;
     this.heard = false;
     this.onReused = false;

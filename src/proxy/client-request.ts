@@ -12,6 +12,7 @@ export class ClientRequest implements RoutedRequest {
   method = "";
   target = "";
   setCookie: string | undefined;
+  routingKey: string | number | undefined;
   atMostOnce = false;
   /** 0: by what failed. */
   failureStatus = 0;
@@ -80,6 +81,12 @@ export class ClientRequest implements RoutedRequest {
     this.known = null;
     this.forwarded = "";
     this.target = "";
+    this.routingKey = undefined;
+  }
+
+  get httpVersion(): "1.0" | "1.1" | "2.0" {
+    if (this.peer.version === 2) return "2.0";
+    return this.versionMinor === 0 ? "1.0" : "1.1";
   }
 
   get peerAddress(): string {
@@ -93,6 +100,11 @@ export class ClientRequest implements RoutedRequest {
   /** Value of the first field with this lower-case name. */
   header(name: string): string | undefined {
     return this.known === null ? fieldIn(this.text, name) : fieldIn(this.known.text, name, 0);
+  }
+
+  /** The same of its head as it is forwarded. */
+  forwardedHeader(name: string): string | undefined {
+    return this.forwarded === "" ? undefined : fieldIn(this.forwarded, name);
   }
 
   /** It may be sent twice (RFC 9110 section 9.2.2). */

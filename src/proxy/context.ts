@@ -1,6 +1,7 @@
 // What all connections of one proxy share: its options, its counters, and the heads being parsed.
 import { type AnswerHead, createAnswerHead } from "../http/answer-head.ts";
 import { createRequestHead, type RequestHead } from "../http/request-head.ts";
+import type { AccessObserver } from "./ended-exchange.ts";
 import type { ForwardedFields } from "./forwarded-fields.ts";
 import {
   defaultHeaderPolicy,
@@ -21,6 +22,8 @@ export interface ProxyOptions {
   /** Networks (`10.0.0.0/8`) or addresses whose X-Forwarded-* are believed. Default: none. */
   readonly trustedProxies?: readonly string[];
   readonly headers?: Partial<HeaderPolicy>;
+  /** Told of every request when it is over. Default: nobody is. */
+  readonly accessLog?: AccessObserver | undefined;
   /** Retries beyond the one safe re-dispatch. Default: none. */
   readonly retries?: Partial<RetryPolicy>;
   /** GET and HEAD requests of one event-loop turn share upstream connections (batching.ts). Default: false. */
@@ -63,6 +66,7 @@ export interface ProxyContext {
   tables: RequestTables;
   readonly stats: ProxyStats;
   readonly retries: Retries;
+  readonly accessLog: AccessObserver | null;
   upstreamBatching: boolean;
   readonly nowMs: () => number;
   /** The head being parsed; what is needed longer is copied before the event ends. */
@@ -82,6 +86,7 @@ export function createContext(options: ProxyOptions): ProxyContext {
     observer: options.observer,
     stats: createStats(retries),
     retries,
+    accessLog: options.accessLog ?? null,
     nowMs: options.nowMs ?? (() => performance.now()),
     draining: false,
   };

@@ -11,6 +11,7 @@ import { ClientOutput } from "./client-output.ts";
 import { phase } from "./client-phase.ts";
 import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
+import { refusedExchange } from "./ended-exchange.ts";
 import { Exchange } from "./exchange.ts";
 import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
@@ -208,7 +209,9 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   private refuse(status: number, problem: string, method: string): void {
     const fields =
       status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
-    this.answer(status, status === 204 ? "" : failureBody(problem), fields, method, false);
+    const body = status === 204 ? "" : failureBody(problem);
+    this.answer(status, body, fields, method, false);
+    this.context.accessLog?.(refusedExchange(this.peer, method, status, body));
     this.lingerClose();
   }
 

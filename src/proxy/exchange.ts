@@ -9,6 +9,7 @@ import { relay } from "./answer-relay.ts";
 import { Attempts, failureAnswer } from "./attempts.ts";
 import { ClientRequest } from "./client-request.ts";
 import type { ClientRelay, ClientSide } from "./client-side.ts";
+import { type Ending, endedExchange } from "./ended-exchange.ts";
 import { ExchangeClock, stage } from "./exchange-clock.ts";
 import type { PipelineMember } from "./pipeline.ts";
 import { type BodyPiece, RequestBody } from "./request-body.ts";
@@ -95,7 +96,7 @@ export class Exchange implements PipelineMember {
     upstream.inFlight++;
     this.stage = stage.connecting;
     this.clock.attempt(nowMs);
-    this.attempts.begin();
+    this.attempts.begin(upstream);
     this.intake.reset();
     this.reusable = false;
     if (upstream.watched) this.downstream.context.observer.upstreamAsked(upstream);
@@ -200,6 +201,7 @@ export class Exchange implements PipelineMember {
     const reusable = this.reusable && !unread && !this.upstreamPaused && connection.unsentBytes === 0;
     const { extraBytes, keepAliveTimeoutS } = this.answerRelay;
     connection.readBuffer.done(this.downstream.out.holdsLent);
+    this.tell("ok", this.answerRelay.code);
     this.clear();
     if (reusable) connection.release(extraBytes, keepAliveTimeoutS, nowMs);
     else connection.discard();
@@ -209,6 +211,15 @@ export class Exchange implements PipelineMember {
   private count(upstream: PooledUpstream, code: number, nowMs: number): void {
     upstream.countAnswer(code, nowMs - this.clock.startedMs);
     if (code >= 500 || upstream.watched) this.downstream.context.observer.upstreamAnswered(upstream, code);
+  }
+
+  /** To the access log, if there is one. */
+  private tell(ending: Ending, status: number, ownBody = ""): void {
+    const { accessLog, nowMs } = this.downstream.context;
+    if (accessLog === null) return;
+    const { request, body, answerRelay, attempts, clock } = this;
+    const parts = { request, body, relay: answerRelay, attempts, clock, ending, status, ownBody };
+    accessLog(endedExchange(parts, nowMs()));
   }
 
   /** Nothing of one request outlives it. */
@@ -235,6 +246,7 @@ export class Exchange implements PipelineMember {
     }
     this.answerRelay.switching(this.intake, head, request);
     this.count(upstream, 101, this.downstream.context.nowMs());
+    this.tell("tunnel", 101);
     this.clear();
     downstream.startTunnel(connection, upstream);
   }
@@ -313,6 +325,7 @@ export class Exchange implements PipelineMember {
   private answer(status: number, body: string, fields: string): void {
     const unread = !this.body.done;
     const { method, keepAlive, failureStatus } = this.request;
+    this.tell("own", failureStatus || status, body);
     this.clear();
     const close = this.downstream.answer(failureStatus || status, body, fields, method, keepAlive && !unread);
     this.downstream.exchangeDone(close, unread || keepAlive, this.downstream.context.nowMs());
@@ -320,6 +333,7 @@ export class Exchange implements PipelineMember {
 
   /** The client has got a part of the answer and will get no more. */
   private cutOff(): void {
+    this.tell("truncated", this.answerRelay.code);
     this.clear();
     this.downstream.cut(this.answerRelay.isFramed);
   }
@@ -352,6 +366,7 @@ export class Exchange implements PipelineMember {
   /** The client is gone: nobody waits for the answer. */
   abandon(): void {
     if (this.stage === stage.none) return;
+    this.tell("client-gone", this.stage === stage.answering ? this.answerRelay.code : 499);
     this.leaveUpstream();
     this.clear();
   }

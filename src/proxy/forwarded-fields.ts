@@ -38,6 +38,7 @@ export function rememberFields(
   context: ProxyContext,
   sharesConnection: boolean,
 ): void {
+  if (context.policy.traceparent !== "pass") return; // every head has a trace of its own
   if (!isPlainGet(head) || peer.trusted || !peer.fields.isDue(head.end - head.fieldsStart)) return;
   const line = head.fieldsStart - head.start;
   const section = Buffer.from(text.slice(line), "latin1");

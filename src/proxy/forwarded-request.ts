@@ -12,6 +12,7 @@ import {
   type RequestTables,
   requestIdLine,
 } from "./header-policy.ts";
+import { traceLines } from "./tracing.ts";
 import { type PooledUpstream, peerHeader, peerProtoHeader } from "./upstream.ts";
 
 /** What is the same for every request of one client connection. */
@@ -70,6 +71,7 @@ export function forwardedRequestHead(
   if (head.body.kind === framing.chunked) out += "Transfer-Encoding: chunked\r\n";
   if (head.upgradesToWebSocket) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
   if (control) return `${out}${peerHeader}: ${peer.address}\r\n${peerProtoHeader}: ${peer.proto}\r\n\r\n`;
+  if (policy.traceparent !== "pass") out += traceLines(text, head, policy.traceparent === "join");
   if (policy.xForwarded && peer.trusted) out += extendedXForwarded(text, head, peer, host);
   return out + addedLines(peer, host, head.versionMinor, policy);
 }

@@ -13,6 +13,13 @@ export interface HeaderPolicy {
   /** X-Request-Id: a sane one is kept, else one is made. Default: true. */
   readonly requestId: boolean;
   /**
+   * W3C Trace Context. `pass` (default): traceparent and tracestate go through untouched, malformed ones too, as for
+   * any proxy that takes no part. `start`: a request whose traceparent is missing or malformed gets a new one (and
+   * loses its tracestate); others go through untouched, since we record no span that could be anybody's parent.
+   * `join`: we take part; every forwarded request names a span of ours as its parent, which the access log records.
+   */
+  readonly traceparent: "pass" | "start" | "join";
+  /**
    * Names with `_`, which CGI-like servers cannot tell from `-` (so that `X_Forwarded_For` would pass for our own
    * field): left out (default), refused with 400, or forwarded.
    */
@@ -24,6 +31,7 @@ export const defaultHeaderPolicy: HeaderPolicy = {
   forwarded: false,
   via: true,
   requestId: true,
+  traceparent: "pass",
   underscoreNames: "drop",
 };
 
@@ -71,9 +79,10 @@ export interface RequestTables {
 export function requestTables(policy: HeaderPolicy): RequestTables {
   const always: number[] = [...hopByHop, field.ours, field.proxyAuthorization];
   if (policy.underscoreNames === "drop") always.push(field.underscore);
+  const traces = policy.traceparent === "pass" ? [] : [field.traceparent, field.tracestate]; // written anew
   return {
-    untrusted: leftOut(...always, ...trustFields),
-    trusted: leftOut(...always, ...(policy.xForwarded ? [field.xForwardedFor] : [])),
+    untrusted: leftOut(...always, ...traces, ...trustFields),
+    trusted: leftOut(...always, ...traces, ...(policy.xForwarded ? [field.xForwardedFor] : [])),
     control: leftOut(...always),
   };
 }

@@ -27,6 +27,8 @@ export class RequestBody {
   /** Why it was refused. */
   status = 0;
   problem = "";
+  /** Of what is announced, and of chunks. */
+  private length = 0;
   private left = 0;
   private total = 0;
   private chunks: ChunkedReader | null = null;
@@ -34,6 +36,7 @@ export class RequestBody {
   start(body: BodyFraming): void {
     this.kind = body.kind;
     this.done = body.kind === framing.none;
+    this.length = body.length;
     this.left = body.length;
     this.total = 0;
     this.pieceBytes = 0;
@@ -56,6 +59,12 @@ export class RequestBody {
     return this.kind === framing.chunked
       ? this.readChunks(bytes, start, end, limits, take)
       : this.readLength(bytes, start, end, take);
+  }
+
+  /** Without its framing. */
+  get bytesRead(): number {
+    if (this.kind === framing.none) return 0;
+    return this.kind === framing.length ? this.length - this.left : this.total;
   }
 
   /** Keeps a piece for a second dispatch. */

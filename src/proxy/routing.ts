@@ -17,6 +17,8 @@ export interface RoutedRequest {
   readonly peerAddress: string;
   /** True when the peer is in a trusted-proxy network; then X-Forwarded-For may be believed. */
   readonly peerTrusted: boolean;
+  /** Set by the routing when an access log is kept: what the request was routed by. */
+  routingKey: string | number | undefined;
   /** Set by the routing to have `Set-Cookie: <value>` added to the answer (the issued sticky cookie). */
   setCookie: string | undefined;
   /** Set by the routing: it changes something although its method says it does not, and is never sent twice. */

@@ -49,6 +49,7 @@ function reading(): MetricsReading {
     hashing: { bounded: 20, overflowed: 4, spread: 5 },
     keyErrors: 6,
     logLinesDropped: 0,
+    accessLinesDropped: 14,
   };
 }
 
@@ -75,6 +76,7 @@ test("the page shows what is read at that moment", async () => {
     "roundhouse_heartbeat_failures_total 8",
     "roundhouse_connections 2",
     "roundhouse_retries_total 11",
+    "roundhouse_access_log_lines_dropped_total 14",
     'roundhouse_retries_refused_total{reason="budget"} 12',
     'roundhouse_retries_refused_total{reason="attempts"} 13',
     "roundhouse_http2_connections_total 2",

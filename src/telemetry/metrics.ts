@@ -59,6 +59,7 @@ export interface MetricsReading {
   /** Times the user's routing-key function threw or gave something that is no key. */
   readonly keyErrors: number;
   readonly logLinesDropped: number;
+  readonly accessLinesDropped: number;
 }
 
 export interface MetricsPage {
@@ -361,6 +362,13 @@ function registerSelf(registry: Registry, page: Page): void {
     "Log lines lost because their reader was too slow.",
     [],
     () => [[{}, page.reading.logLinesDropped]],
+  );
+  counter(
+    registry,
+    "roundhouse_access_log_lines_dropped_total",
+    "Access log lines lost because the disk was too slow or could not be written.",
+    [],
+    () => [[{}, page.reading.accessLinesDropped]],
   );
   // Event-loop lag, memory, descriptors, garbage collection. A timer every 20 ms feeds the lag histogram.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 });

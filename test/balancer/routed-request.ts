@@ -24,5 +24,6 @@ export function routedRequest(fields: RequestFields = {}): RoutedRequest {
     peerAddress,
     peerTrusted,
     setCookie: undefined,
+    routingKey: undefined,
   };
 }

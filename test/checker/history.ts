@@ -5,7 +5,7 @@
 export type Outcome = "ok" | "fail" | "unknown";
 
 interface Operation {
-  /** Who did it. A process does one thing after another. */
+  /** Who did it. A reader reads one thing after another; a producer may have several under way. */
   readonly process: string;
   readonly shard: string;
   /** One clock for all processes; what ended before another began happened before it. */

@@ -1,4 +1,4 @@
-// `npm run test:api -- HOST [--all-brokers]`: the contract's test cases against a system that runs.
+// `npm run test:api -- HOST [--all-brokers] [--read-origin URL]`: the contract's test cases against a system that runs.
 import { randomBytes } from "node:crypto";
 import { createHttpClient } from "../../src/queue/client/http.ts";
 import { createApiCaller } from "./api-caller.ts";
@@ -14,7 +14,8 @@ if (host === null) {
 }
 const http = createHttpClient();
 const api = createApiCaller(http, host.origin);
-const readApi = createApiCaller(http, host.readOrigin);
+const flag = process.argv.indexOf("--read-origin");
+const readApi = createApiCaller(http, flag < 0 ? host.readOrigin : String(process.argv[flag + 1]));
 const run = randomBytes(4).toString("hex");
 let names = 0;
 const name = (prefix: string): string => `${prefix}-${run}-${++names}`;

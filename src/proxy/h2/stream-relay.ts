@@ -79,6 +79,10 @@ export class StreamRelay implements ClientRelay, BodyOutput {
   /** More than the shared read buffer at once is not worth it here: each byte is copied once anyway. */
   readonly leftBytes = 0;
 
+  get bodyBytes(): number {
+    return this.body.bytesRead;
+  }
+
   get problem(): string {
     return this.code > codeMax ? `a status code of ${this.code}` : this.body.problem;
   }

@@ -7,6 +7,7 @@ import { failureBody } from "../../http/own-answer.ts";
 import { parseRequestHead } from "../../http/request-head.ts";
 import type { ClientSide } from "../client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "../context.ts";
+import { refusedExchange } from "../ended-exchange.ts";
 import { Exchange } from "../exchange.ts";
 import type { Peer } from "../forwarded-request.ts";
 import { isAccepted } from "../request-policy.ts";
@@ -152,7 +153,9 @@ export class Http2Stream implements ClientSide {
   private refuse(status: number, problem: string, method: string): void {
     const fields =
       status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
-    this.answer(status, status === 204 ? "" : failureBody(problem), fields, status === 400 ? "" : method);
+    const body = status === 204 ? "" : failureBody(problem);
+    this.answer(status, body, fields, status === 400 ? "" : method);
+    this.context.accessLog?.(refusedExchange(this.peer, method, status, body));
     this.done(true);
   }
 

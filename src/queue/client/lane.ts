@@ -7,7 +7,7 @@ import { type NewRecord, packBatch } from "../records.ts";
 import type { ProducerId } from "./api.ts";
 
 export interface LaneOptions {
-  /** How long the first message of a batch waits for others. */
+  /** How long the first message of a batch waits for others; 0: until the end of this event-loop turn. */
   readonly lingerMs: number;
   readonly batchMessagesMax: number;
   readonly batchBytesMax: number;
@@ -36,7 +36,7 @@ export function createLane(options: LaneOptions): Lane {
   const waiting: Outgoing[] = [];
   let waitingBytes = 0;
   let sending = false;
-  let linger: NodeJS.Timeout | null = null;
+  let linger: NodeJS.Timeout | NodeJS.Immediate | null = null;
   /** Null: the next batch needs a new id, since what became of the one before it is not known. */
   let producer: ProducerId | null = null;
   let sequence = 0;
@@ -45,12 +45,15 @@ export function createLane(options: LaneOptions): Lane {
     waiting.push(outgoing);
     waitingBytes += outgoing.bytes;
     if (waiting.length >= batchMessagesMax || waitingBytes >= batchBytesMax) void pump();
-    else if (!sending && linger === null) linger = setTimeout(() => void pump(), lingerMs);
+    else if (!sending && linger === null) {
+      linger = lingerMs > 0 ? setTimeout(pump, lingerMs) : setImmediate(pump);
+    }
   }
 
   /** What gathers while a batch is under way goes as soon as that one is done: it has lingered enough. */
   async function pump(): Promise<void> {
-    if (linger !== null) clearTimeout(linger);
+    if (linger !== null && lingerMs > 0) clearTimeout(linger as NodeJS.Timeout);
+    else if (linger !== null) clearImmediate(linger as NodeJS.Immediate);
     linger = null;
     if (sending) return;
     sending = true;

@@ -6,18 +6,21 @@ import { MESSAGE_BYTES_MAX, type NewMessage, toRecord } from "../message.ts";
 import type { NewRecord } from "../records.ts";
 import { shardOfKey } from "../topic-ring.ts";
 import type { QueueApi, TopicView } from "./api.ts";
-import { createLane, type Lane, type Outgoing } from "./lane.ts";
+import { createLane, type Lane } from "./lane.ts";
 import { retry } from "./retry.ts";
 import { createRoutes } from "./routes.ts";
 
 export interface ProducerOptions {
-  /** How long a batch's first message waits for others; default 2 ms. */
+  /**
+   * How long a batch's first message waits for others; default 0: until the end of this event-loop turn. What comes
+   * while a batch of the shard is under way goes with the next one anyhow.
+   */
   readonly lingerMs?: number;
   /** Most messages in a batch; default 10,000. */
   readonly batchMessagesMax?: number;
   /** Size that ends a batch; default 512 KiB. */
   readonly batchBytesMax?: number;
-  /** Most that is held without an acknowledgement; default 32 MiB. */
+  /** Most that is held without an acknowledgement, with what holding it costs; default 16 MiB. */
   readonly bufferBytesMax?: number;
   /** How long a batch is sent again before its messages are given up; default 30 s. */
   readonly retryMs?: number;
@@ -54,19 +57,19 @@ export interface Producer {
   close(): Promise<void>;
 }
 
-/** For the fields of a record besides its contents, in the buffer's account. */
-const RECORD_OVERHEAD_BYTES = 32;
+/** What a message costs in memory besides its contents, in the buffer's account. */
+const RECORD_OVERHEAD_BYTES = 400;
 
 /** @param direct whether owners may be asked themselves, at the addresses that the queue names */
 export function createProducerOn(api: QueueApi, direct: boolean, options: ProducerOptions = {}): Producer {
   const {
-    lingerMs = 2,
+    lingerMs = 0,
     batchMessagesMax = 10_000,
     batchBytesMax = 512 * 1024,
     compression = "none",
   } = options;
   const {
-    bufferBytesMax = 32 * 1024 * 1024,
+    bufferBytesMax = 16 * 1024 * 1024,
     retryMs = 30_000,
     messageBytesMax = MESSAGE_BYTES_MAX,
   } = options;
@@ -133,26 +136,66 @@ export function createProducerOn(api: QueueApi, direct: boolean, options: Produc
     });
   }
 
-  async function send(topic: string, message: NewMessage, { shard }: SendOptions = {}): Promise<Produced> {
-    if (closed) throw new RoundhouseError("SHUTTING_DOWN", "The producer is closed; create another one");
+  /** Hands a message to its lane; one of the two is called later. Throws what is wrong with it at once. */
+  function submit(
+    view: TopicView,
+    message: NewMessage,
+    named: string | undefined,
+    stored: (offset: number, shard: string) => void,
+    failed: (error: unknown) => void,
+  ): void {
     const record = toRecord(message, messageBytesMax);
     const bytes = bytesOf(record);
-    if (bufferedBytes > 0 && bufferedBytes + bytes > bufferBytesMax)
+    const shard = shardFor(view, message, named);
+    hold(bytes);
+    laneOf(view.name, shard).push({
+      record,
+      bytes,
+      stored(offset) {
+        release(bytes);
+        stored(offset, shard);
+      },
+      failed(error) {
+        release(bytes);
+        failed(error);
+      },
+    });
+  }
+
+  function hold(bytes: number): void {
+    if (bufferedBytes > 0 && bufferedBytes + bytes > bufferBytesMax) {
       throw bufferFull(bufferedBytes, bufferBytesMax);
-    bufferedBytes += bytes;
-    try {
-      const view = firsts.has(topic) ? null : routes.known(topic);
-      const name = shardFor(view ?? (await firstView(topic)), message, shard);
-      const offset = await new Promise<number>((stored, failed) => {
-        const outgoing: Outgoing = { record, bytes, stored, failed };
-        laneOf(topic, name).push(outgoing);
-      });
-      return { shard: name, offset };
-    } finally {
-      bufferedBytes -= bytes;
-      if (bufferedBytes < bufferBytesMax / 2) for (const wake of roomWaits.splice(0)) wake();
-      if (bufferedBytes === 0) for (const wake of idleWaits.splice(0)) wake();
     }
+    bufferedBytes += bytes;
+  }
+
+  function release(bytes: number): void {
+    bufferedBytes -= bytes;
+    if (bufferedBytes < bufferBytesMax / 2) for (const wake of roomWaits.splice(0)) wake();
+    if (bufferedBytes === 0) for (const wake of idleWaits.splice(0)) wake();
+  }
+
+  async function send(topic: string, message: NewMessage, { shard }: SendOptions = {}): Promise<Produced> {
+    if (closed) throw new RoundhouseError("SHUTTING_DOWN", "The producer is closed; create another one");
+    const view = firsts.has(topic) ? null : routes.known(topic);
+    if (view !== null) return sendTo(view, message, shard);
+    // What waits for the topic's description is held, too.
+    const bytes = bytesOf(toRecord(message, messageBytesMax));
+    hold(bytes);
+    try {
+      const first = await firstView(topic);
+      bufferedBytes -= bytes; // `submit` takes it again, before anybody looks
+      return sendTo(first, message, shard).finally(() => release(0));
+    } catch (error) {
+      release(bytes);
+      throw error;
+    }
+  }
+
+  function sendTo(view: TopicView, message: NewMessage, named: string | undefined): Promise<Produced> {
+    return new Promise((resolve, reject) => {
+      submit(view, message, named, (offset, shard) => resolve({ shard, offset }), reject);
+    });
   }
 
   const room = (): Promise<void> =>
@@ -163,21 +206,21 @@ export function createProducerOn(api: QueueApi, direct: boolean, options: Produc
     return bufferedBytes === 0 ? Promise.resolve() : new Promise((wake) => idleWaits.push(wake));
   }
 
-  const sendAll: Producer["sendAll"] = async (topic, messages, { signal, ...sendOptions } = {}) => {
+  const sendAll: Producer["sendAll"] = async (topic, messages, { signal, shard } = {}) => {
+    if (closed) throw new RoundhouseError("SHUTTING_DOWN", "The producer is closed; create another one");
     let count = 0;
-    let failure: { readonly error: unknown } | null = null;
+    const failures: unknown[] = [];
+    const failed = (error: unknown): void => void failures.push(error);
     for await (const message of messages) {
       signal?.throwIfAborted();
-      if (failure !== null) break;
-      await room();
+      if (bufferedBytes >= bufferBytesMax / 2) await room();
+      const view = (firsts.has(topic) ? null : routes.known(topic)) ?? (await firstView(topic));
+      if (failures.length > 0) break;
+      submit(view, message, shard, ignore, failed);
       count++;
-      send(topic, message, sendOptions).catch((error: unknown) => {
-        failure ??= { error };
-      });
     }
     await flush();
-    const failed = failure as { readonly error: unknown } | null;
-    if (failed !== null) throw failed.error;
+    if (failures.length > 0) throw failures[0];
     return count;
   };
 
@@ -198,6 +241,8 @@ export function createProducerOn(api: QueueApi, direct: boolean, options: Produc
 export function mayPass(error: unknown): boolean {
   return error instanceof RoundhouseError && error.retryable;
 }
+
+function ignore(): void {}
 
 const keyText = (key: string | Uint8Array): string =>
   typeof key === "string" ? key : Buffer.from(key).toString();

@@ -29,11 +29,19 @@ const reasons: Record<number, string> = {
   507: "Insufficient Storage",
 };
 
+/** What the answer says about its connection. An HTTP/1.0 client has to be told that it is kept. */
+export type ConnectionField = "" | "Connection: close\r\n" | "Connection: keep-alive\r\n";
+
 /** Hands an answer to the client's output, to go out at the end of the turn. `headOnly`: the request was HEAD. */
-export function putAnswer(out: ClientOutput, answer: Answer, close: boolean, headOnly: boolean): void {
+export function putAnswer(
+  out: ClientOutput,
+  answer: Answer,
+  connection: ConnectionField,
+  headOnly: boolean,
+): void {
   const { body } = answer;
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  const head = headText(answer, length, close);
+  const head = headText(answer, length, connection);
   if (headOnly || length === 0) out.text(head);
   else if (typeof body === "string" && length === body.length)
     out.text(head + body); // all of it is ASCII
@@ -44,7 +52,7 @@ export function putAnswer(out: ClientOutput, answer: Answer, close: boolean, hea
   out.flush();
 }
 
-function headText(answer: Answer, length: number, close: boolean): string {
+function headText(answer: Answer, length: number, connection: ConnectionField): string {
   const { status, type, fields = "" } = answer;
   const content =
     status === 204
@@ -54,6 +62,6 @@ function headText(answer: Answer, length: number, close: boolean): string {
         : `Content-Type: ${type}\r\nContent-Length: ${length}\r\n`;
   return (
     `HTTP/1.1 ${status} ${reasons[status] ?? "Status"}\r\nDate: ${clock.httpDate}\r\n${content}${fields}` +
-    `${close ? "Connection: close\r\n" : ""}\r\n`
+    `${connection}\r\n`
   );
 }

@@ -77,6 +77,16 @@ test("answers one request after another on a kept connection", async () => {
   assert.equal(text.split("Connection: close").length, 2);
 });
 
+test("an HTTP/1.0 client is told that its connection is kept, and only when it asked for that", async () => {
+  const { port } = await listening();
+  const old = (more: string) => `GET /a HTTP/1.0\r\n${more}\r\n`;
+  const text = await exchanged(port, [old("Connection: keep-alive\r\n") + old("")]);
+  assert.deepEqual(
+    [...text.matchAll(/Connection: ([a-z-]+)/g)].map((match) => match[1]),
+    ["keep-alive", "close"],
+  );
+});
+
 test("answers pipelined requests in their order, those that take longer included", async () => {
   const { port } = await listening();
   const many = Array.from({ length: 50 }, (_, i) =>

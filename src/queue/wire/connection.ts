@@ -11,7 +11,7 @@ import { parseRequestHead, type RequestHead } from "../../http/request-head.ts";
 import { ClientInput } from "../../proxy/client-input.ts";
 import { ClientOutput } from "../../proxy/client-output.ts";
 import { HeldBytes } from "../../proxy/held-bytes.ts";
-import { putAnswer } from "./answer-text.ts";
+import { type ConnectionField, putAnswer } from "./answer-text.ts";
 import { BodyIntake } from "./body-intake.ts";
 import { ReadRequest } from "./read-request.ts";
 import type { Answer, WireLimits, WireService } from "./service.ts";
@@ -56,6 +56,7 @@ export class Connection {
   private held: HeldBytes | null = null;
   private request: ReadRequest | null = null;
   private keep = true;
+  private toldKept: ConnectionField = "";
   /** What this connection has put into `host.bodiesBytes`. */
   private bodyBytes = 0;
   private advancing = false;
@@ -146,6 +147,7 @@ export class Connection {
   private begin(bytes: Buffer, head: RequestHead): boolean {
     const { connection, body } = head;
     this.keep = head.versionMinor === 1 ? !connection.close : connection.keepAlive;
+    this.toldKept = head.versionMinor === 1 ? "" : "Connection: keep-alive\r\n";
     const request = new ReadRequest(bytes, head);
     this.request = request;
     if (head.method === "TRACE" || request.path === "*")
@@ -202,7 +204,8 @@ export class Connection {
     this.request = null;
     this.forgetBody();
     const close = !this.keep || this.host.draining || (this.ended && this.held === null);
-    putAnswer(this.out, answer, close, request.method === "HEAD");
+    const field = close ? "Connection: close\r\n" : this.toldKept;
+    putAnswer(this.out, answer, field, request.method === "HEAD");
     if (close) this.closeAfterAnswer();
     else if (this.out.isBlocked) this.phase = phase.blocked;
     else this.takeNext();
@@ -234,7 +237,8 @@ export class Connection {
 
   private refuse(target: string, status: number, detail: string, headOnly = false): void {
     this.forgetBody();
-    putAnswer(this.out, this.host.service.refuse(target, status, detail), true, headOnly);
+    const answer = this.host.service.refuse(target, status, detail);
+    putAnswer(this.out, answer, "Connection: close\r\n", headOnly);
     this.held = null;
     this.lingerClose();
   }

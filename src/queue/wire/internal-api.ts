@@ -10,6 +10,7 @@ import {
   notOwner,
   numberIn,
   READ_PATH,
+  textIn,
 } from "./internal-protocol.ts";
 import { WireProblem } from "./problem.ts";
 import type { Answer, WireRequest } from "./service.ts";
@@ -40,7 +41,7 @@ async function read(node: BrokerNode, request: WireRequest): Promise<Answer> {
   const shard = needed(query, "shard");
   const waitMs = needed(query, "waitMs");
   const how = {
-    offset: needed(query, "offset"),
+    offset: textIn(query, "consumer") ?? needed(query, "offset"),
     bytesMax: needed(query, "bytesMax"),
     skipDamaged: needed(query, "skipDamaged") === 1,
     waitMs,

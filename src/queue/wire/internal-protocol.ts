@@ -7,10 +7,11 @@
 //
 // A broker that does not serve the tablet answers 421 NOT_OWNER and has done nothing.
 import { batchesIn } from "../record-batch.ts";
-import type { Damage, Fetched } from "../tablet.ts";
+import type { Damage } from "../tablet.ts";
 import type { PeerAnswer } from "./peer-client.ts";
 import { type ProblemCode, WireProblem } from "./problem.ts";
 import type { Answer } from "./service.ts";
+import type { ReadFrom } from "./shards.ts";
 
 export const INTERNAL_PREFIX = "/internal/";
 export const APPEND_PATH = "/internal/append";
@@ -23,7 +24,7 @@ export const HANDED_ON = "roundhouse-handed-on";
 const FETCHED = "roundhouse-fetched";
 
 interface ReadQuery {
-  readonly offset: number;
+  readonly offset: number | string;
   readonly bytesMax: number;
   readonly skipDamaged: boolean;
   readonly waitMs: number;
@@ -37,19 +38,26 @@ export function appendTarget(tablet: number, shard: number, expected: number | u
 export function readTarget(tablet: number, shard: number, read: ReadQuery): string {
   const { offset, bytesMax, skipDamaged, waitMs } = read;
   const limits = `&bytesMax=${bytesMax}&waitMs=${Math.ceil(waitMs)}&skipDamaged=${skipDamaged ? 1 : 0}`;
-  return `${READ_PATH}?tablet=${tablet}&shard=${shard}&offset=${offset}${limits}`;
+  const place = typeof offset === "number" ? `offset=${offset}` : `consumer=${encodeURIComponent(offset)}`;
+  return `${READ_PATH}?tablet=${tablet}&shard=${shard}&${place}${limits}`;
 }
 
 /** A whole number of a query of ours; undefined when it is not there. */
 export function numberIn(query: string, name: string): number | undefined {
+  const text = textIn(query, name);
+  return text === undefined ? undefined : Number(text);
+}
+
+export function textIn(query: string, name: string): string | undefined {
   for (const pair of query.split("&")) {
-    if (pair.startsWith(name) && pair[name.length] === "=") return Number(pair.slice(name.length + 1));
+    if (pair.startsWith(name) && pair[name.length] === "=")
+      return decodeURIComponent(pair.slice(name.length + 1));
   }
   return undefined;
 }
 
-export function fetchedAnswer({ start, end, bytes, next, damaged, batches }: Fetched): Answer {
-  const numbers = JSON.stringify({ start, end, bytes, next, damaged: damaged.map(printable) });
+export function fetchedAnswer({ from, start, end, bytes, next, damaged, batches }: ReadFrom): Answer {
+  const numbers = JSON.stringify({ from, start, end, bytes, next, damaged: damaged.map(printable) });
   return {
     status: 200,
     type: "application/x-kafka-record-batch",
@@ -64,8 +72,8 @@ const printable = (damage: Damage): Damage => ({
   reason: damage.reason.replace(/[^\x20-\x7e]/g, "?"),
 });
 
-export function fetchedOf(answer: PeerAnswer): Fetched {
-  const numbers = JSON.parse(answer.header(FETCHED) ?? "{}") as Omit<Fetched, "batches">;
+export function fetchedOf(answer: PeerAnswer): ReadFrom {
+  const numbers = JSON.parse(answer.header(FETCHED) ?? "{}") as Omit<ReadFrom, "batches">;
   return { ...numbers, batches: [...batchesIn(answer.body)] };
 }
 

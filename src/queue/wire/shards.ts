@@ -6,15 +6,21 @@ import type { Append, Appended, Fetched, Tablet } from "../tablet.ts";
 import { appendTarget, CALL_TARGET, fetchedOf, readTarget, refusalIn } from "./internal-protocol.ts";
 import type { Owners } from "./owners.ts";
 import type { PeerAddress, PeerAnswer, PeerClient, PeerRequest } from "./peer-client.ts";
-import { runCall, type TabletCall, type TabletCallResult } from "./tablet-call.ts";
+import { rangeOf, runCall, type TabletCall, type TabletCallResult } from "./tablet-call.ts";
 
 export interface ShardRead {
-  readonly offset: number;
+  /** Where to begin; a consumer's name: where that one stands, or the oldest message when that is later. */
+  readonly offset: number | string;
   readonly bytesMax: number;
   readonly skipDamaged: boolean;
   /** How long to wait for a message when there is none at `offset`. */
   readonly waitMs: number;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What was read, and the offset that it begins with. */
+export interface ReadFrom extends Fetched {
+  readonly from: number;
 }
 
 export interface Shards {
@@ -25,7 +31,7 @@ export interface Shards {
     repeatable: boolean,
     ownerWaitMs?: number,
   ): Promise<Appended>;
-  read(shard: ShardEntry, read: ShardRead, ownerWaitMs?: number): Promise<Fetched>;
+  read(shard: ShardEntry, read: ShardRead, ownerWaitMs?: number): Promise<ReadFrom>;
   call<C extends TabletCall>(tablet: number, call: C, ownerWaitMs?: number): Promise<TabletCallResult<C>>;
 }
 
@@ -94,20 +100,26 @@ export async function readWaiting(
   tablet: Tablet,
   shard: number,
   { offset, bytesMax, skipDamaged, waitMs, signal }: ShardRead,
-): Promise<Fetched> {
+): Promise<ReadFrom> {
   const limits = { bytesMax, skipDamaged };
   const untilMs = performance.now() + waitMs;
   for (;;) {
     const leftMs = untilMs - performance.now();
-    if (waitMs === 0 || leftMs <= 0) return tablet.read(shard, offset, limits);
+    const mayWait = waitMs > 0 && leftMs > 0 && signal?.aborted !== true;
     // The wait begins before the read, so that what is appended in between is not slept through.
-    const wait = node.awaitAppend([shard], leftMs, signal);
+    const wait = mayWait ? node.awaitAppend([shard], leftMs, signal) : null;
     try {
-      const fetched = await tablet.read(shard, offset, limits);
-      if (fetched.next > offset || signal?.aborted === true) return fetched;
+      const from = typeof offset === "number" ? offset : placeOf(tablet, shard, offset);
+      const fetched = await tablet.read(shard, from, limits);
+      if (wait === null || fetched.next > from) return { ...fetched, from };
       await wait.over;
     } finally {
-      wait.cancel();
+      wait?.cancel();
     }
   }
+}
+
+/** Retention may have overtaken a slow consumer: it goes on with the oldest message that is left. */
+function placeOf(tablet: Tablet, shard: number, consumer: string): number {
+  return Math.max(tablet.position(shard, consumer) ?? 0, rangeOf(tablet, shard).start);
 }

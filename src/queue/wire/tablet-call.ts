@@ -9,6 +9,8 @@ const CONSUMERS_MAX = 10_000;
 export type TabletCall =
   /** NOT_FOUND when the shard does not exist. */
   | { readonly op: "range"; readonly shard: number }
+  /** Null for those that do not exist. */
+  | { readonly op: "ranges"; readonly shards: readonly number[] }
   | { readonly op: "offsetAt"; readonly shard: number; readonly timestampMs: number }
   | { readonly op: "position"; readonly shard: number; readonly consumer: string }
   /** Names and offsets of all consumers that stand in the shard. */
@@ -24,6 +26,7 @@ export type TabletCall =
 
 export interface TabletCallResults {
   readonly range: ShardRange;
+  readonly ranges: readonly (ShardRange | null)[];
   readonly offsetAt: number;
   readonly position: number | null;
   readonly positions: readonly (readonly [consumer: string, offset: number])[];
@@ -43,6 +46,8 @@ function run(tablet: Tablet, call: TabletCall): unknown {
   switch (call.op) {
     case "range":
       return rangeOf(tablet, call.shard);
+    case "ranges":
+      return call.shards.map((shard) => tablet.range(shard));
     case "offsetAt":
       return tablet.offsetAt(call.shard, call.timestampMs);
     case "position":

@@ -57,11 +57,8 @@ export async function serveQueue(options: ServedOptions = {}): Promise<Served> {
       ...(sent === undefined ? {} : { body: sent }),
     });
     const text = await answer.text();
-    const json =
-      /json/.test(answer.headers.get("content-type") ?? "") &&
-      !/ndjson/.test(answer.headers.get("content-type") ?? "")
-        ? JSON.parse(text)
-        : null;
+    const kind = answer.headers.get("content-type") ?? "";
+    const json = text !== "" && /json/.test(kind) && !/ndjson/.test(kind) ? JSON.parse(text) : null;
     return { status: answer.status, headers: answer.headers, text, json };
   }
 

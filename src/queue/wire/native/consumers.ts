@@ -8,7 +8,8 @@ import type { ShardEntry, TopicEntry } from "../../catalog.ts";
 import { messageTexts } from "../message-writer.ts";
 import { WireProblem } from "../problem.ts";
 import type { Answer, WireRequest } from "../service.ts";
-import { readShard } from "./fetch.ts";
+import type { ReadFrom } from "../shards.ts";
+import { BYTES_PER_MESSAGE } from "./fetch.ts";
 import { shardNamed, topicNamed } from "./lookup.ts";
 import { jsonAnswer, type NativeHost, noContent } from "./route.ts";
 import type { commit, consumeQuery, newConsumer, seek } from "./schemas.ts";
@@ -140,46 +141,38 @@ export async function consume(
 ): Promise<Answer> {
   const topic = topicNamed(host.node.map(), topicName);
   await existing(host, topic, name);
-  const now = await readAll(host, request, topic, name, { ...query, wait_ms: 0 });
+  const now = await readAll(host, topic, name, query);
   if (now.length > 0 || query.wait_ms === 0) return consumedAnswer(topic, name, now);
   await anyMessage(host, request, topic, name, query);
-  return consumedAnswer(topic, name, await readAll(host, request, topic, name, { ...query, wait_ms: 0 }));
+  return consumedAnswer(topic, name, await readAll(host, topic, name, query));
 }
 
 /** Each shard's next messages as JSON text; shards without any are left out. They take turns at being first. */
 async function readAll(
-  host: NativeHost,
-  request: WireRequest,
+  { shards }: NativeHost,
   topic: TopicEntry,
   name: string,
   query: z.output<typeof consumeQuery>,
 ): Promise<string[]> {
-  const count = topic.shards.length;
-  turn = (turn + 1) % 0x4000_0000;
+  const { length } = topic.shards;
+  const { max_messages, max_bytes, skip_damaged: skipDamaged } = query;
+  const bytesMax = Math.min(Math.ceil(max_bytes / length), max_messages * BYTES_PER_MESSAGE);
+  const how = { offset: name, bytesMax, skipDamaged, waitMs: 0 };
+  const reads = await Promise.all(topic.shards.map((shard) => shards.read(shard, how)));
   const found: string[] = [];
-  let left = query.max_messages;
-  for (let i = 0; i < count && left > 0; i++) {
-    const shard = topic.shards[(turn + i) % count] as ShardEntry;
-    const offset = await standsAt(host, shard, name);
-    const limits = { ...query, max_messages: Math.max(1, Math.ceil(left / (count - i))) };
-    const fetched = await readShard(host, shard, offset, limits, false, request);
-    const { texts, next } = messageTexts(
-      fetched,
-      offset,
-      limits.max_messages,
-      query.binary === "base64",
-      query.skip_damaged,
-    );
+  const first = turn++ % length;
+  let left = max_messages;
+  for (let i = 0; i < length && left > 0; i++) {
+    const index = (first + i) % length;
+    const read = reads[index] as ReadFrom;
+    const share = Math.ceil(left / (length - i));
+    const { texts, next } = messageTexts(read, read.from, share, query.binary === "base64", skipDamaged);
     left -= texts.length;
-    if (next > offset) found.push(`{"shard":"${shard.name}","next":${next},"messages":[${texts.join(",")}]}`);
+    if (next === read.from) continue;
+    const shard = topic.shards[index]?.name;
+    found.push(`{"shard":"${shard}","next":${next},"messages":[${texts.join(",")}]}`);
   }
   return found;
-}
-
-/** Retention may have overtaken a slow consumer: it goes on with the oldest message that is left. */
-async function standsAt(host: NativeHost, shard: ShardEntry, name: string): Promise<number> {
-  const [place, { start }] = await Promise.all([placeIn(host, shard, name), rangeIn(host, shard)]);
-  return Math.max(place ?? 0, start);
 }
 
 /** Resolves when one of the shards has a message for the consumer, or its time is over. */
@@ -192,11 +185,8 @@ async function anyMessage(
 ): Promise<void> {
   const others = new AbortController();
   const signal = AbortSignal.any([request.signal(), others.signal]);
-  const waits = topic.shards.map(async (shard) => {
-    const offset = await standsAt(host, shard, name);
-    const how = { offset, bytesMax: 1, skipDamaged: query.skip_damaged, waitMs: query.wait_ms, signal };
-    return host.shards.read(shard, how);
-  });
+  const how = { offset: name, bytesMax: 1, skipDamaged: query.skip_damaged, waitMs: query.wait_ms, signal };
+  const waits = topic.shards.map((shard) => host.shards.read(shard, how));
   await Promise.race(waits).finally(() => others.abort());
   await Promise.allSettled(waits);
 }

@@ -13,8 +13,8 @@ import type { fetchQuery } from "./schemas.ts";
 
 type Query = z.output<typeof fetchQuery>;
 
-/** A guess, so that a fetch of few messages does not read many. */
-const BYTES_PER_MESSAGE = 4096;
+/** A guess, so that a read of few messages does not read many. */
+export const BYTES_PER_MESSAGE = 4096;
 
 export async function fetchRecords(
   host: NativeHost,
@@ -48,8 +48,8 @@ export async function fetchRecords(
   };
 }
 
-/** Reads for a fetch or a consumer. An offset out of range is refused with the range that is there. */
-export async function readShard(
+/** An offset out of range is refused with the range that is there. */
+async function readShard(
   { shards }: NativeHost,
   shard: ShardEntry,
   offset: number,

@@ -24,7 +24,9 @@ interface Part {
   readonly repeatable: boolean;
 }
 
-let turn = 0;
+/** By topic: requests that were given a shard by turn. */
+const turns = new Map<string, number>();
+const TURNS_MAX = 10_000;
 
 /** Null as the shard's name: by each message's key, and those without one to the shards in turn. */
 export function produce(
@@ -109,8 +111,12 @@ function formOf(request: WireRequest): MessageForm | "batches" {
 
 /** All messages without a key of one request go to one shard; requests take turns. */
 function inTurn(topic: TopicEntry): ShardEntry {
-  turn = (turn + 1) % 0x4000_0000;
-  return topic.shards[turn % topic.shards.length] as ShardEntry;
+  const { length } = topic.shards;
+  if (length === 1) return topic.shards[0] as ShardEntry;
+  const turn = (turns.get(topic.name) ?? -1) + 1;
+  if (turns.size >= TURNS_MAX) turns.clear();
+  turns.set(topic.name, turn % length);
+  return topic.shards[turn % length] as ShardEntry;
 }
 
 function hasKeys(messages: MessageTable): boolean {

@@ -1,13 +1,17 @@
 // Topics: made, listed, described, extended and deleted. The control plane makes the changes; ends and sizes come from
 // the shards' owners.
 import type { z } from "zod";
-import type { ShardEntry, TopicEntry } from "../../catalog.ts";
+import type { TopicEntry } from "../../catalog.ts";
 import { type MappedBroker, ownerOf } from "../../map.ts";
-import type { Retention } from "../../tablet.ts";
+import type { Retention, ShardRange } from "../../tablet.ts";
 import type { Answer } from "../service.ts";
+import type { Shards } from "../shards.ts";
 import { topicNamed } from "./lookup.ts";
 import { jsonAnswer, type NativeHost, noContent } from "./route.ts";
 import type { newTopic } from "./schemas.ts";
+
+/** Of a shard that is being deleted. */
+const NO_RANGE: ShardRange = { start: 0, end: 0, bytes: 0 };
 
 export async function createTopic(host: NativeHost, asked: z.output<typeof newTopic>): Promise<Answer> {
   const { age_ms: ageMs, bytes_max: bytesMax, count_max: countMax } = asked.retention ?? {};
@@ -35,9 +39,10 @@ export async function describeTopic(host: NativeHost, name: string): Promise<Ans
 }
 
 async function describe({ node, shards }: NativeHost, topic: TopicEntry) {
-  const described = topic.shards.map(async ({ name, shard, tablet }: ShardEntry) => {
-    const { start, end, bytes } = await shards.call(tablet, { op: "range", shard });
-    const map = node.map();
+  const ranges = await rangesOf(shards, topic);
+  const map = node.map();
+  const described = topic.shards.map(({ name, shard, tablet }) => {
+    const { start, end, bytes } = ranges.get(shard) ?? NO_RANGE;
     const { owner = null, epoch = 0 } = map.tablets[tablet] ?? {};
     return { name, owner, address: addressOf(ownerOf(map, tablet)), epoch, start, end, bytes };
   });
@@ -45,13 +50,27 @@ async function describe({ node, shards }: NativeHost, topic: TopicEntry) {
   return {
     name: topic.name,
     retention: { age_ms: ageMs, bytes_max: bytesMax, count_max: countMax },
-    shards: await Promise.all(described),
+    shards: described,
   };
 }
 
 /** Brokers listen on loopback: for clients on the same machine. */
 const addressOf = (owner: MappedBroker | null): string | null =>
   owner === null || owner.port === 0 ? null : `http://${owner.host}:${owner.port}`;
+
+/** By shard number, one question for each tablet. */
+async function rangesOf(shards: Shards, topic: TopicEntry): Promise<Map<number, ShardRange>> {
+  const byTablet = new Map<number, number[]>();
+  for (const { tablet, shard } of topic.shards)
+    byTablet.set(tablet, [...(byTablet.get(tablet) ?? []), shard]);
+  const ranges = new Map<number, ShardRange>();
+  const questions = Array.from(byTablet, async ([tablet, numbers]) => {
+    const answers = await shards.call(tablet, { op: "ranges", shards: numbers });
+    for (const [i, range] of answers.entries()) if (range !== null) ranges.set(numbers[i] as number, range);
+  });
+  await Promise.all(questions);
+  return ranges;
+}
 
 export async function deleteTopic({ node }: NativeHost, topic: string): Promise<Answer> {
   await node.control({ kind: "deleteTopic", topic });
