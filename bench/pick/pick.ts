@@ -1,5 +1,5 @@
 // `npm run bench -- pick`: what it costs to choose a replica for one request, for every policy and for what an operator
-// may switch on. Each line runs in a process of its own (`--only LINE`), since code that has seen several policies is
+// may switch on; and how evenly they choose (balance.ts). Each line runs in a process of its own (`--only LINE`), since code that has seen several policies is
 // not compiled as well as code that has seen one, and a front door has one.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -12,6 +12,7 @@ import type { RoutingSnapshot } from "../../src/balancer/routing-table.ts";
 import type { RoutedRequest } from "../../src/proxy/routing.ts";
 import { createUpstream, type Upstream } from "../../src/proxy/upstream.ts";
 import { createRing } from "../../src/ring/ring.ts";
+import { balanceReport } from "./balance.ts";
 
 interface Setting {
   readonly policy: "hash" | "round-robin" | "least-request" | "p2c";
@@ -64,6 +65,7 @@ export async function run(args: string[]): Promise<void> {
     "|---|---:|---:|",
     ...lines,
     "",
+    balanceReport(),
   ].join("\n");
   console.log(text);
   const folder = fileURLToPath(new URL("../results/", import.meta.url));

@@ -20,7 +20,7 @@ import { createMalformedAnswers } from "./malformed-answers.ts";
 import type { FrontDoorSettings } from "./options.ts";
 import { policyNamed } from "./policies/named.ts";
 import type { QueueHouse } from "./queue-house.ts";
-import { conditionOf, conditionsRead, type ReplicaCondition } from "./replica-condition.ts";
+import { conditionOf, conditionsRead, type ReplicaCondition, sharingRead } from "./replica-condition.ts";
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
@@ -76,6 +76,7 @@ export type DataPlaneReading = Pick<
   | "tls"
   | "waiting"
   | "full"
+  | "sharing"
   | "ejected"
   | "ejections"
   | "ejectionsSpared"
@@ -165,6 +166,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       },
       tls: { full: 0, resumed: 0, failed: 0, ...secure?.stats },
       ...conditionsRead(table.current),
+      sharing: settings.proxy.upstreamBatching ? sharingRead(table.current) : new Map(),
       ejected: ejector?.ejectedNow() ?? new Map(),
       ejections: new Map(Object.entries(ejector?.counters.ejected ?? {})),
       ejectionsSpared: ejector?.counters.spared ?? 0,

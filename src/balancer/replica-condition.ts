@@ -1,5 +1,6 @@
 // How it goes with the replicas in the ring as this data plane sees them: who is set aside, who is full, who is waited
 // for. For the status report and the metrics; nothing on the path of a request reads it.
+import type { Sharing } from "../proxy/batching.ts";
 import type { Upstream } from "../proxy/upstream.ts";
 import type { EjectionReport, Ejector } from "./ejector.ts";
 import type { RoutingSnapshot } from "./routing-table.ts";
@@ -32,4 +33,17 @@ export function conditionsRead(now: RoutingSnapshot) {
   const byName = (figure: (upstream: Upstream) => number): ReadonlyMap<string, number> =>
     new Map(upstreams.map((upstream) => [upstream.name, figure(upstream)]));
   return { waiting: byName(({ waiting }) => waiting), full: byName(({ isFull }) => (isFull ? 1 : 0)) };
+}
+
+/** With upstream batching: how many replicas' connections may be shared, and of the others, why not. */
+export function sharingRead(now: RoutingSnapshot): ReadonlyMap<Sharing, number> {
+  const counts = new Map<Sharing, number>([
+    ["shared", 0],
+    ["new", 0],
+    ["slow", 0],
+    ["distrusted", 0],
+  ]);
+  for (const upstream of now.upstreamsBySeat)
+    if (upstream !== undefined) counts.set(upstream.sharing, (counts.get(upstream.sharing) ?? 0) + 1);
+  return counts;
 }

@@ -9,18 +9,30 @@ export const knownBytesMax = 2 * 1024;
 const unknownBetween = 16;
 
 export class HeadMemory<T extends { readonly bytes: Uint8Array }> {
+  /** Null: nothing yet. */
   known: T | null = null;
+  private knownView: DataView | null = null;
   /** Unknown heads until one is to be remembered. Not the first: it may be the connection's only one. */
   private unknownLeft = 2;
 
-  /** Whether the bytes from `start` begin with what is known. */
-  recalls(bytes: Uint8Array, start: number, end: number): boolean {
-    if (this.known === null || !beginsWith(bytes, start, end, this.known.bytes)) return false;
-    if (this.unknownLeft !== 1) this.unknownLeft = 1; // it has served: when it changes, the next one will too
-    return true;
+  remember(known: T): void {
+    this.known = known;
+    this.knownView = viewOf(known.bytes);
   }
 
-  /** Called for each head that was not known: whether to {@link HeadMemory.known remember} this one. */
+  /** Whether the bytes from `start` begin with what is known. */
+  recalls(bytes: Uint8Array, start: number, end: number): boolean {
+    const { known } = this;
+    if (known === null || end - start < known.bytes.length) return false;
+    const same =
+      bytes.length < viewedBytesMin || this.knownView === null
+        ? sameBytes(bytes, start, known.bytes)
+        : sameWords(bytes, start, known.bytes, this.knownView);
+    if (same && this.unknownLeft !== 1) this.unknownLeft = 1; // it has served: when it changes, the next one will too
+    return same;
+  }
+
+  /** Called for each head that was not known: whether to {@link remember} this one. */
   isDue(headBytes: number): boolean {
     if (--this.unknownLeft > 0 || headBytes > knownBytesMax) return false;
     this.unknownLeft = unknownBetween;
@@ -28,9 +40,29 @@ export class HeadMemory<T extends { readonly bytes: Uint8Array }> {
   }
 }
 
-function beginsWith(bytes: Uint8Array, start: number, end: number, known: Uint8Array): boolean {
-  const { length } = known;
-  if (end - start < length) return false;
-  for (let at = 0; at < length; at++) if (bytes[start + at] !== known[at]) return false;
+function sameBytes(bytes: Uint8Array, start: number, known: Uint8Array): boolean {
+  for (let at = 0; at < known.length; at++) if (bytes[start + at] !== known[at]) return false;
+  return true;
+}
+
+// Four bytes at a time take a quarter of the time, but need a view: it is only worth making for a buffer that is read
+// into again and again, and those are large.
+const viewedBytesMin = 32 * 1024;
+let viewed: Uint8Array = new Uint8Array(0);
+let view = viewOf(viewed);
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function sameWords(bytes: Uint8Array, start: number, known: Uint8Array, knownView: DataView): boolean {
+  if (viewed !== bytes) {
+    viewed = bytes;
+    view = viewOf(bytes);
+  }
+  const wordsEnd = known.length & ~3;
+  for (let at = 0; at < wordsEnd; at += 4)
+    if (view.getInt32(start + at) !== knownView.getInt32(at)) return false;
+  for (let at = wordsEnd; at < known.length; at++) if (bytes[start + at] !== known[at]) return false;
   return true;
 }

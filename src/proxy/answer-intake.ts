@@ -26,7 +26,7 @@ export class AnswerIntake {
   bytes: Buffer = nothing;
   from = 0;
   headEnd = 0;
-  length = 0;
+  end = 0;
   /** Of the upstream's heads; null: none is recalled. */
   memory: AnswerMemory | null = null;
   private held: HeldBytes | null = null;
@@ -43,7 +43,8 @@ export class AnswerIntake {
   /** Takes what was read; `head` says what was found. After `interim`, {@link next}. */
   take(
     bytes: Buffer,
-    length: number,
+    start: number,
+    end: number,
     method: string,
     limits: ProxyLimits,
     head: AnswerHead,
@@ -51,34 +52,35 @@ export class AnswerIntake {
   ): number {
     this.memory = memory;
     this.bytes = bytes;
-    this.length = length;
-    this.headEnd = 0;
+    this.end = end;
+    this.headEnd = start;
     if (this.held !== null) {
-      this.held.append(bytes, 0, length);
+      this.held.append(bytes, start, end);
       if (this.held.length < this.needs) return intake.more;
       this.bytes = this.held.bytes();
-      this.length = this.held.length;
+      this.end = this.held.length;
+      this.headEnd = 0;
       this.held = null;
     }
     return this.next(method, limits, head);
   }
 
   next(method: string, limits: ProxyLimits, head: AnswerHead): number {
-    const { bytes, length, memory } = this;
+    const { bytes, end, memory } = this;
     this.from = this.headEnd;
-    if (this.from === length) return intake.more;
-    const end = parseAnswerHead(bytes, this.from, length, method, limits.answerHeadBytesMax, head, memory);
-    if (end === refused) return intake.malformed;
-    if (end === incomplete) return this.hold(0);
-    this.headEnd = end;
+    if (this.from === end) return intake.more;
+    const headEnd = parseAnswerHead(bytes, this.from, end, method, limits.answerHeadBytesMax, head, memory);
+    if (headEnd === refused) return intake.malformed;
+    if (headEnd === incomplete) return this.hold(0);
+    this.headEnd = headEnd;
     if (head.code < 200) {
       if (head.code === 101) return intake.switching;
       if (++this.interims <= interimAnswersMax) return intake.interim;
       head.problem = `more than ${interimAnswersMax} interim answers`;
       return intake.malformed;
     }
-    const whole = head.body.kind === framing.length ? end - this.from + head.body.length : 0;
-    const isShort = whole > length - this.from && head.body.length <= limits.heldAnswerBytesMax;
+    const whole = head.body.kind === framing.length ? headEnd - this.from + head.body.length : 0;
+    const isShort = whole > end - this.from && head.body.length <= limits.heldAnswerBytesMax;
     return isShort ? this.hold(whole) : intake.final;
   }
 
@@ -90,16 +92,16 @@ export class AnswerIntake {
     const stays = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     const { kind, length } = head.body;
     const end = this.headEnd + (kind === framing.length ? length : 0);
-    const isWhole = (kind === framing.length || kind === framing.none) && end <= this.length;
+    const isWhole = (kind === framing.length || kind === framing.none) && end <= this.end;
     if (!stays || !isWhole) return false;
     connection.readBuffer.done(false);
-    connection.release(this.length - end, head.keepAliveTimeoutS, nowMs());
+    connection.release(this.end - end, head.keepAliveTimeoutS, nowMs());
     return true;
   }
 
   private hold(needs: number): number {
     this.needs = needs;
-    this.held = new HeldBytes(this.bytes, this.from, this.length);
+    this.held = new HeldBytes(this.bytes, this.from, this.end);
     return intake.more;
   }
 }

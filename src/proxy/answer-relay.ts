@@ -48,7 +48,7 @@ export class AnswerRelay {
   /** The 101 and what came after it. */
   switching(found: AnswerIntake, head: AnswerHead, request: ClientRequest): void {
     const added = addedLines(false, false, false, request.setCookie);
-    const text = found.bytes.toString("latin1", head.start, found.length);
+    const text = found.bytes.toString("latin1", head.start, found.end);
     this.out.text(forwardedAnswer(text, head, `Connection: Upgrade\r\nUpgrade: websocket\r\n${added}`));
     this.out.writeNow();
   }
@@ -76,7 +76,7 @@ export class AnswerRelay {
     this.isFramed = !unframed || chunked;
     this.closes = !request.keepAlive || !mayKeep || !this.isFramed || (unread && isWhole(found, head));
     const whole =
-      kind === framing.length && length <= textBodyBytesMax && length <= found.length - found.headEnd;
+      kind === framing.length && length <= textBodyBytesMax && length <= found.end - found.headEnd;
     this.wholeBytes = whole ? length : 0;
     const end = found.headEnd + this.wholeBytes;
     const added = addedLines(chunked, this.closes, request.versionMinor === 0, request.setCookie);
@@ -95,14 +95,14 @@ export class AnswerRelay {
     return end;
   }
 
-  pass(bytes: Buffer, from: number, length: number): number {
+  pass(bytes: Buffer, start: number, end: number): number {
     const { body, out } = this;
-    const upTo = body.done ? from : body.read(bytes, from, length, out);
+    const upTo = body.done ? start : body.read(bytes, start, end, out);
     if (upTo < 0) return relay.malformed;
     this.begun = true;
     out.flush();
     if (!body.done) return relay.more;
-    this.extraBytes = length - upTo;
+    this.extraBytes = end - upTo;
     return relay.done;
   }
 
@@ -138,9 +138,9 @@ export class AnswerRelay {
 
 /** The answer has come to its end already. A chunked one may have, unseen, when its last bytes are in another read. */
 function isWhole(found: AnswerIntake, head: AnswerHead): boolean {
-  const { bytes, headEnd, length } = found;
+  const { bytes, headEnd, end } = found;
   if (head.body.kind === framing.none) return true;
-  if (head.body.kind === framing.length) return head.body.length <= length - headEnd;
-  return head.body.kind === framing.chunked && bytes.subarray(headEnd, length).includes(lastChunk);
+  if (head.body.kind === framing.length) return head.body.length <= end - headEnd;
+  return head.body.kind === framing.chunked && bytes.subarray(headEnd, end).includes(lastChunk);
 }
 const lastChunk = "0\r\n\r\n";

@@ -301,6 +301,43 @@ test("our own control API never shares", async () => {
   made.close();
 });
 
+test("what our own turns take does not count against an upstream", async () => {
+  const busyMs = 40;
+  const made = await stand({
+    onPick: () => {
+      for (const untilMs = performance.now() + busyMs; performance.now() < untilMs; );
+    },
+  });
+  await warm(made, 1);
+  const tookMs: number[] = [];
+  made.upstream.batching.count = (ms) => tookMs.push(ms);
+  const client = rawClient(made.tested.port);
+  for (let nth = 1; nth <= 11; nth++) {
+    client.socket.write(get("/a"));
+    await client.until((text) => text.split(/\/a$|\/aHTTP/).length > nth);
+  }
+  tookMs.sort((a, b) => a - b);
+  assert.equal(tookMs.length, 11);
+  assert.ok(
+    (tookMs[5] ?? busyMs) < busyMs / 2,
+    `${tookMs.map((ms) => ms.toFixed(1))} ms, of turns that took ${busyMs} ms`,
+  );
+  assert.ok((tookMs[0] ?? -1) >= 0);
+  client.socket.destroy();
+  made.close();
+});
+
+test("whether an upstream's connections are shared can be told, and why not", () => {
+  const batching = new Batching({ take: () => null, takeIdle: () => null });
+  assert.equal(batching.sharing, "new");
+  for (let answers = 0; answers < answersNeeded; answers++) batching.count(0.5);
+  assert.equal(batching.sharing, "shared");
+  for (let answers = 0; answers < 100; answers++) batching.count(9);
+  assert.equal(batching.sharing, "slow");
+  batching.trusted = false;
+  assert.equal(batching.sharing, "distrusted");
+});
+
 test("only an upstream whose p99 is at most 2 ms may be sent several requests at once", () => {
   const batching = new Batching({ take: () => null, takeIdle: () => null });
   for (let answers = 0; answers < answersNeeded; answers++) {

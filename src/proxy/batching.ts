@@ -18,6 +18,9 @@ export const answersNeeded = 128;
 /** A connection takes no further request when so much waits to be written: it would no longer be one small write. */
 const writeBytesMax = 12 * 1024;
 
+/** Whether an upstream's connections may be shared, and if not, why: too little known, too slow, or unexpected bytes. */
+export type Sharing = "shared" | "new" | "slow" | "distrusted";
+
 /** Where connections come from. */
 export interface ConnectionPool {
   /** An idle connection, which has served before; null when there is none. */
@@ -40,10 +43,20 @@ export class Batching implements TurnWriter, UpstreamTrust {
   }
 
   get allowed(): boolean {
-    return this.trusted && this.slowShare <= slowShareMax && this.answers >= answersNeeded;
+    return this.sharing === "shared";
   }
 
-  /** An answer came whole, so long after its request. */
+  get sharing(): Sharing {
+    if (!this.trusted) return "distrusted";
+    if (this.slowShare > slowShareMax) return "slow";
+    return this.answers < answersNeeded ? "new" : "shared";
+  }
+
+  /**
+   * An answer came whole, so long after its request: from the end of the turn in which that was written to the beginning
+   * of the turn in which the last of the answer was read. Our own turns do not count: when we are what is slow, sharing
+   * is what helps.
+   */
   count(tookMs: number): void {
     this.answers++;
     this.slowShare += ((tookMs > slowMs ? 1 : 0) - this.slowShare) / answersRemembered;

@@ -12,6 +12,7 @@ import {
 import { defaultLimits, type ProxyLimits } from "./limits.ts";
 import { defaultRetryPolicy, Retries, type RetryPolicy } from "./retries.ts";
 import type { ProxyObserver, Routing } from "./routing.ts";
+import { turnMs } from "./turn.ts";
 
 export interface ProxyOptions {
   /** Read anew for every request, so that a new routing is one assignment: `() => current`. */
@@ -28,7 +29,7 @@ export interface ProxyOptions {
   readonly retries?: Partial<RetryPolicy>;
   /** GET and HEAD requests of one event-loop turn share upstream connections (batching.ts). Default: false. */
   readonly upstreamBatching?: boolean;
-  /** The clock of all deadlines, in ms, which never goes back. Default: `performance.now()`. */
+  /** The clock of all deadlines, in ms, which never goes back. Default: `performance.now()`, read once a turn. */
   readonly nowMs?: () => number;
 }
 
@@ -86,7 +87,7 @@ export function createContext(options: ProxyOptions): ProxyContext {
     retries,
     accessLog: options.accessLog ?? null,
     upstreamBatching: options.upstreamBatching ?? false,
-    nowMs: options.nowMs ?? (() => performance.now()),
+    nowMs: options.nowMs ?? turnMs,
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
     lastFields: null,

@@ -1,6 +1,7 @@
 // The times of one exchange: since when nothing has happened, and what is overdue because of that. Events only set a
 // flag; the clock is read by the sweep, ten times a second.
 import type { ProxyLimits } from "./limits.ts";
+import type { Turn } from "./turn.ts";
 
 /** Where an exchange is in its life. */
 export const stage = {
@@ -32,6 +33,11 @@ export class ExchangeClock {
     this.quietSinceMs = nowMs;
     this.progressed = false;
     this.silenceReported = false;
+  }
+
+  /** How long the upstream took, without the turns in which it was asked and in which its answer was read. */
+  upstreamMs({ writtenIn }: { readonly writtenIn: Turn }, nowMs: number): number {
+    return nowMs - (writtenIn.endMs > 0 ? writtenIn.endMs : this.startedMs);
   }
 
   /** Something has happened. */

@@ -133,20 +133,20 @@ export class Exchange implements PipelineMember {
 
   // — The answer comes
 
-  onUpstreamBytes(bytes: Buffer, length: number): boolean {
+  onUpstreamBytes(bytes: Buffer, start: number, end: number): boolean {
     this.clock.progress();
     this.attempts.heard = true;
-    if (this.stage === stage.answering) this.passBody(bytes, 0, length);
-    else this.readHeads(bytes, length);
+    if (this.stage === stage.answering) this.passBody(bytes, start, end);
+    else this.readHeads(bytes, start, end);
     return !this.upstreamPaused;
   }
 
   /** Interim answers go on at once; a small final answer comes here when it is complete. */
-  private readHeads(bytes: Buffer, length: number): void {
+  private readHeads(bytes: Buffer, start: number, end: number): void {
     const { answerHead, limits } = this.downstream.context;
     const { method } = this.request;
     const memory = this.answerRelay.recallsHeads ? (this.upstream as PooledUpstream).answers : null;
-    let found = this.intake.take(bytes, length, method, limits, answerHead, memory);
+    let found = this.intake.take(bytes, start, end, method, limits, answerHead, memory);
     while (found === intake.interim) {
       this.answerRelay.interim(this.intake.bytes, answerHead, this.request);
       found = this.intake.next(method, limits, answerHead);
@@ -158,7 +158,7 @@ export class Exchange implements PipelineMember {
 
   private takeFinal(head: AnswerHead): void {
     if (head.code >= 502 && head.code <= 504 && this.triesElsewhere("gateway-error")) return;
-    const { bytes, length } = this.intake;
+    const { bytes, end } = this.intake;
     const unread = !this.body.done;
     const early = unread || (this.connection?.unsentBytes ?? 0) > 0;
     const upTo = this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
@@ -166,12 +166,12 @@ export class Exchange implements PipelineMember {
     if (!this.answerRelay.persistent || head.versionMinor === 0) this.upstream?.distrust();
     this.stage = stage.answering;
     if (this.answerRelay.isEventStream && this.downstream.clientEnded) this.downstream.destroy();
-    else this.passBody(bytes, upTo, length);
+    else this.passBody(bytes, upTo, end);
   }
 
-  private passBody(bytes: Buffer, from: number, length: number): void {
+  private passBody(bytes: Buffer, start: number, end: number): void {
     const { out, context } = this.downstream;
-    const come = this.answerRelay.pass(bytes, from, length);
+    const come = this.answerRelay.pass(bytes, start, end);
     if (come === relay.done) this.finish();
     else if (come === relay.more) {
       this.upstreamPaused = out.isBlocked;
@@ -194,6 +194,8 @@ export class Exchange implements PipelineMember {
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as ExchangeConnection;
     this.count(upstream, this.answerRelay.code, nowMs);
+    if (this.downstream.context.upstreamBatching)
+      upstream.batching.count(this.clock.upstreamMs(connection, nowMs));
     upstream.inFlight--;
     const unread = !this.body.done;
     const close = this.answerRelay.closes || unread;

@@ -54,7 +54,7 @@ export function rememberAnswer(text: string, head: AnswerHead, memory: HeadMemor
   const forwarded = Buffer.from(forwardedAnswer(received.toString("latin1"), head, ""), "latin1").toString(
     "latin1",
   );
-  memory.known = {
+  memory.remember({
     bytes: received,
     code: head.code,
     versionMinor: head.versionMinor,
@@ -64,7 +64,7 @@ export function rememberAnswer(text: string, head: AnswerHead, memory: HeadMemor
     keepAliveTimeoutS: head.keepAliveTimeoutS,
     lines: forwarded.slice(0, -2),
     head: forwarded,
-  };
+  });
 }
 
 /** The lines that this hop adds to a final answer. */

@@ -44,7 +44,7 @@ export function rememberFields(
   const section = Buffer.from(text.slice(line), "latin1");
   const others = context.lastFields;
   if (others !== null && section.equals(others.bytes)) {
-    peer.fields.known = others; // most clients of a benchmark, and of one kind, say the same
+    peer.fields.remember(others); // most clients of a benchmark, and of one kind, say the same
     return;
   }
   const { policy, tables } = context;
@@ -62,6 +62,6 @@ export function rememberFields(
     host,
     sharesConnection,
   };
-  peer.fields.known = known;
+  peer.fields.remember(known);
   context.lastFields = known;
 }

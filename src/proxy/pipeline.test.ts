@@ -142,9 +142,10 @@ class CountingMember implements PipelineMember {
   onUpstreamConnection(connection: ExchangeConnection): void {
     this.place = connection;
   }
-  onUpstreamBytes(bytes: Buffer, length: number): boolean {
+  onUpstreamBytes(bytes: Buffer, start: number, end: number): boolean {
     const missing = this.length - this.got.length;
-    this.got += bytes.toString("latin1", 0, Math.min(missing, length));
+    const length = end - start;
+    this.got += bytes.toString("latin1", start, start + Math.min(missing, length));
     if (length >= missing) this.place?.release(length - missing, -1, 0);
     return this.readOn;
   }
@@ -171,7 +172,9 @@ function pipelineOf(lengths: readonly number[], trust = { trusted: true }) {
   const members = lengths.map((length) => new CountingMember(length));
   for (const member of members) pipeline.add(member);
   pipeline.start(0);
-  const read = (text: string) => pipeline.onUpstreamBytes(Buffer.from(text, "latin1"), text.length);
+  // as a connection reads: not from the buffer's beginning, nor to its end
+  const read = (text: string) =>
+    pipeline.onUpstreamBytes(Buffer.from(`?${text}?`, "latin1"), 1, text.length + 1);
   return { pipeline, members, ends, read, trust };
 }
 

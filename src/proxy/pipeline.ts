@@ -2,6 +2,7 @@
 // come in the order of the requests and carry no id, so each byte belongs to whose turn it is: an exchange sees nothing
 // until the answers before its own are complete. Who waits behind an answer that takes too long is moved away. Which
 // requests may share, and where, is in batching.ts.
+import type { Turn } from "./turn.ts";
 import type {
   ConnectionTaker,
   ConnectionUser,
@@ -41,6 +42,10 @@ class Place implements ExchangeConnection {
 
   get unsentBytes(): number {
     return this.pipeline.connection.unsentBytes;
+  }
+
+  get writtenIn(): Turn {
+    return this.pipeline.connection.writtenIn;
   }
 
   get readBuffer(): this {
@@ -119,16 +124,15 @@ export class Pipeline implements ConnectionUser {
 
   // — Answers
 
-  onUpstreamBytes(bytes: Buffer, length: number): boolean {
-    let from = 0;
+  onUpstreamBytes(bytes: Buffer, start: number, end: number): boolean {
+    let from = start;
     for (;;) {
       const place = this.places[this.turn] as Place;
-      const rest = from === 0 ? bytes : bytes.subarray(from, length);
-      const readOn = (place.member as PipelineMember).onUpstreamBytes(rest, length - from);
+      const readOn = (place.member as PipelineMember).onUpstreamBytes(bytes, from, end);
       if (this.over) return true;
-      if (place.member !== null) return this.judge(length - from, readOn);
+      if (place.member !== null) return this.judge(end - from, readOn);
       if (this.extraBytes === 0) return true;
-      from = length - this.extraBytes;
+      from = end - this.extraBytes;
     }
   }
 

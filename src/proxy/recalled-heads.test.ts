@@ -132,7 +132,7 @@ test("a head is remembered when it comes again, and one that never does costs no
     const bytes = Buffer.from(`head ${nth}`);
     assert.equal(memory.recalls(bytes, 0, bytes.length), false);
     if (!memory.isDue(bytes.length)) continue;
-    memory.known = { bytes };
+    memory.remember({ bytes });
     due.push(nth);
   }
   assert.deepEqual(due, [2, 18, 34]);

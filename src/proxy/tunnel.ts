@@ -42,9 +42,9 @@ export class Tunnel implements ConnectionUser {
     this.downstream.unpause();
   }
 
-  onUpstreamBytes(bytes: Buffer, length: number): boolean {
+  onUpstreamBytes(bytes: Buffer, start: number, end: number): boolean {
     this.active = true;
-    this.downstream.out.bytes(Buffer.from(bytes.subarray(0, length)));
+    this.downstream.out.bytes(Buffer.from(bytes.subarray(start, end)));
     this.upstreamPaused = this.downstream.out.isBlocked;
     return !this.upstreamPaused;
   }

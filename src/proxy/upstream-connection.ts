@@ -2,7 +2,7 @@
 // nothing about it is in doubt. The bytes it reads are valid only during the call that hands them over.
 import { connect, type Socket } from "node:net";
 import { ReadBuffer } from "./read-buffer.ts";
-import { atTurnEnd, type TurnWriter } from "./turn.ts";
+import { atTurnEnd, currentTurn, type Turn, type TurnWriter } from "./turn.ts";
 
 /** Where an upstream listens. */
 export type UpstreamAddress = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -20,8 +20,8 @@ export type UpstreamFailure =
 export interface ConnectionUser {
   /** What was written is on its way: the upstream may act on it from now on. */
   onUpstreamSent(): void;
-  /** `bytes` beyond `length` mean nothing. False: read no more until {@link UpstreamConnection.resume}. */
-  onUpstreamBytes(bytes: Buffer, length: number): boolean;
+  /** What was read is in `bytes`, from `start` to `end`. False: read no more until {@link UpstreamConnection.resume}. */
+  onUpstreamBytes(bytes: Buffer, start: number, end: number): boolean;
   /** What was written has gone out, after a write that asked to wait. */
   onUpstreamDrain(): void;
   /** The upstream will send no more (FIN). */
@@ -42,6 +42,8 @@ export interface ExchangeConnection {
   readonly exchanges: number;
   /** Bytes that the upstream has not taken yet. */
   readonly unsentBytes: number;
+  /** The turn in which text was last written on it. */
+  readonly writtenIn: Turn;
   readonly readBuffer: Pick<ReadBuffer, "expect" | "done">;
   text(latin1: string): void;
   piece(piece: string | Buffer): void;
@@ -76,6 +78,7 @@ export class UpstreamConnection implements TurnWriter, ExchangeConnection {
   /** performance.now() when it became idle, and when it is to be retired. */
   idleSinceMs = 0;
   idleUntilMs = 0;
+  writtenIn: Turn = currentTurn();
   private readonly owner: ConnectionOwner;
   /** Something of its current user's was written: bytes that come back are an answer. */
   private asked = false;
@@ -138,6 +141,7 @@ export class UpstreamConnection implements TurnWriter, ExchangeConnection {
     this.unwritten = "";
     if (this.closed) return;
     this.asked = true;
+    this.writtenIn = currentTurn();
     this.socket.write(text, "latin1");
     if (this.connected) this.user?.onUpstreamSent();
   }
@@ -180,7 +184,7 @@ export class UpstreamConnection implements TurnWriter, ExchangeConnection {
       this.discard(); // nobody asked: whatever this is, it must not meet the next request
       return false;
     }
-    if (this.asked) return this.user.onUpstreamBytes(buffer, length);
+    if (this.asked) return this.user.onUpstreamBytes(buffer, 0, length);
     this.owner.distrust();
     this.fail(); // an answer to a request that has not been sent
     return false;

@@ -1,7 +1,7 @@
 // One server the data plane can forward to: its address, its idle connections, its counters.
 import { HeadMemory } from "../http/head-memory.ts";
 import type { AnswerMemory } from "./answer-intake.ts";
-import { Batching, type ConnectionPool } from "./batching.ts";
+import { Batching, type ConnectionPool, type Sharing } from "./batching.ts";
 import { defaultUpstreamLimits, type UpstreamLimits } from "./limits.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
 import {
@@ -58,6 +58,8 @@ export interface Upstream {
   readonly stats: UpstreamStats;
   /** Connections open now, idle ones included. */
   readonly connections: number;
+  /** Whether its connections may be shared (upstream batching, where that is on). */
+  readonly sharing: Sharing;
   /** No new connection is kept; idle ones close now, the others after their exchange. */
   retire(): void;
   /** Retire, and destroy connections in use too (the replica is dead: its exchanges fail over at once). */
@@ -126,6 +128,10 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
 
   get isRetired(): boolean {
     return this.retired;
+  }
+
+  get sharing(): Sharing {
+    return this.batching.sharing;
   }
 
   get waiting(): number {
@@ -234,7 +240,6 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
     const tookS = tookMs / 1000;
     answersByCode[code - 100] = (answersByCode[code - 100] as number) + 1;
     this.stats.latencySumS += tookS;
-    this.batching.count(tookMs);
     let bucket = 0;
     while (bucket < latencyBucketsS.length && tookS > (latencyBucketsS[bucket] as number)) bucket++;
     latencyCounts[bucket] = (latencyCounts[bucket] as number) + 1;

@@ -46,6 +46,7 @@ function reading(): MetricsReading {
     slotsMoved: 128,
     ringChanges: 3,
     hotKeyRates: [12.5, 3],
+    sharing: new Map([["slow", 2]]),
     hashing: { bounded: 20, overflowed: 4, spread: 5 },
     keyErrors: 6,
     logLinesDropped: 0,
@@ -91,6 +92,7 @@ test("the page shows what is read at that moment", async () => {
     "roundhouse_ejections_spared_total 9",
     "roundhouse_bounded_requests_total 20",
     "roundhouse_overflow_requests_total 4",
+    'roundhouse_batching_replicas{sharing="slow"} 2',
     "roundhouse_spread_requests_total 5",
     'roundhouse_hot_key_requests_per_second{rank="2"} 3',
   ]) {

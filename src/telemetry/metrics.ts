@@ -41,6 +41,8 @@ export interface MetricsReading {
   /** By replica: exchanges that wait for a place there, and how many data planes have no place left. */
   readonly waiting: ReadonlyMap<string, number>;
   readonly full: ReadonlyMap<string, number>;
+  /** With upstream batching: replicas by whether their connections may be shared, and if not, why. */
+  readonly sharing: ReadonlyMap<string, number>;
   /** By replica: how many data planes have set it aside now. */
   readonly ejected: ReadonlyMap<string, number>;
   /** Times a replica was set aside, by cause; times it was spared because too many were already; all are used. */
@@ -87,6 +89,7 @@ export function createMetricsPage(
   registerTraffic(registry, page);
   registry.registerMetric(latencyHistogram(() => page.reading.traffic.values(), latencyBucketsS));
   registerRetries(registry, page);
+  registerBatching(registry, page);
   registerFleet(registry, page);
   registerEjection(registry, page);
   registerRing(registry, page);
@@ -261,6 +264,16 @@ function registerRetries(registry: Registry, page: Page): void {
       [{ reason: "budget" }, page.reading.retriesOverBudget],
       [{ reason: "attempts" }, page.reading.retriesExhausted],
     ],
+  );
+}
+
+function registerBatching(registry: Registry, page: Page): void {
+  gauge(
+    registry,
+    "roundhouse_batching_replicas",
+    "Replicas by whether requests may share their connections. sharing: shared, or why not: new, slow or distrusted.",
+    ["sharing"],
+    () => [...page.reading.sharing].map(([sharing, count]) => [{ sharing }, count] as const),
   );
 }
 

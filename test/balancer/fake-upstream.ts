@@ -17,6 +17,7 @@ export function fakeUpstream(name: string, kind: "replica" | "control" = "replic
     connections: 0,
     waiting: 0,
     isFull: false,
+    sharing: "new",
     stats: {
       answersByCode: new Float64Array(900),
       redispatched: 0,

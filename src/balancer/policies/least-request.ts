@@ -1,14 +1,14 @@
-// The replica with the fewest requests in flight for its weight. Equals take turns by weight (as in nginx's least_conn),
-// so that an idle fleet is not served by its first replica alone.
+// The replica with the fewest requests in flight for its weight. Equals take turns, by weight, so that an idle fleet is
+// not served by its first replica alone; see account.ts.
 import type { Upstream } from "../../proxy/upstream.ts";
+import { type Account, accountsOf, credit, debit, standing } from "./account.ts";
 import { type Contender, canTake, type Policy } from "./roster.ts";
-import { type Turn, takeTurn, turnsOf } from "./round-robin.ts";
 
 export function leastRequest(): Policy {
-  let turns: readonly Turn[] = [];
+  let accounts: readonly Account[] = [];
   return ({ contenders }) => {
-    turns = turnsOf(contenders, turns);
-    const mine = turns;
+    accounts = accountsOf(contenders, accounts);
+    const mine = accounts;
     return (_request, tried) => leastLoaded(mine, tried);
   };
 }
@@ -17,18 +17,24 @@ export function leastRequest(): Policy {
 export function leastRequestAmong(
   contenders: readonly Contender[],
 ): (tried: readonly Upstream[]) => Upstream | null {
-  const turns = turnsOf(contenders, []);
-  return (tried) => leastLoaded(turns, tried);
+  const accounts = accountsOf(contenders, []);
+  return (tried) => leastLoaded(accounts, tried);
 }
 
-function leastLoaded(turns: readonly Turn[], tried: readonly Upstream[]): Upstream | null {
-  let least = Number.POSITIVE_INFINITY;
-  for (const turn of turns) {
-    const { upstream, weight } = turn;
-    turn.load = canTake(upstream, tried) ? upstream.inFlight / weight : Number.POSITIVE_INFINITY;
-    if (turn.load < least) least = turn.load;
+function leastLoaded(accounts: readonly Account[], tried: readonly Upstream[]): Upstream | null {
+  let totalWeight = 0;
+  for (const { upstream, weight } of accounts) if (canTake(upstream, tried)) totalWeight += weight;
+  let least: Account | null = null;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const account of accounts) {
+    if (!canTake(account.upstream, tried)) continue;
+    credit(account, 1, totalWeight);
+    const load = standing(account);
+    if (load >= lowest) continue;
+    lowest = load;
+    least = account;
   }
-  const somebody = least < Number.POSITIVE_INFINITY;
-  for (const turn of turns) turn.inTurn = somebody && turn.load === least;
-  return takeTurn(turns);
+  if (least === null) return null;
+  debit(least);
+  return least.upstream;
 }

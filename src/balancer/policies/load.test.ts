@@ -23,22 +23,30 @@ function loadOf({ upstream, weight }: Contender): number {
 }
 
 describe("least-request", () => {
-  it("chooses the least loaded for its weight", () => {
-    const fleet = fc.array(fc.record({ weight: fc.constantFrom(0.5, 1, 2, 4), inFlight: fc.nat(9) }), {
-      minLength: 1,
-      maxLength: 9,
-    });
-    fc.assert(
-      fc.property(fleet, (states) => {
-        const contenders = contendersOf(states.map(({ weight }) => weight));
-        states.forEach(({ inFlight }, index) => {
-          (contenders[index] as Contender).upstream.inFlight = inFlight;
-        });
-        const chosen = leastRequest()(rosterOf(contenders), unsteered)(routedRequest(), []);
-        const least = Math.min(...contenders.map(loadOf));
-        assert.equal(contenders.filter((each) => each.upstream === chosen).map(loadOf)[0], least);
-      }),
-    );
+  it("chooses the least loaded, and with weights nobody who would be more loaded than another is with one request more", () => {
+    const fleet = (weight: fc.Arbitrary<number>) =>
+      fc.array(fc.record({ weight, inFlight: fc.nat(9) }), { minLength: 1, maxLength: 9 });
+    for (const weight of [fc.constant(3), fc.constantFrom(0.5, 1, 2, 4)]) {
+      fc.assert(
+        fc.property(fleet(weight), fc.integer({ min: 1, max: 40 }), (states, picks) => {
+          const contenders = contendersOf(states.map((state) => state.weight));
+          states.forEach(({ inFlight }, index) => {
+            (contenders[index] as Contender).upstream.inFlight = inFlight;
+          });
+          const pick = leastRequest()(rosterOf(contenders), unsteered);
+          const equal = new Set(states.map((state) => state.weight)).size === 1;
+          // The loads stay as they are, so that whoever is passed over is owed more and more.
+          for (let count = 0; count < picks; count++) {
+            const picked = pick(routedRequest(), []);
+            const chosen = contenders.find(({ upstream }) => upstream === picked);
+            const load = loadOf(chosen as Contender);
+            const least = Math.min(...contenders.map(loadOf));
+            const withOneMore = Math.min(...contenders.map((each) => loadOf(each) + 1 / each.weight));
+            assert.ok(equal ? load === least : load < withOneMore, `${load}, ${least} is the least`);
+          }
+        }),
+      );
+    }
   });
 
   it("lets equals take turns: an idle fleet is not served by its first replica", () => {
@@ -102,7 +110,7 @@ describe("bounded loads", () => {
           });
           const members = contenders.map((each) => ({ seat: each.seat, weight: each.weight }));
           const roster = rosterOf(contenders, createRing({ placement, members }));
-          const pick = boundedHash(roster, { loadFactor: c, spreads: [] });
+          const pick = boundedHash(roster, { loadFactor: c, spreads: [{ key: "/0", over: 2 }] });
           const open = contenders.filter(({ upstream }) => upstream.accepting);
           const weights = open.reduce((sum, each) => sum + each.weight, 0);
           sent.forEach((key, total) => {

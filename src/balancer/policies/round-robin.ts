@@ -4,15 +4,12 @@
 import type { Upstream } from "../../proxy/upstream.ts";
 import { type Contender, canTake, type Policy } from "./roster.ts";
 
-/** A contender's place in the round, kept when the roster changes. */
-export interface Turn {
+/** A contender's place in the round. */
+interface Turn {
   readonly upstream: Upstream;
   readonly weight: number;
   /** The credits of all add up to 0 as long as nobody leaves. */
   credit: number;
-  /** Scratch: whether it takes part in the turn under way, and its load. */
-  inTurn: boolean;
-  load: number;
 }
 
 export function roundRobin(): Policy {
@@ -20,10 +17,7 @@ export function roundRobin(): Policy {
   return ({ contenders }) => {
     turns = turnsOf(contenders, turns);
     const mine = turns;
-    return (_request, tried) => {
-      for (const turn of mine) turn.inTurn = canTake(turn.upstream, tried);
-      return takeTurn(mine);
-    };
+    return (_request, tried) => nextInTurn(mine, tried);
   };
 }
 
@@ -31,12 +25,11 @@ export function roundRobin(): Policy {
  * Who stays keeps its credit, measured anew if the weights' sum has changed: else a replica that was chosen just before
  * its weight went from 1000 to 1 would wait for a thousand turns. Who comes has none.
  */
-export function turnsOf(contenders: readonly Contender[], before: readonly Turn[]): readonly Turn[] {
+function turnsOf(contenders: readonly Contender[], before: readonly Turn[]): readonly Turn[] {
   const known = new Map(before.map((turn) => [turn.upstream, turn.credit]));
   const scale = sumOf(contenders) / (sumOf(before) || 1);
   return contenders.map(({ upstream, weight }) => {
-    const credit = (known.get(upstream) ?? 0) * scale;
-    return { upstream, weight, credit, inTurn: false, load: 0 };
+    return { upstream, weight, credit: (known.get(upstream) ?? 0) * scale };
   });
 }
 
@@ -44,12 +37,11 @@ function sumOf(all: readonly { readonly weight: number }[]): number {
   return all.reduce((sum, { weight }) => sum + weight, 0);
 }
 
-/** The next among those that are in turn; null if none is. */
-export function takeTurn(turns: readonly Turn[]): Upstream | null {
+function nextInTurn(turns: readonly Turn[], tried: readonly Upstream[]): Upstream | null {
   let given = 0;
   let richest: Turn | null = null;
   for (const turn of turns) {
-    if (!turn.inTurn) continue;
+    if (!canTake(turn.upstream, tried)) continue;
     turn.credit += turn.weight;
     given += turn.weight;
     if (richest === null || turn.credit > richest.credit) richest = turn;

@@ -2,41 +2,55 @@
 // replicas drawn by weight, the one with fewer requests in flight for its weight. Nearly as even as asking all, at the
 // same small cost however many there are, and several front doors do not all run to the same idle replica.
 import type { Upstream } from "../../proxy/upstream.ts";
-import { type Contender, canTake, type Policy } from "./roster.ts";
+import { type Account, accountsOf, credit, debit, standing } from "./account.ts";
+import { canTake, type Policy } from "./roster.ts";
 
 /** Draws before the rare request for which all drawn were unfit is given to anybody fit. */
 const drawsMax = 8;
 
 /** @param random a number in 0…1, 1 excluded */
 export function twoChoices(random: () => number = Math.random): Policy {
+  let accounts: readonly Account[] = [];
   return ({ contenders }) => {
-    const draw = drawing(contenders, random);
+    accounts = accountsOf(contenders, accounts);
+    const mine = accounts;
+    const draw = drawing(mine, random);
+    let uncredited = 0;
     return (_request, tried) => {
-      const first = draw(tried, null) ?? anyFit(contenders, tried, random);
+      const first = draw(tried, null) ?? anyFit(mine, tried, random);
       if (first === null) return null;
       const second = draw(tried, first);
-      return (second !== null && loadOf(second) < loadOf(first) ? second : first).upstream;
+      const better = second !== null && standing(second) < standing(first) ? second : first;
+      debit(better);
+      if (++uncredited >= mine.length) {
+        creditAll(mine, uncredited);
+        uncredited = 0;
+      }
+      return better.upstream;
     };
   };
 }
 
-function loadOf({ upstream, weight }: Contender): number {
-  return upstream.inFlight / weight;
+/** Once for as many requests as there are contenders, so that each request pays for one of them. */
+function creditAll(accounts: readonly Account[], requests: number): void {
+  let totalWeight = 0;
+  for (const { upstream, weight } of accounts) if (upstream.accepting) totalWeight += weight;
+  for (const account of accounts) if (account.upstream.accepting) credit(account, requests, totalWeight);
 }
 
-type Draw = (tried: readonly Upstream[], butNot: Contender | null) => Contender | null;
+type Draw = (tried: readonly Upstream[], butNot: Account | null) => Account | null;
 
 /** Draws by weight: a point on the line on which each has its weight as length. */
-function drawing(contenders: readonly Contender[], random: () => number): Draw {
-  const ends = new Float64Array(contenders.length);
+function drawing(accounts: readonly Account[], random: () => number): Draw {
+  const ends = new Float64Array(accounts.length);
   let total = 0;
-  contenders.forEach(({ weight }, index) => {
+  accounts.forEach(({ weight }, index) => {
     total += weight;
     ends[index] = total;
   });
   return (tried, butNot) => {
-    for (let draws = 0; draws < drawsMax && contenders.length > 0; draws++) {
-      const drawn = contenders[indexAt(ends, random() * total)] as Contender;
+    for (let draws = 0; draws < drawsMax && accounts.length > 0; draws++) {
+      const drawn = accounts[indexAt(ends, random() * total)] as Account;
       if (drawn !== butNot && canTake(drawn.upstream, tried)) return drawn;
     }
     return null;
@@ -56,10 +70,10 @@ function indexAt(ends: Float64Array, point: number): number {
 }
 
 function anyFit(
-  contenders: readonly Contender[],
+  accounts: readonly Account[],
   tried: readonly Upstream[],
   random: () => number,
-): Contender | null {
-  const fit = contenders.filter(({ upstream }) => canTake(upstream, tried));
+): Account | null {
+  const fit = accounts.filter(({ upstream }) => canTake(upstream, tried));
   return drawing(fit, random)(tried, null);
 }
