@@ -15,7 +15,7 @@ import { refusedExchange } from "./ended-exchange.ts";
 import { Exchange } from "./exchange.ts";
 import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
-import { isAccepted } from "./request-policy.ts";
+import { isAccepted, refusalStatus } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import { Tunnel, type TunnelClient } from "./tunnel.ts";
 import type { PooledUpstream } from "./upstream.ts";
@@ -145,8 +145,9 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
       return -1;
     }
     if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
-    if (end === refused || !isAccepted(requestHead, bytes, this.context)) {
-      this.refuse(requestHead.status, requestHead.problem, requestHead.method);
+    if (end === refused || !isAccepted(requestHead, this.context)) {
+      const status = refusalStatus(requestHead, bytes, from, this.context);
+      this.refuse(status, requestHead.problem, requestHead.method);
       return -1;
     }
     stats.requests++;
