@@ -3,7 +3,7 @@
 // becomes of each worker is decided in crew-life.ts.
 //
 // Node's cluster module has them share the port. A connection goes to the next worker in turn (SCHED_RR, which is
-// Node's default; NODE_CLUSTER_SCHED_POLICY=none leaves it to the kernel; docs/performance.md has both).
+// Node's default; NODE_CLUSTER_SCHED_POLICY=none leaves it to the kernel; docs/operations.md says how they differ).
 import cluster, { type Worker } from "node:cluster";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -105,13 +105,17 @@ export function createCrew(parts: CrewParts): Crew {
   function carryOut(effect: CrewEffect): void {
     switch (effect.type) {
       case "fork":
-        return fork(effect.id);
+        fork(effect.id);
+        break;
       case "leave":
-        return tell(effect.id, { type: "leave", deadlineMs: leaveMs });
+        tell(effect.id, { type: "leave", deadlineMs: leaveMs });
+        break;
       case "kill":
-        return void hands.get(effect.id)?.worker.process.kill("SIGKILL");
+        hands.get(effect.id)?.worker.process.kill("SIGKILL");
+        break;
       case "rolled":
-        return rolled?.(effect.problem);
+        rolled?.(effect.problem);
+        break;
       case "lost":
         log.warn({ event: "worker", worker: effect.id }, `A worker is gone: it ${effect.reason}`);
     }
@@ -170,21 +174,24 @@ export function createCrew(parts: CrewParts): Crew {
   function hear(id: number, hand: Hand, message: FromWorker): void {
     switch (message.type) {
       case "hello":
-        return openWorker(id, hand);
+        openWorker(id, hand);
+        break;
       case "ready":
         hand.ready = true;
         bound = message.ports;
         log.info({ event: "workers", worker: id, pids: pidsOf() }, `Worker ${id} serves`);
-        return dispatch({ type: "ready", id });
+        dispatch({ type: "ready", id });
+        break;
       case "failed":
         hand.problem = message.message;
         hand.problemCode = message.code;
-        return;
+        break;
       case "left":
         if (hand.leavers.has(message.name)) hand.leavers.set(message.name, message.inFlight);
-        return;
+        break;
       case "suspect":
-        return fleet.suspect(message.name, message.gone);
+        fleet.suspect(message.name, message.gone);
+        break;
       case "reading":
         hand.reading = message.reading;
         for (const done of hand.read.splice(0)) done();

@@ -94,21 +94,29 @@ async function leave(worker: Worker, deadlineMs: number): Promise<void> {
 function obey(worker: Worker, message: ToWorker): void {
   switch (message.type) {
     case "begin":
-      return worker.dataPlane.begin();
+      worker.dataPlane.begin();
+      break;
     case "change":
-      return follow(worker, message.replica, message);
+      follow(worker, message.replica, message);
+      break;
     case "steer":
-      return worker.dataPlane.table.steer(message.steering);
+      worker.dataPlane.table.steer(message.steering);
+      break;
     case "configure":
-      return worker.configure(message);
+      worker.configure(message);
+      break;
     case "certificates":
-      return worker.dataPlane.useCertificates(message.certificates);
+      worker.dataPlane.useCertificates(message.certificates);
+      break;
     case "reopen-log":
-      return worker.dataPlane.reopenLog();
+      worker.dataPlane.reopenLog();
+      break;
     case "read":
-      return send({ type: "reading", reading: read(worker) });
+      send({ type: "reading", reading: read(worker) });
+      break;
     case "leave":
-      return void leave(worker, message.deadlineMs);
+      void leave(worker, message.deadlineMs);
+      break;
   }
 }
 
