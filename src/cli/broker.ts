@@ -27,7 +27,7 @@ export async function broker(flags: Readonly<Record<string, unknown>>): Promise<
     await house.close(0);
     throw error;
   });
-  log.info({ event: "broker", ports: house.ports, admin: settings.admin }, "Queue open");
+  log.info({ event: "queue", ports: house.ports, admin: settings.admin }, "Queue open");
   await obeySignals({ close: closeOf(house, admin, log, drainMs) }, log);
 }
 

@@ -35,7 +35,15 @@ export async function up(
     launcher.reopenLog?.();
   });
   log.info(
-    { event: "up", host: door.host, port: door.port, tlsPort: door.tlsPort, admin: door.admin, config: file },
+    {
+      event: "up",
+      host: door.host,
+      port: door.port,
+      tlsPort: door.tlsPort,
+      admin: door.admin,
+      queue: door.queue,
+      config: file,
+    },
     "Front door open",
   );
   if (process.stdout.isTTY) process.stdout.write(startScreen(door, config, file));
