@@ -31,7 +31,10 @@ import { measureSteadyRate, steadyRates } from "./steady-rate.ts";
 /** Connections opened for the idle-memory case. */
 const idleConnections = 4000;
 
-function chosenPeers(options: BenchOptions): PeerPlan[] {
+/** Cases that say what batching gains, and how near to the floor we are. */
+const closeLookCases = ["get-64", "get-256"];
+
+function chosenPeers(options: BenchOptions, one: TrafficCase): PeerPlan[] {
   const all = [
     nginxPeer,
     haproxyPeer,
@@ -40,7 +43,10 @@ function chosenPeers(options: BenchOptions): PeerPlan[] {
     ...[...options.variants].map(([name, command]) => roundhousePeer(name, command)),
   ];
   const chosen = all.filter((peer) => options.only === null || options.only.includes(peer.name));
-  return options.only?.includes("floor") ? [...chosen, floorPeer] : chosen;
+  if (options.only?.includes("floor")) chosen.push(floorPeer);
+  if (options.only !== null || !closeLookCases.includes(one.name)) return chosen;
+  const batching = roundhousePeer("batching", `${options.roundhouse} --upstream-batching`);
+  return [...chosen, ...(options.variants.has("batching") ? [] : [batching]), floorPeer];
 }
 
 /** Runs `work` with origins and peers up, and stops them whatever happens. */
@@ -55,7 +61,7 @@ async function withPeers<T>(
     const origins = await startOrigins(one, folder, options.loadCore);
     stops.push(origins.stop);
     const peers: RunningPeer[] = [];
-    for (const plan of chosenPeers(options)) {
+    for (const plan of chosenPeers(options, one)) {
       const peer = await startPeer(plan, folder, origins.ports, options.proxyCore);
       stops.push(peer.stop);
       peers.push(peer);
@@ -104,7 +110,7 @@ async function measureSteady(
   options: BenchOptions,
   known: TrafficOutcome | undefined,
 ): Promise<SteadyOutcome> {
-  const one = trafficCase("get-64");
+  const one = { ...trafficCase("get-64"), name: "steady-rate" };
   const closedLoop = known ?? (await measureTraffic({ ...options, rounds: 1 }, one));
   const rates = steadyRates(
     new Map(
@@ -129,7 +135,7 @@ async function measureSteady(
 }
 
 async function measureIdle(options: BenchOptions): Promise<IdleOutcome> {
-  const one = trafficCase("get-64");
+  const one = { ...trafficCase("get-64"), name: "idle-memory" };
   return withPeers(options, one, async (peers) => {
     const outcomes: IdleOutcome["peers"][number][] = [];
     for (const peer of peers) {
