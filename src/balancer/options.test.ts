@@ -31,3 +31,40 @@ test("a hash function is tried with the kind of key that it will meet", () => {
     message: /virtualNodeHash.*-1/,
   });
 });
+
+test("servers and weights that the placement cannot have are refused at the start", () => {
+  const upstreams = ["10.0.0.1:80@2", "10.0.0.2:80"];
+  assert.throws(() => settleOptions({ hash: "jump", upstreams }, ignore), {
+    code: "BAD_CONFIG",
+    message: /jump has no weights/,
+  });
+  settleOptions({ hash: "ketama", upstreams }, ignore);
+  assert.throws(() => settleOptions({ hash: "ketama", upstreams: ["a:1", "a:1"] }, ignore), {
+    message: /distinct/,
+  });
+  assert.throws(() => settleOptions({ hash: "assignment", upstreams: ["a:1@100"] }, ignore), {
+    code: "BAD_CONFIG",
+  });
+  settleOptions({ policy: "p2c", upstreams }, ignore);
+});
+
+test("what has no effect beside a policy or placement is refused", () => {
+  for (const options of [
+    { key: "path" },
+    { boundedLoad: 1.25 },
+    { stickyCookie: {} },
+    { hash: "ketama" },
+  ] as const) {
+    assert.throws(() => settleOptions({ policy: "round-robin", ...options }, ignore), {
+      code: "BAD_CONFIG",
+      message: /would have no effect/,
+    });
+  }
+  assert.throws(() => settleOptions({ hash: "jump", slowStartMs: 1000 }, ignore), {
+    message: /jump has none/,
+  });
+  assert.equal(
+    settleOptions({ policy: "p2c", slowStartMs: 1000, boundedLoad: "off" }, ignore).slowStartMs,
+    1000,
+  );
+});

@@ -2,11 +2,19 @@
 // with units and defaults, is config.ts.
 import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
+import { parseUpstream } from "../fleet/launchers/static.ts";
 import type { UpstreamLimits } from "../proxy/limits.ts";
-import type { ProxyOptions } from "../proxy/proxy.ts";
+import type { ProxySettings } from "../proxy/proxy.ts";
 import type { RetryPolicy } from "../proxy/retries.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
-import { createRing, type Key, type Ring, type RingOptions, ringCapacity } from "../ring/ring.ts";
+import {
+  createRing,
+  type Key,
+  type Member,
+  type Ring,
+  type RingOptions,
+  ringCapacity,
+} from "../ring/ring.ts";
 import type { AccessLogSettings } from "./access-log.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
 import { type Certificate, loadCertificates } from "./certificates.ts";
@@ -50,11 +58,11 @@ export interface FrontDoorSettings {
   /** Are `/rep`, `/add` and `/rm` served on the front port? */
   readonly control: boolean;
   readonly policy: AuthorizationPolicy;
-  readonly proxy: Pick<
-    ProxyOptions,
-    "limits" | "trustedProxies" | "headers" | "retries" | "upstreamBatching"
-  >;
+  readonly proxy: ProxySettings;
+  /** Processes that serve; 1: this one alone. */
+  readonly workers: number;
   readonly drainMs: number;
+  readonly lameDuckMs: number;
   /** Null: none is kept. */
   readonly accessLog: AccessLogSettings | null;
   /** Null: there is no queue. */
@@ -100,7 +108,9 @@ export function settleOptions(
       retries: retryPolicy(options),
       upstreamBatching: options.upstreamBatching ?? false,
     },
+    workers: settleWorkers(options),
     drainMs: options.drainMs ?? 10_000,
+    lameDuckMs: options.lameDuckMs ?? 0,
     accessLog: accessLog(options),
     queue: settleQueue(options),
   };
@@ -128,6 +138,15 @@ function settleTls({ tls }: FrontDoorOptions): FrontDoorSettings["tls"] {
   return tls === undefined ? null : { port: tls.port ?? null, certificates: loadCertificates(tls) };
 }
 
+function settleWorkers({ workers = 1, queue }: FrontDoorOptions): number {
+  if (workers === 1 || queue?.enabled !== true) return workers;
+  throw new RoundhouseError(
+    "BAD_CONFIG",
+    `workers is ${workers}, and the queue runs beside one process that serves: leave one of the two out, or run the queue alone (roundhouse broker)`,
+    { source: "downstream" },
+  );
+}
+
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {
   if (admin.port === "off") return null;
   return { host: admin.host ?? "127.0.0.1", port: admin.port ?? 5010 };
@@ -150,10 +169,20 @@ function settleRing(options: FrontDoorOptions): Pick<FrontDoorSettings, "emptyRi
   try {
     const ring = createRing(chosen);
     if (requestHash !== undefined || virtualNodeHash !== undefined) tryOut(ring, options);
+    if (ring.placement !== "rendezvous") ring.with({ add: membersGiven(options) });
     return { emptyRing: ring, ringCapacity: ringCapacity(chosen) };
   } catch (cause) {
     throw new RoundhouseError("BAD_CONFIG", (cause as Error).message, { source: "downstream", cause });
   }
+}
+
+/** Not every placement can have all weights, or so many servers; `rendezvous` can, and is the slowest to try. */
+function membersGiven({ upstreams = [], policy = "hash" }: FrontDoorOptions): Member[] {
+  if (policy !== "hash") return [];
+  return upstreams.map((text, index) => {
+    const { address, weight } = parseUpstream(text);
+    return { seat: index + 1, weight, label: `${address.host}:${address.port}` };
+  });
 }
 
 /** Hash functions of the user's own are tried before anything starts, rather than at the first request. */

@@ -1,5 +1,5 @@
-// `roundhouse queue verify|dump|backup|compact`: a queue as a whole. Verify and dump ask a system that runs, or, with
-// --data, read a directory that nobody uses; backup and compact work on such a directory alone.
+// `roundhouse queue verify|dump|backup|compact`: a queue as a whole. Verify, dump and backup ask a system that runs, or,
+// with --data, take a directory that nobody uses; compact works on such a directory alone.
 import type { Command } from "commander";
 import { RoundhouseError } from "../errors.ts";
 import { type LogSource, partsOf } from "../queue/maintenance/log-source.ts";
@@ -34,16 +34,11 @@ export function addQueueCommands(program: Command): void {
     .option("--topic <name>", "this topic alone")
     .addHelpText("after", "\nExample: roundhouse queue dump --topic orders > orders.ndjson")
     .action((flags: SourceFlags) => withSource(flags, (source) => dump(source, flags)));
-  queue
-    .command("backup")
-    .description("copy a stopped queue's directory; the copy can be started as it is")
-    .argument("<directory>", "where to; missing or empty")
-    .requiredOption("--data <directory>", "the queue's directory")
-    .addHelpText("after", "\nExample: roundhouse queue backup /backup/monday --data ./roundhouse-queue")
-    .action(async (to: string, { data }: { data: string }) => {
-      const { backUpStopped } = await import("../queue/maintenance/stopped-queue.ts");
-      print(sizesText(await backUpStopped(data, to, await quiet()), `copied to ${to}`));
-    });
+  withSourceFlags(queue.command("backup"))
+    .description("copy a queue while it runs, or its directory; the copy can be started as it is")
+    .argument("<to>", "a name: the copy is in backups/NAME beside the data; with --data, a directory")
+    .addHelpText("after", backupHelp)
+    .action(async (to: string, flags: SourceFlags) => print(await backUp(to, flags)));
   queue
     .command("compact")
     .description("give back the disk room that a stopped queue does not use any more")
@@ -53,6 +48,20 @@ export function addQueueCommands(program: Command): void {
       const { compactStopped } = await import("../queue/maintenance/stopped-queue.ts");
       print(sizesText(await compactStopped(data, await quiet()), "compacted"));
     });
+}
+
+const backupHelp = `
+Examples:
+  roundhouse queue backup monday
+  roundhouse queue backup /backup/monday --data ./roundhouse-queue`;
+
+async function backUp(to: string, flags: SourceFlags): Promise<string> {
+  if (flags.data === undefined) {
+    const { directory, files, bytes } = await withQueue(flags, ({ api }) => api.backUp(to));
+    return `${files} files copied to ${directory}: ${bytes} bytes`;
+  }
+  const { backUpStopped } = await import("../queue/maintenance/stopped-queue.ts");
+  return sizesText(await backUpStopped(flags.data, to, await quiet()), `copied to ${to}`);
 }
 
 const withSourceFlags = (command: Command): Command =>

@@ -5,6 +5,7 @@ import { open, type RootDatabase } from "lmdb";
 import { RoundhouseError } from "../errors.ts";
 import type { IdSeries } from "./control-command.ts";
 import { syncFolder } from "./durable-folder.ts";
+import { copyTable } from "./stores/lmdb-copy.ts";
 import { tabletFileFault } from "./stores/lmdb-file.ts";
 import type { Retention } from "./tablet.ts";
 
@@ -54,6 +55,8 @@ export interface Catalog {
   buried(shard: number): Promise<void>;
   /** The next id of this series, from 0; durable, and never given twice. */
   takeId(series: IdSeries): Promise<number>;
+  /** Copies what is committed now into this file, which must not exist. */
+  copyTo(file: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -139,6 +142,7 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
       await table.put(NEXT_ID + series, id + 1);
       return id;
     },
+    copyTo: (to) => copyTable(table, to),
     close: () => table.close(),
   };
 }

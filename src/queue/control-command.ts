@@ -32,10 +32,19 @@ export type ControlCommand =
   /** NOT_FOUND when there is none. */
   | { readonly kind: "deleteTopic"; readonly topic: string }
   | { readonly kind: "takeId"; readonly series: IdSeries }
+  /** Copies everything into a directory of this name, beside the data; NAME_TAKEN, BAD_REQUEST. */
+  | { readonly kind: "backUp"; readonly backup: string }
   /** Resolves when it serves; NAME_TAKEN when there is one of that name. */
   | { readonly kind: "addBroker"; readonly broker: string }
   /** Resolves when its tablets are with others and its process has ended; null: all brokers. NOT_FOUND. */
   | { readonly kind: "removeBroker"; readonly broker: string | null };
+
+export interface BackedUp {
+  /** A data directory that can be started as it is. */
+  readonly directory: string;
+  readonly files: number;
+  readonly bytes: number;
+}
 
 /** By the command's kind. When it arrives, the asker's map shows the change. */
 export interface ControlResults {
@@ -43,6 +52,7 @@ export interface ControlResults {
   readonly addShard: ShardEntry;
   readonly deleteTopic: null;
   readonly takeId: number;
+  readonly backUp: BackedUp;
   readonly addBroker: null;
   readonly removeBroker: null;
 }

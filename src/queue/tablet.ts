@@ -129,6 +129,9 @@ export interface Tablet {
   /** Durable when it resolves; null removes it. Notes of one name are written in the order of the calls. */
   setNote(name: string, content: Buffer | null): Promise<void>;
 
+  /** Copies what is committed now into this file, which must not exist, in its smallest form and synced. */
+  copyTo(file: string): Promise<void>;
+
   /** Waits for what is under way, then lets go of the files. */
   close(): Promise<void>;
 }

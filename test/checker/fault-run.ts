@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { connectQueue } from "../../src/queue/client/client.ts";
-import { createHttpClient } from "../../src/queue/client/http.ts";
+import { createHttpClient, type HttpClient } from "../../src/queue/client/http.ts";
 import { retry } from "../../src/queue/client/retry.ts";
 import { recordsOf } from "../../src/queue/records.ts";
 import { seededRandom } from "../queue/agenda.ts";
@@ -78,7 +78,7 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunRepor
   const counts = new Map<string, number>();
   try {
     for (let i = 0; i < faults; i++) {
-      const kind = await commitFault(system, random);
+      const kind = await commitFault(system, http, random);
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
       tell(`${i + 1}/${faults} ${kind}: ${notes.acknowledged} acknowledged`);
       // Most faults meet a system that works again, some one that is still busy with the last.
@@ -115,15 +115,16 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunRepor
 }
 
 /** One fault; resolves as soon as it has been done, and where it is a pause, when that is over. */
-async function commitFault(system: FaultedSystem, random: () => number): Promise<string> {
+async function commitFault(system: FaultedSystem, http: HttpClient, random: () => number): Promise<string> {
   const dice = random();
+  if (dice < 0.1) return changeFleet(system, http, random);
   const brokers = system.brokerPids();
   const broker = brokers[Math.floor(random() * brokers.length)];
-  if (dice < 0.45 && broker !== undefined) {
+  if (dice < 0.5 && broker !== undefined) {
     signal(broker, "SIGKILL");
     return "kill -9 of a broker";
   }
-  if (dice < 0.75 && broker !== undefined) {
+  if (dice < 0.77 && broker !== undefined) {
     // Up to twice as long as heartbeats may be missed.
     signal(broker, "SIGSTOP");
     await pause(50 + random() * 5000);
@@ -141,6 +142,20 @@ async function commitFault(system: FaultedSystem, random: () => number): Promise
   await pause(50 + random() * 3000);
   signal(pid, "SIGCONT");
   return "SIGSTOP of the front door";
+}
+
+/** A broker more, or one less: its shards move, and nothing may fail. Not to be had while the front door starts. */
+async function changeFleet(system: FaultedSystem, http: HttpClient, random: () => number): Promise<string> {
+  const question = { method: "GET", timeoutMs: 15_000 } as const;
+  const patience = { withinMs: PROGRESS_WITHIN_MS, mayPass: () => true };
+  const list = await retry(() => http.ask(system.frontOrigin, { ...question, path: "/brokers" }), patience);
+  const { message } = JSON.parse(String(list.body)) as { message: Record<string, unknown> | string[] };
+  const names = Array.isArray(message) ? message : Object.keys(message);
+  const leaves = names.length > 2 && random() < 0.5;
+  const name = leaves ? names[Math.floor(random() * names.length)] : `extra${Math.floor(random() * 1e9)}`;
+  const path = `/brokers/${leaves ? "rm" : "add"}?broker_name=${name}`;
+  await http.ask(system.frontOrigin, { ...question, path }).catch(() => undefined);
+  return leaves ? "a broker removed" : "a broker added";
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

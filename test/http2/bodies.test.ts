@@ -111,6 +111,12 @@ describe("bodies over HTTP/2", { skip: withoutOpenssl }, () => {
       one.destroy();
     });
 
+    it(`${scheme}: as many large ones as there may be streams`, async () => {
+      const one = await session(scheme);
+      await Promise.all(Array.from({ length: 100 }, () => thereAndBack(one, 400_000)));
+      one.destroy();
+    });
+
     it(`${scheme}: many at a time on one connection`, async () => {
       const one = await session(scheme);
       await Promise.all(Array.from({ length: 40 }, () => thereAndBack(one, random(300_000))));

@@ -219,6 +219,40 @@ describe("HTTP/2 deadlines and ends", () => {
     });
   });
 
+  it("a reader that opens no window is given up after sendIdleMs, and the origin with it", async () => {
+    const origin = await startOrigin((_, { socket }) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n${"a".repeat(100_000)}`);
+    });
+    await withStand({ origins: [origin], limits: { sendIdleMs: 300 } }, async (stand) => {
+      const closed = Buffer.from([0, 4, 0, 0, 0, 0]); // SETTINGS_INITIAL_WINDOW_SIZE: 0
+      const client = await rawHttp2(
+        stand.port,
+        Buffer.concat([preface, frame(frameType.settings, 0, 0, closed)]),
+      );
+      client.send(headers(1, get));
+      assert.equal((await client.outcome(1)).kind, "reset");
+      assert.equal(stand.upstreams[0]?.inFlight, 0);
+      assert.equal(client.closed(), false, "other streams may go on");
+      client.socket.destroy();
+    });
+  });
+
+  it("streams that the origin's faults end are not held against the client", async () => {
+    const origin = await startOrigin((_, { socket }) => {
+      socket.end("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nbegun");
+    });
+    await withStand({ origins: [origin], limits: { wastedStreamsMax: 5 } }, async (stand) => {
+      const client = await rawHttp2(stand.port);
+      for (let id = 1; id < 41; id += 2) {
+        client.send(headers(id, get));
+        assert.deepEqual(await client.outcome(id), { kind: "reset", code: errorCode.internal });
+      }
+      assert.equal(client.closed(), false);
+      assert.equal(stand.proxy.stats.streamsWasted, 0);
+      client.socket.destroy();
+    });
+  });
+
   it("drain: a stream under way is answered, the client is told, and then the connection is closed", async () => {
     let finish = () => {};
     const origin = await startOrigin((_, { socket }) => {

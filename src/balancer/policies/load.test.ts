@@ -110,7 +110,7 @@ describe("bounded loads", () => {
           });
           const members = contenders.map((each) => ({ seat: each.seat, weight: each.weight }));
           const roster = rosterOf(contenders, createRing({ placement, members }));
-          const pick = boundedHash(roster, { loadFactor: c, spreads: [] });
+          const pick = boundedHash(roster, { loadFactor: c, spreads: [{ key: "/0", over: 2 }] });
           const open = contenders.filter(({ upstream }) => upstream.accepting);
           const weights = open.reduce((sum, each) => sum + each.weight, 0);
           sent.forEach((key, total) => {

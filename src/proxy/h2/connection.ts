@@ -12,6 +12,7 @@ import type { ClientConnection, ClientConnectionOwner } from "../client-connecti
 import type { ProxyContext } from "../context.ts";
 import type { Peer } from "../forwarded-request.ts";
 import type { ProxyLimits } from "../limits.ts";
+import { sharedReadBytes } from "../read-buffer.ts";
 import { Allowance } from "./allowance.ts";
 import { Http2Stream, type StreamOwner } from "./stream.ts";
 
@@ -19,8 +20,10 @@ import { Http2Stream, type StreamOwner } from "./stream.ts";
  * What a client may send for one stream, and for all of a connection, before we have taken it. Node acknowledges what
  * it holds for a paused stream to the connection at once, so a connection holds at most streams times the first.
  */
-const streamWindowBytes = 128 * 1024;
+const streamWindowBytes = 64 * 1024;
 const connectionWindowBytes = 1024 * 1024;
+/** What may wait for the client on all streams; one alone may hold half of what an HTTP/1.1 connection may. */
+const unsentBytesMax = 4 * 1024 * 1024;
 /** Pseudo-headers, and the crumbs of a cookie, come on top of the fields that are counted. */
 const extraPairs = 64;
 /** For the client to close its side. */
@@ -77,6 +80,10 @@ export class Http2Connection implements ClientConnection, StreamOwner {
     this.requests++;
     if (this.requests >= this.context.limits.requestsPerConnectionMax) this.drain();
     side.begin(list, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
+  }
+
+  get unsentBytesMax(): number {
+    return Math.min(this.context.limits.bufferedBytesMax / 2, unsentBytesMax / this.streams.size);
   }
 
   onStreamClosed(stream: Http2Stream, wasteful: boolean): void {
@@ -139,6 +146,8 @@ export class Http2Connection implements ClientConnection, StreamOwner {
 
 function sessionOptions(limits: ProxyLimits) {
   return {
+    // In MB. Beyond it Node refuses streams: it must never meet what the limits above allow.
+    maxSessionMemory: 8 + Math.ceil((limits.streamsMax * (streamWindowBytes + 2 * sharedReadBytes)) / 1e6),
     maxHeaderListPairs: limits.headerCountMax + extraPairs,
     maxSettings: 32,
     maxSessionInvalidFrames: 100,

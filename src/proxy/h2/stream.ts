@@ -17,6 +17,8 @@ import { isOpen, StreamRelay } from "./stream-relay.ts";
 export interface StreamOwner {
   readonly context: ProxyContext;
   readonly peer: Peer;
+  /** What may wait for the client on one stream before no more is read for it. */
+  readonly unsentBytesMax: number;
   /** `wasteful`: it was malformed, or reset by the client before it was answered. */
   onStreamClosed(stream: Http2Stream, wasteful: boolean): void;
 }
@@ -37,7 +39,7 @@ export class Http2Stream implements ClientSide {
   private readonly exchange: Exchange;
   /** Its exchange has begun and is not over. */
   private busy = false;
-  private answered = false;
+  private malformed = false;
   private chunked = false;
   private trailer: string | null = "";
   /** What waited for the client at the last sweep, and since when that has not changed. */
@@ -50,10 +52,10 @@ export class Http2Stream implements ClientSide {
     this.context = owner.context;
     this.peer = owner.peer;
     this.relay = new StreamRelay(stream);
-    const blockedBytes = owner.context.limits.bufferedBytesMax / 2;
     this.out = {
       get isBlocked() {
-        return stream.writableLength > blockedBytes;
+        // Without `drain` to come (Node's mark may lie above ours) nobody would ever say that it is over.
+        return stream.writableNeedDrain && stream.writableLength > owner.unsentBytesMax;
       },
       holdsLent: false,
     };
@@ -70,7 +72,7 @@ export class Http2Stream implements ClientSide {
     const { requestHead, limits, stats } = context;
     const request = http2RequestHead(list, ends);
     if ("problem" in request) {
-      if (request.status === 0) this.reset(constants.NGHTTP2_PROTOCOL_ERROR);
+      if (request.status === 0) this.refuseMalformed();
       else this.refuse(request.status, request.problem, "");
       return;
     }
@@ -112,7 +114,7 @@ export class Http2Stream implements ClientSide {
     if (!this.owesBody) return;
     if (!this.chunked)
       this.exchange.onClientEnd(); // shorter than its length: Node resets such a stream itself
-    else if (this.trailer === null) this.reset(constants.NGHTTP2_PROTOCOL_ERROR);
+    else if (this.trailer === null) this.refuseMalformed();
     else this.exchange.readBody(Buffer.from(`0\r\n${this.trailer}\r\n`, "latin1"), 0);
   }
 
@@ -150,6 +152,12 @@ export class Http2Stream implements ClientSide {
     return false;
   }
 
+  /** RFC 9113 section 8.1.1. */
+  private refuseMalformed(): void {
+    this.malformed = true;
+    this.reset(constants.NGHTTP2_PROTOCOL_ERROR);
+  }
+
   private refuse(status: number, problem: string, method: string): void {
     const fields =
       status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
@@ -167,7 +175,6 @@ export class Http2Stream implements ClientSide {
   /** RFC 9113 section 8.1: a complete answer, and then, where the request is not complete, a reset without an error. */
   private done(unread: boolean): void {
     const { stream } = this;
-    this.answered = true;
     if (!isOpen(stream)) return;
     stream.resume();
     if (!unread) return;
@@ -180,6 +187,7 @@ export class Http2Stream implements ClientSide {
   // — The end
 
   cut(): void {
+    this.busy = false; // no fault of the client's
     this.reset(constants.NGHTTP2_INTERNAL_ERROR);
   }
 
@@ -199,7 +207,7 @@ export class Http2Stream implements ClientSide {
     const { busy } = this;
     this.busy = false;
     if (busy) this.exchange.abandon();
-    this.owner.onStreamClosed(this, !this.answered);
+    this.owner.onStreamClosed(this, busy || this.malformed);
   }
 
   sweep(nowMs: number): void {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { RoundhouseError } from "../../errors.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { openCatalog } from "../catalog.ts";
+import { backUp } from "../control/backup.ts";
 import { createTopicChanges, type ShardKeeper } from "../control/topic-changes.ts";
 import type { Control, ControlCommand, ControlResults } from "../control-command.ts";
 import { type DataDir, openDataDir } from "../data-dir.ts";
@@ -47,7 +48,8 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
     throw error;
   }
 
-  async function openIn({ path, tabletCount, release }: DataDir): Promise<LocalNode> {
+  async function openIn(directory: DataDir): Promise<LocalNode> {
+    const { path, tabletCount, release } = directory;
     const catalog = await openCatalog(join(path, "catalog.lmdb"), tabletCount);
     const epochs = await catalog.raiseEpochs();
     const waits = createWaits();
@@ -76,6 +78,12 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
           return changes.remove(command.topic).then(() => null);
         case "takeId":
           return catalog.takeId(command.series);
+        case "backUp":
+          return backUp(command.backup, {
+            directory,
+            catalog,
+            copyTablet: async (tablet, to) => open[tablet]?.copyTo(to),
+          });
         case "addBroker":
         case "removeBroker":
           throw alone();

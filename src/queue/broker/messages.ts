@@ -45,6 +45,8 @@ export type ToBroker =
       readonly tablet: number;
       readonly shard: number;
     }
+  /** Answered with null when the tablet's copy is there, or refused when the tablet is not open. */
+  | { readonly kind: "copyTablet"; readonly id: number; readonly tablet: number; readonly to: string }
   | { readonly kind: "ping" }
   /** It owns nothing any more: finish what is under way, and end. */
   | { readonly kind: "stop" }

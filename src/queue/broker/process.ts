@@ -1,9 +1,10 @@
 // A broker as a process: joins the channel to the control plane, the tablets that it owns, the map, upkeep and
 // figures, and is the node that the HTTP service sees. What HTTP says is wire/'s.
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../../telemetry/log.ts";
 import { createLatestMap } from "../latest-map.ts";
-import type { Damage, TabletEvents } from "../tablet.ts";
+import type { Damage, Tablet, TabletEvents } from "../tablet.ts";
 import { createWaits } from "../waits.ts";
 import { toErrorText } from "./error-text.ts";
 import { commitBucketsBytes, commitBucketsS, createFigures, observe } from "./figures.ts";
@@ -14,6 +15,7 @@ import type { BrokerNode } from "./node.ts";
 import { createOwnedTablets } from "./owned-tablets.ts";
 import { serveNode } from "./serve.ts";
 import { createUpkeep } from "./upkeep.ts";
+import { createWorkMarks } from "./work-marks.ts";
 
 const FIGURES_EVERY_MS = 1000;
 /** Lags are read from the tablets: with every tenth telling. */
@@ -54,6 +56,7 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
     durability: settings.durability,
     events,
     report: link.send,
+    mark: createWorkMarks(dataDir, name).marked,
     onFull: () => upkeep.onFull(),
   });
   const upkeep = createUpkeep({
@@ -107,7 +110,16 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
         break;
       case "makeShard":
       case "dropShard":
-        void changeShard(order);
+        void answer(order, (owned) =>
+          order.kind === "makeShard" ? owned.createShard(order.shard) : owned.deleteShard(order.shard),
+        ).then(() => waits.wake(order.shard));
+        break;
+      case "copyTablet":
+        void answer(order, (owned) => {
+          // What an owner before us may have left of its copy.
+          rmSync(order.to, { force: true });
+          return owned.copyTo(order.to);
+        });
         break;
       case "ping":
         link.send({ kind: "pong" });
@@ -118,14 +130,15 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
     }
   }
 
-  async function changeShard({ kind, id, tablet, shard }: Extract<Order, { shard: number }>): Promise<void> {
+  async function answer(
+    { id, tablet }: { readonly id: number; readonly tablet: number },
+    work: (owned: Tablet) => Promise<void>,
+  ): Promise<void> {
     try {
       const owned = tablets.get(tablet);
       if (owned === null) throw new Error(`tablet ${tablet} is not open here`);
-      if (kind === "makeShard") await owned.createShard(shard);
-      else await owned.deleteShard(shard);
+      await work(owned);
       link.send({ kind: "answer", id, result: null });
-      waits.wake(shard);
     } catch (error) {
       link.send({ kind: "refusal", id, error: toErrorText(error) });
     }

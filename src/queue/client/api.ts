@@ -1,6 +1,7 @@
 // What producers and consumers ask of a queue, whatever carries it: native-api.ts is the one over HTTP. One question,
 // one try; every promise rejects with a RoundhouseError, `retryable` where the same may succeed later.
 import type { Place } from "../consumer.ts";
+import type { BackedUp } from "../control-command.ts";
 import type { Retention } from "../tablet.ts";
 
 export interface ShardView {
@@ -57,6 +58,8 @@ export interface QueueApi {
   createTopic(name: string, shards: number | readonly string[], retention: Retention): Promise<TopicView>;
   deleteTopic(name: string): Promise<void>;
   newProducer(): Promise<ProducerId>;
+  /** Copies everything into a directory of this name beside the data, while the queue goes on. NAME_TAKEN. */
+  backUp(name: string): Promise<BackedUp>;
   /** Appends one record batch; resolves to the offset of its first message when that is durable. */
   append(to: ShardName, batch: Buffer, signal?: AbortSignal): Promise<number>;
   /** OFFSET_OUT_OF_RANGE below the start and above the end; DAMAGED. */

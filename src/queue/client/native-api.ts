@@ -2,6 +2,7 @@
 // they are stored in both directions.
 import { type ErrorCode, RoundhouseError } from "../../errors.ts";
 import type { Place } from "../consumer.ts";
+import type { BackedUp } from "../control-command.ts";
 import { batchesIn } from "../record-batch.ts";
 import type { Retention } from "../tablet.ts";
 import type { DamagedRange, FetchedBatches, Places, QueueApi, ShardName, TopicView } from "./api.ts";
@@ -9,6 +10,8 @@ import type { Answer, HttpClient, Question } from "./http.ts";
 
 /** For an answer, besides the time that a fetch waits: longer than requests wait for a shard's new owner. */
 const TRY_MS = 12_000;
+/** For a copy of everything. */
+const BACKUP_MS = 3_600_000;
 const BATCH_TYPE = "application/x-kafka-record-batch";
 
 interface TopicText {
@@ -73,6 +76,12 @@ export function createNativeApi(http: HttpClient, origin: string): QueueApi {
     async newProducer() {
       const made = await json<{ producer_id: number; epoch: number }>("POST", "/v1/producers");
       return { id: made.producer_id, epoch: made.epoch };
+    },
+    async backUp(name) {
+      const body = JSON.stringify({ name });
+      const headers = { "content-type": "application/json" };
+      const question = { method: "POST", path: "/v1/backups", headers, body, timeoutMs: BACKUP_MS } as const;
+      return JSON.parse(String((await call(question)).body)) as BackedUp;
     },
     async append({ topic, shard, at = null }, batch, signal) {
       const headers = { "content-type": BATCH_TYPE };

@@ -18,10 +18,11 @@ import { MESSAGE_BYTES_MAX } from "../message.ts";
 import type { OwnershipEffect } from "../ownership.ts";
 import type { Durability } from "../tablet.ts";
 import { createWaits } from "../waits.ts";
+import { backUp } from "./backup.ts";
 import { createBrokers, type Member } from "./brokers.ts";
 import { createFiguresLedger, type QueueFigures } from "./figures-ledger.ts";
 import { createOwners } from "./owners.ts";
-import { createQuestions } from "./questions.ts";
+import { createQuestions, type Question } from "./questions.ts";
 import { endSurvivors, recordProcesses } from "./survivors.ts";
 import { createTopicChanges } from "./topic-changes.ts";
 
@@ -94,6 +95,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     log,
     nowMs: () => performance.now(),
   });
+  const record = recordProcesses(directory.path);
   const brokers = createBrokers({
     settings: {
       dataDir: directory.path,
@@ -102,7 +104,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
       retentionEveryMs: options.retentionEveryMs ?? RETENTION_EVERY_MS,
     },
     tabletCount,
-    record: recordProcesses(directory.path),
+    record,
     log,
     happen: owners.happen,
     onMessage: heard,
@@ -116,8 +118,8 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     catalog,
     tabletCount,
     {
-      makeShard: (tablet, shard) => onOwner("makeShard", tablet, shard),
-      dropShard: (tablet, shard) => onOwner("dropShard", tablet, shard),
+      makeShard: (tablet, shard) => onOwner({ kind: "makeShard", tablet, shard }),
+      dropShard: (tablet, shard) => onOwner({ kind: "dropShard", tablet, shard }),
     },
     Date.now,
   );
@@ -214,6 +216,12 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
         return changes.remove(command.topic).then(() => null);
       case "takeId":
         return catalog.takeId(command.series);
+      case "backUp":
+        return backUp(command.backup, {
+          directory,
+          catalog,
+          copyTablet: (tablet, to) => onOwner({ kind: "copyTablet", tablet, to }),
+        });
       case "addBroker":
         return addBroker(command.broker).then(() => null);
       case "removeBroker":
@@ -234,15 +242,15 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     await Promise.all(all.map((broker) => brokers.remove(broker.name)));
   }
 
-  /** Has a shard made or dropped by the tablet's owner, whoever that is in the end. */
-  async function onOwner(kind: "makeShard" | "dropShard", tablet: number, shard: number): Promise<void> {
+  /** Has something done by the tablet's owner, whoever that is in the end. */
+  async function onOwner(question: Question): Promise<void> {
     const untilMs = performance.now() + OWNER_WAIT_MS;
     for (;;) {
       const leftMs = Math.max(0, untilMs - performance.now());
-      const owner = await latest.where((map) => servedBy(map, tablet), leftMs);
+      const owner = await latest.where((map) => servedBy(map, question.tablet), leftMs);
       const broker = brokers.get(owner.name);
       try {
-        if (broker !== null) await questions.ask(broker, { kind, tablet, shard });
+        if (broker !== null) await questions.ask(broker, question);
         return;
       } catch (error) {
         if (performance.now() >= untilMs) throw error;
@@ -301,6 +309,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     latest.close();
     if (publishing !== null) clearImmediate(publishing);
     await catalog.close();
+    record.close();
     directory.release();
   }
 

@@ -4,11 +4,14 @@ import { fromErrorText } from "../broker/error-text.ts";
 import type { Answer, ToBroker } from "../broker/messages.ts";
 import type { Member } from "./brokers.ts";
 
-type Question = Extract<ToBroker, { readonly shard: number }>;
+/** What brokers answer. */
+export type Question = WithoutId<Extract<ToBroker, { readonly id: number; readonly tablet: number }>>;
+
+type WithoutId<Q> = Q extends unknown ? Omit<Q, "id"> : never;
 
 export interface Questions {
   /** Rejects with UNREACHABLE when the process ends first. */
-  ask(broker: Member, question: Omit<Question, "id">): Promise<unknown>;
+  ask(broker: Member, question: Question): Promise<unknown>;
   answered(answer: Answer): void;
   /** Its process has ended. */
   gone(broker: Member): void;

@@ -6,6 +6,7 @@ import { producedBatchFault, readHeader } from "../record-batch.ts";
 import type { Append, Appended, Durability, ShardRange, Tablet, TabletEvents } from "../tablet.ts";
 import { stageAppend } from "./lmdb-append.ts";
 import { type Commits, createCommits } from "./lmdb-commit.ts";
+import { copyTable } from "./lmdb-copy.ts";
 import { type Draft, loadShards, type ShardMemories } from "./lmdb-draft.ts";
 import { openEnvironment, type TabletTable } from "./lmdb-environment.ts";
 import {
@@ -67,6 +68,8 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     pendingBytesMax: options.pendingBytesMax ?? 64 * 1024 * 1024,
   });
   const deletions = resumeDeletions(table, shards, commits);
+  /** Under way: the environment must not be closed under them. */
+  const copies = new Set<Promise<void>>();
   let closed = false;
 
   /** For what reads: LMDB must not be asked about an environment that is closed. */
@@ -145,8 +148,14 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
       const stage = (draft: Draft) => (content === null ? draft.remove(key) : draft.put(key, content, 0));
       await commits.run({ bytes: content?.length ?? 0, frees: content === null, stage });
     },
+    copyTo(to) {
+      const copy = copyTable(opened(), to).finally(() => copies.delete(copy));
+      copies.add(copy);
+      return copy;
+    },
     async close() {
       await commits.close();
+      await Promise.allSettled(copies);
       await deletions;
       closed = true;
       await table.close();

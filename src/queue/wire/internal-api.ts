@@ -4,7 +4,9 @@ import { RoundhouseError } from "../../errors.ts";
 import type { BrokerNode } from "../broker/node.ts";
 import type { Tablet } from "../tablet.ts";
 import {
-  APPEND_PATH,
+  APPEND_TARGET,
+  type AppendOutcome,
+  appendsIn,
   CALL_TARGET,
   fetchedAnswer,
   notOwner,
@@ -12,7 +14,7 @@ import {
   READ_PATH,
   textIn,
 } from "./internal-protocol.ts";
-import { WireProblem } from "./problem.ts";
+import { problemOf, WireProblem } from "./problem.ts";
 import type { Answer, WireRequest } from "./service.ts";
 import { readWaiting } from "./shards.ts";
 import { runCall, type TabletCall } from "./tablet-call.ts";
@@ -20,20 +22,23 @@ import { runCall, type TabletCall } from "./tablet-call.ts";
 /** Rejects with WireProblem, or with what the tablet rejects with. */
 export async function serveInternal(node: BrokerNode, request: WireRequest): Promise<Answer> {
   const { method, path } = request;
-  if (method === "POST" && path === APPEND_PATH) return append(node, request);
+  if (method === "POST" && path === APPEND_TARGET) return append(node, request);
   if (method === "GET" && path === READ_PATH) return read(node, request);
   if (method === "POST" && path === CALL_TARGET) return call(node, request);
   throw new WireProblem(404, "NOT_FOUND", `Cannot find ${method} ${path}`);
 }
 
-async function append(node: BrokerNode, { query, body }: WireRequest): Promise<Answer> {
-  const shard = needed(query, "shard");
-  const expectedOffset = numberIn(query, "expected");
-  const expected = expectedOffset === undefined ? {} : { expectedOffset };
-  const appended = await owned(node, needed(query, "tablet"), (tablet) =>
-    tablet.append({ shard, batch: body, ...expected }),
+/** Each append stands for itself; all are handed to their tablets at once, so that they share a commit. */
+async function append(node: BrokerNode, { body }: WireRequest): Promise<Answer> {
+  const appending = Array.from(appendsIn(body), ({ tablet: number, append: one }) =>
+    owned(node, number, (tablet) => tablet.append(one)),
   );
-  return json(appended);
+  const outcomes = (await Promise.allSettled(appending)).map((outcome): AppendOutcome => {
+    if (outcome.status === "fulfilled") return { appended: outcome.value };
+    const { status, code, message: detail, members } = problemOf(outcome.reason);
+    return { problem: { status, code, detail, ...members } };
+  });
+  return json(outcomes);
 }
 
 async function read(node: BrokerNode, request: WireRequest): Promise<Answer> {

@@ -3,7 +3,8 @@
 import type { BrokerNode } from "../broker/node.ts";
 import type { ShardEntry } from "../catalog.ts";
 import type { Append, Appended, Fetched, Tablet } from "../tablet.ts";
-import { appendTarget, CALL_TARGET, fetchedOf, readTarget, refusalIn } from "./internal-protocol.ts";
+import { createAppendRelay } from "./append-relay.ts";
+import { CALL_TARGET, fetchedOf, readTarget, refusalIn } from "./internal-protocol.ts";
 import type { Owners } from "./owners.ts";
 import type { PeerAddress, PeerAnswer, PeerClient, PeerRequest } from "./peer-client.ts";
 import { rangeOf, runCall, type TabletCall, type TabletCallResult } from "./tablet-call.ts";
@@ -41,6 +42,8 @@ const OWNER_WAIT_MS = 10_000;
 const ANSWER_MS = 20_000;
 
 export function createShards(node: BrokerNode, owners: Owners, peers: PeerClient): Shards {
+  const relay = createAppendRelay(peers);
+
   async function ask(
     owner: PeerAddress,
     request: Omit<PeerRequest, "deadlineMs">,
@@ -58,11 +61,7 @@ export function createShards(node: BrokerNode, owners: Owners, peers: PeerClient
         waitMs,
         repeatable,
         here: (found) => found.append({ ...append, shard }),
-        async there(owner) {
-          const target = appendTarget(tablet, shard, append.expectedOffset);
-          const { body } = await ask(owner, { method: "POST", target, body: append.batch });
-          return JSON.parse(body.toString()) as Appended;
-        },
+        there: (owner) => relay.append(owner, tablet, { ...append, shard }),
       });
     },
     read({ tablet, shard }, read, waitMs = OWNER_WAIT_MS) {

@@ -76,6 +76,7 @@ export function createNodeApi(node: BrokerNode, faults: Faults, random: () => nu
     deleteTopic: (topic) => over(async () => void (await node.control({ kind: "deleteTopic", topic }))),
     newProducer: () =>
       over(async () => ({ id: await node.control({ kind: "takeId", series: "native-producer" }), epoch: 0 })),
+    backUp: (backup) => over(() => node.control({ kind: "backUp", backup })),
     append: (to, batch) =>
       over(async () => {
         const { shard, tablet } = shardNamed(to.topic, to.shard);

@@ -115,6 +115,36 @@ describe("several brokers", () => {
     assert.deepEqual(first, second);
   });
 
+  it("hand on many appends at once, each of which is stored or refused alone", async () => {
+    await ask("POST", "/v1/topics", { name: "many", shards: shardNames });
+    const { json: described } = await ask("GET", "/v1/topics/many");
+    const { json: producer } = await ask("POST", "/v1/producers");
+    for (const { name: shard, owner } of described.shards) {
+      const other = live().find(({ name }) => name !== owner) as MappedBroker;
+      const path = `/v1/topics/many/shards/${shard}/records`;
+      const ids = { "producer-id": String(producer.producer_id) };
+      const plain = Array.from({ length: 40 }, (_, i) => askAt(other, "POST", path, { value: `m${i}` }));
+      const mismatch = askAt(other, "POST", `${path}?expected_offset=99`, { value: "no" });
+      const numbered = await askAt(
+        other,
+        "POST",
+        path,
+        { value: "once" },
+        { ...ids, "producer-sequence": "0" },
+      );
+      const again = askAt(other, "POST", path, { value: "once" }, { ...ids, "producer-sequence": "0" });
+      const gap = askAt(other, "POST", path, { value: "no" }, { ...ids, "producer-sequence": "7" });
+      const offsets = (await Promise.all(plain)).map(({ json }) => json.appended[0].base_offset);
+      assert.equal(new Set([...offsets, numbered.json.appended[0].base_offset]).size, 41);
+      assert.deepEqual([(await mismatch).status, (await mismatch).json.code], [409, "OFFSET_MISMATCH"]);
+      assert.deepEqual([(await gap).status, (await gap).json.code], [409, "SEQUENCE_GAP"]);
+      const repeated = { ...numbered.json.appended[0], duplicate: true };
+      assert.deepEqual((await again).json.appended[0], repeated);
+      const { json: read } = await askAt(other, "GET", `${path}?max_messages=1000`);
+      assert.deepEqual([read.end, read.messages.length], [41, 41]);
+    }
+  });
+
   it("wait for messages at another broker, in one shard and in all of a consumer's", async () => {
     assert.equal((await ask("POST", "/v1/topics/spread/consumers", { name: "c", from: "end" })).status, 201);
     for (const broker of live()) {
@@ -236,7 +266,7 @@ describe("several brokers", () => {
       assert.match(json.message, /All test cases are passed$/);
     }
     const topics = (await ask("GET", "/topics")).json.message;
-    assert.deepEqual(Object.keys(topics), ["spread", "T", "kills"]);
+    assert.deepEqual(Object.keys(topics), ["spread", "many", "T", "kills"]);
     const extra = live().find(({ name }) => name === "extra") as MappedBroker;
     const removed = await askAt(extra, "GET", "/brokers/rm?broker_name=extra");
     assert.deepEqual([removed.status, removed.json.message], [200, "Removed extra"]);

@@ -9,15 +9,13 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { after, before, describe, it } from "node:test";
+import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { createDiskModel, inImage, type Random } from "./disk-image.ts";
-import { type DiskEvent, readDiskTrace } from "./disk-trace.ts";
-import type { ImageContents } from "./image-reader.ts";
+import { readDiskTrace } from "./disk-trace.ts";
+import { cutPower, newFolder, type Recording, seeded, traced } from "./power-cuts.ts";
 import type { Acknowledged } from "./power-loss-program.ts";
 
 const cuts = Number(process.env.ROUNDHOUSE_POWER_CUTS ?? 40);
@@ -25,24 +23,8 @@ const seed = Number(process.env.ROUNDHOUSE_SEED ?? Date.now() % 1_000_000);
 
 const hasGcc = spawnSync("gcc", ["--version"]).status === 0;
 const needsGcc = hasGcc || process.env.CI === "true" ? {} : { skip: "skipped: needs gcc" };
-const folder = mkdtempSync(join(tmpdir(), "power-loss-"));
+const folder = newFolder();
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-const library = join(folder, "disk-trace.so");
-before(() => {
-  if (!hasGcc && process.env.CI !== "true") return;
-  const source = fileURLToPath(new URL("disk-trace.c", import.meta.url));
-  const built = spawnSync("gcc", ["-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"]);
-  assert.equal(built.status, 0, String(built.stderr));
-});
-
-interface Recording {
-  /** Folder that was empty before; the queue's directory is in it. */
-  readonly root: string;
-  readonly dataDir: string;
-  readonly trace: readonly DiskEvent[];
-  readonly acknowledged: readonly Acknowledged[];
-}
 
 /** Lets the program work until so much was acknowledged, and ends it. */
 async function recordRun(name: string, durability: string, acknowledgedMin: number): Promise<Recording> {
@@ -52,7 +34,7 @@ async function recordRun(name: string, durability: string, acknowledgedMin: numb
   mkdirSync(root);
   const program = fileURLToPath(new URL("power-loss-program.ts", import.meta.url));
   const child = spawn(process.execPath, ["--import", "tsx", program, dataDir, durability], {
-    env: { ...process.env, LD_PRELOAD: library, DISK_TRACE_ROOT: root, DISK_TRACE_FILE: traceFile },
+    env: traced(folder, root, traceFile),
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit");
@@ -66,104 +48,92 @@ async function recordRun(name: string, durability: string, acknowledgedMin: numb
   return { root, dataDir, trace: readDiskTrace(traceFile), acknowledged };
 }
 
-/** What is wrong with the image of a cut, in words; empty when everything acknowledged is there. */
-function findings(contents: ImageContents, acknowledged: readonly Acknowledged[]): string[] {
-  if (contents.error !== undefined) return [`it cannot be read: ${contents.error}`];
-  const found: string[] = [];
-  for (const one of acknowledged) {
-    if ("created" in one) {
-      if (!contents.topics.includes(one.created)) found.push(`topic ${one.created} is gone`);
-    } else if ("produced" in one) {
-      const there = contents.kept[one.shard]?.[one.offset];
-      if (there !== one.produced)
-        found.push(`${one.shard} ${one.offset}: ${one.produced} was there, now ${there}`);
-    } else if ((contents.places[one.shard] ?? 0) < one.committed) {
-      found.push(`${one.shard}: the place ${one.committed} was committed, now ${contents.places[one.shard]}`);
-    }
+/** Brokers as users run them, and a client over HTTP, until so much was acknowledged. */
+async function recordBrokers(name: string, acknowledgedMin: number): Promise<Recording> {
+  const root = join(folder, name);
+  const dataDir = join(root, "data");
+  const traceFile = join(folder, `${name}.trace`);
+  mkdirSync(root);
+  const ports = ["--queue-port", "0", "--read-port", "off", "--admin-port", "off"];
+  const args = ["broker", "--brokers", "2", "--queue-data", dataDir, "--log-format", "json", ...ports];
+  const child = spawn(process.execPath, [main, ...args], {
+    env: traced(folder, root, traceFile),
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const exited = once(child, "exit");
+  const acknowledged: Acknowledged[] = [];
+  for await (const line of createInterface({ input: child.stderr })) {
+    const { ports: open } = JSON.parse(line) as { ports?: { queue: number } };
+    if (open === undefined) continue;
+    const url = `http://127.0.0.1:${open.queue}/v1/topics`;
+    await produceOverHttp(url, acknowledged, acknowledgedMin).finally(() => child.kill("SIGKILL"));
   }
-  return found;
+  await exited;
+  return { root, dataDir, trace: readDiskTrace(traceFile), acknowledged };
 }
 
-/** Findings by moment of the cut, for `count` cuts. */
-async function cutPower(recording: Recording, count: number, random: Random): Promise<string[]> {
-  const { root, dataDir, trace } = recording;
-  const acknowledgedBy = (timeNs: bigint) =>
-    recording.acknowledged.filter(({ atNs }) => BigInt(atNs) < timeNs);
-  const moments = Array.from({ length: count }, () => random(trace.length)).sort((a, b) => a - b);
-  const model = createDiskModel(root);
-  const reader = startReader();
-  const found: string[] = [];
-  let at = 0;
-  for (const [n, moment] of moments.entries()) {
-    for (; at <= moment; at++) model.apply(trace[at] as DiskEvent);
-    const image = join(folder, `image-${n}`);
-    model.image(image, random);
-    const directory = inImage(root, image, dataDir);
-    const contents = await reader.read(directory);
-    const acknowledged = acknowledgedBy((trace[moment] as DiskEvent).timeNs);
-    // A directory that was never finished may refuse to open: then nothing was acknowledged either.
-    const wrong = acknowledged.length === 0 ? [] : findings(contents, acknowledged);
-    found.push(...wrong.map((what) => `cut at event ${moment} of ${trace.length}: ${what}`));
-    rmSync(image, { recursive: true, force: true });
-  }
-  await reader.end();
-  return found;
-}
+const main = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url));
 
-function startReader(): { read(directory: string): Promise<ImageContents>; end(): Promise<void> } {
-  const program = fileURLToPath(new URL("image-reader.ts", import.meta.url));
-  let child = start();
-  function start() {
-    const process_ = spawn(process.execPath, ["--import", "tsx", program], {
-      stdio: ["pipe", "pipe", "inherit"],
+async function produceOverHttp(
+  url: string,
+  acknowledged: Acknowledged[],
+  acknowledgedMin: number,
+): Promise<void> {
+  const post = async (path: string, body: object) => {
+    const answer = await fetch(`${url}${path}`, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json" },
     });
-    return { process: process_, lines: createInterface({ input: process_.stdout })[Symbol.asyncIterator]() };
-  }
-  return {
-    async read(directory) {
-      child.process.stdin.write(`${directory}\n`);
-      const { value, done } = await child.lines.next();
-      if (done !== true) return JSON.parse(value) as ImageContents;
-      child = start();
-      return { directory, error: "it ended the process that opened it", topics: [], kept: {}, places: {} };
-    },
-    async end() {
-      const exited = once(child.process, "exit");
-      child.process.stdin.end();
-      await exited;
-    },
+    assert.ok(answer.ok, `${answer.status}: ${path}`);
+    return {
+      answer: (await answer.json()) as { appended: { shard: string; base_offset: number }[] },
+      atNs: String(process.hrtime.bigint()),
+    };
   };
-}
-
-/** A small generator with a seed (mulberry32), so that a finding can be looked at again. */
-function seeded(start: number): Random {
-  let state = start >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
+  await post("", { name: "kept", shards: 3 });
+  acknowledged.push({ created: "kept", atNs: String(process.hrtime.bigint()) });
+  const worker = async (id: number): Promise<void> => {
+    for (let i = 0; acknowledged.length < acknowledgedMin; i++) {
+      const values = Array.from({ length: 1 + ((i * 7 + id) % 9) }, (_, k) => `${id}.${i}.${k}`);
+      const body = values.map((value, k) => ({
+        value: `${value} `.padEnd(10 + ((i * 131 + k * 977) % 6_000), "x"),
+      }));
+      const { answer, atNs } = await post(`/kept/shards/P${1 + (i % 3)}/records`, body);
+      const [{ shard, base_offset: base } = { shard: "", base_offset: 0 }] = answer.appended;
+      for (const [k, produced] of values.entries())
+        acknowledged.push({ produced, shard, offset: base + k, atNs });
+    }
   };
+  await Promise.all([1, 2, 3, 4].map(worker));
 }
 
 describe("a power cut", needsGcc, () => {
   it("loses nothing that was acknowledged, whatever the disk kept of what was not synced", async () => {
     const recording = await recordRun("synced", "synced", 3_000);
     assert.ok(recording.trace.filter(({ kind }) => kind === "E").length > 100, "hardly a sync was seen");
-    const found = await cutPower(recording, cuts, seeded(seed));
+    const found = await cutPower(folder, recording, cuts, seeded(seed));
+    assert.deepEqual(found.slice(0, 10), [], `seed ${seed}: ${found.length} findings`);
+  });
+
+  it("loses nothing that brokers acknowledged over HTTP", async () => {
+    const recording = await recordBrokers("brokers", 2_000);
+    const pids = new Set(recording.trace.map(({ pid }) => pid));
+    assert.ok(pids.size >= 3, `control plane and two brokers wrote; seen: ${pids.size} processes`);
+    const found = await cutPower(folder, recording, Math.ceil(cuts / 2), seeded(seed));
     assert.deepEqual(found.slice(0, 10), [], `seed ${seed}: ${found.length} findings`);
   });
 
   it("is seen to lose messages when they are acknowledged before the sync", async () => {
     const recording = await recordRun("written", "written", 3_000);
-    const found = await cutPower(recording, 20, seeded(seed));
+    const found = await cutPower(folder, recording, 20, seeded(seed));
     assert.notEqual(found.length, 0, `seed ${seed}`);
   });
 
   it("is seen to lose messages when syncs do nothing", async () => {
     const recording = await recordRun("lying", "synced", 1_000);
     const lying = { ...recording, trace: recording.trace.filter(({ kind }) => kind !== "E" && kind !== "D") };
-    const found = await cutPower(lying, 20, seeded(seed));
+    const found = await cutPower(folder, lying, 20, seeded(seed));
     assert.notEqual(found.length, 0, `seed ${seed}`);
   });
 });

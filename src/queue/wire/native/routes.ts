@@ -11,7 +11,7 @@ import {
 } from "./consumers.ts";
 import { fetchRecords } from "./fetch.ts";
 import { BATCH_TYPE, LINES_TYPE, produce } from "./produce.ts";
-import { type Described, type Route, route } from "./route.ts";
+import { type Described, jsonAnswer, type Route, route } from "./route.ts";
 import * as form from "./schemas.ts";
 import { addShard, createTopic, deleteTopic, describeTopic, listTopics, newProducerId } from "./topics.ts";
 
@@ -115,6 +115,16 @@ export const routes: readonly Route[] = [
     summary: "Get an id for an idempotent producer",
     answers: { 201: json("An id that nobody else gets.", form.newProducer) },
     run: (host) => newProducerId(host),
+  }),
+  route({
+    method: "POST",
+    path: "/v1/backups",
+    id: "backUp",
+    summary: "Copy everything into a directory of this name beside the data, while the queue goes on",
+    body: form.newBackup,
+    answers: { 201: json("Copied; a queue can be started from it.", form.backup) },
+    run: ({ node }, { body }) =>
+      node.control({ kind: "backUp", backup: body.name }).then((made) => jsonAnswer(201, made)),
   }),
   route({
     method: "GET",

@@ -159,6 +159,10 @@ export const topicList = z.strictObject({
   topics: z.array(z.strictObject({ name: z.string(), shards: z.array(z.string()) })),
 });
 
+export const newBackup = z.strictObject({ name });
+
+export const backup = z.strictObject({ directory: z.string(), files: z.int(), bytes: z.int() });
+
 export const newProducer = z.strictObject({ producer_id: z.int(), epoch: z.int() });
 
 export const problem = z
