@@ -271,7 +271,8 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   cut(framed: boolean): void {
     if (!framed) this.phase = phase.closed;
     if (framed) this.lingerClose();
-    else if (this.peer.proto === "http" && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
+    else if (this.peer.proto === "http" && this.socket.remoteAddress !== undefined)
+      this.socket.resetAndDestroy();
     else this.socket.destroy(); // only a bare TCP socket can be reset
   }
 
