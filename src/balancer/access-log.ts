@@ -72,7 +72,10 @@ function recordOf(
 ): AccessRecord {
   const { request } = ended;
   const { method, target, routingKey } = request;
-  const trace = parseTraceparent(request.forwardedHeader("traceparent") ?? request.header("traceparent"));
+  const isForwarded = ended.upstream !== null;
+  const trace = parseTraceparent(
+    isForwarded ? request.forwardedHeader("traceparent") : request.header("traceparent"),
+  );
   return {
     timeMs: Date.now(),
     client: clientAddress(request, trusted),

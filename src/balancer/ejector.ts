@@ -117,9 +117,10 @@ export function createEjector({ policy, latencyWindowMs, log }: EjectorParts): E
 
   function readWindow(): LatencyReading[] {
     return [...members.values()].map((member) => {
-      const { name, stats } = member.upstream;
-      const counts = stats.latencyCounts.map((count, bucket) => count - (member.countsBefore[bucket] ?? 0));
-      member.countsBefore = stats.latencyCounts.slice();
+      const { name } = member.upstream;
+      const now = ownCounts(member.upstream);
+      const counts = now.map((count, bucket) => count - (member.countsBefore[bucket] ?? 0));
+      member.countsBefore = now;
       const requests = counts.reduce((sum, count) => sum + count, 0);
       return { name, requests, p95Ms: p95Of(counts, latencyBucketsS) };
     });
@@ -143,7 +144,7 @@ export function createEjector({ policy, latencyWindowMs, log }: EjectorParts): E
       members.set(upstream, {
         upstream,
         streak: noStreak,
-        countsBefore: upstream.stats.latencyCounts.slice(),
+        countsBefore: ownCounts(upstream),
       });
       take({ type: "joined", name: upstream.name });
     },
@@ -183,6 +184,14 @@ export function createEjector({ policy, latencyWindowMs, log }: EjectorParts): E
       clearInterval(windows);
     },
   };
+}
+
+/** Its latency histogram, without the exchanges that had lost time at another replica. */
+function ownCounts({ stats }: Upstream): Float64Array {
+  return Float64Array.from(
+    stats.latencyCounts,
+    (count, bucket) => count - (stats.inheritedCounts[bucket] ?? 0),
+  );
 }
 
 function reportOf(standing: Standing | undefined): EjectionReport | null {

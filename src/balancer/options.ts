@@ -4,7 +4,7 @@ import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
 import { parseUpstream } from "../fleet/launchers/static.ts";
 import type { UpstreamLimits } from "../proxy/limits.ts";
-import type { ProxyOptions } from "../proxy/proxy.ts";
+import type { ProxySettings } from "../proxy/proxy.ts";
 import type { RetryPolicy } from "../proxy/retries.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import {
@@ -58,11 +58,9 @@ export interface FrontDoorSettings {
   /** Are `/rep`, `/add` and `/rm` served on the front port? */
   readonly control: boolean;
   readonly policy: AuthorizationPolicy;
-  readonly proxy: Pick<
-    ProxyOptions,
-    "limits" | "trustedProxies" | "headers" | "retries" | "upstreamBatching"
-  >;
+  readonly proxy: ProxySettings;
   readonly drainMs: number;
+  readonly lameDuckMs: number;
   /** Null: none is kept. */
   readonly accessLog: AccessLogSettings | null;
   /** Null: there is no queue. */
@@ -109,6 +107,7 @@ export function settleOptions(
       upstreamBatching: options.upstreamBatching ?? false,
     },
     drainMs: options.drainMs ?? 10_000,
+    lameDuckMs: options.lameDuckMs ?? 0,
     accessLog: accessLog(options),
     queue: settleQueue(options),
   };

@@ -5,7 +5,7 @@ import { openQueueHouse, type QueueHouse } from "../balancer/queue-house.ts";
 import { type Admin, createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 import { openLog } from "./open-log.ts";
-import { stopOnSignals } from "./signals.ts";
+import { obeySignals } from "./signals.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
 
 /** Resolves when everything has stopped; rejects with RoundhouseError when it could not start. */
@@ -28,7 +28,7 @@ export async function broker(flags: Readonly<Record<string, unknown>>): Promise<
     throw error;
   });
   log.info({ event: "broker", ports: house.ports, admin: settings.admin }, "Queue open");
-  await stopOnSignals({ close: closeOf(house, admin, log) }, log, drainMs);
+  await obeySignals({ close: closeOf(house, admin, log, drainMs) }, log);
 }
 
 async function openAdmin(
@@ -39,8 +39,8 @@ async function openAdmin(
 }
 
 /** What a signal does; a second one hurries the first. */
-function closeOf(house: QueueHouse, admin: Admin | null, log: OwnedLog) {
-  return async (deadlineMs = 0): Promise<void> => {
+function closeOf(house: QueueHouse, admin: Admin | null, log: OwnedLog, drainMs: number) {
+  return async (deadlineMs = drainMs): Promise<void> => {
     await house.drain(deadlineMs);
     await house.close(deadlineMs);
     await admin?.close();

@@ -211,7 +211,7 @@ export class Exchange implements PipelineMember {
   }
 
   private count(upstream: PooledUpstream, code: number, nowMs: number): void {
-    upstream.countAnswer(code, nowMs - this.clock.startedMs);
+    upstream.countAnswer(code, nowMs - this.clock.startedMs, this.attempts.tried.length > 0);
     if (code >= 500 || upstream.watched) this.downstream.context.observer.upstreamAnswered(upstream, code);
   }
 

@@ -150,6 +150,21 @@ test("over the budget, bad answers are passed on; what was retried frees its roo
   );
 });
 
+test("the time lost at one replica is not held against the one that answers", () =>
+  withUpstreams(
+    [(socket) => setTimeout(() => socket.write(unavailable), 50) && true, answering(ok("hello"))],
+    { retries },
+    async (tested) => {
+      await ask(tested.port, getClose());
+      const stats = tested.upstreams[1]?.stats;
+      assert.deepEqual(stats?.inheritedCounts, stats?.latencyCounts);
+      assert.equal(
+        stats?.inheritedCounts.reduce((sum, count) => sum + count),
+        1,
+      );
+    },
+  ));
+
 test("the room grows with what is under way", () => {
   const budget = new Retries({ ...defaultRetryPolicy, attempts: 2 });
   budget.underWay = 60;

@@ -80,6 +80,8 @@ export interface UpstreamStats {
   truncated: number;
   /** Latency histogram from the request's last head byte to the answer's last byte; see {@link latencyBucketsS}. */
   readonly latencyCounts: Float64Array;
+  /** Of these, exchanges that another upstream had failed before: their time is not all this one's. */
+  readonly inheritedCounts: Float64Array;
   latencySumS: number;
 }
 
@@ -233,7 +235,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
   }
 
   /** An answer was forwarded whole. */
-  countAnswer(code: number, tookMs: number): void {
+  countAnswer(code: number, tookMs: number, inherited: boolean): void {
     const { answersByCode, latencyCounts } = this.stats;
     const tookS = tookMs / 1000;
     answersByCode[code - 100] = (answersByCode[code - 100] as number) + 1;
@@ -241,6 +243,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
     let bucket = 0;
     while (bucket < latencyBucketsS.length && tookS > (latencyBucketsS[bucket] as number)) bucket++;
     latencyCounts[bucket] = (latencyCounts[bucket] as number) + 1;
+    if (inherited) this.stats.inheritedCounts[bucket] = (this.stats.inheritedCounts[bucket] as number) + 1;
   }
 
   onConnectionClosed(connection: UpstreamConnection): void {
@@ -295,6 +298,7 @@ function createStats(): UpstreamStats {
     turnedAway: 0,
     truncated: 0,
     latencyCounts: new Float64Array(latencyBucketsS.length + 1),
+    inheritedCounts: new Float64Array(latencyBucketsS.length + 1),
     latencySumS: 0,
   };
 }

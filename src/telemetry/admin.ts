@@ -28,7 +28,7 @@ export interface AdminRoute {
    * Gives what is sent as JSON; a RoundhouseError becomes a 400. `body` is the parsed JSON of a POST
    * or PUT, `rest` what stands in the place of the path's star.
    */
-  answer(query: URLSearchParams, body: unknown, rest: string): object;
+  answer(query: URLSearchParams, body: unknown, rest: string): object | Promise<object>;
 }
 
 export interface Admin {
@@ -121,7 +121,8 @@ async function answerRoute(
   if (reason !== null) return sendFailure(request, response, 403, reason);
   const hasBody = request.method === "POST" || request.method === "PUT";
   const body = hasBody ? parseJson(await readBody(request, bodyBytesMax)) : undefined;
-  sendJson(request, response, 200, JSON.stringify(route.answer(new URLSearchParams(query), body, rest)));
+  const answer = await route.answer(new URLSearchParams(query), body, rest);
+  sendJson(request, response, 200, JSON.stringify(answer));
 }
 
 /** Nothing is undefined: there are calls that need no words. */

@@ -25,6 +25,7 @@ export function fakeUpstream(name: string, kind: "replica" | "control" = "replic
       turnedAway: 0,
       truncated: 0,
       latencyCounts: new Float64Array(15),
+      inheritedCounts: new Float64Array(15),
       latencySumS: 0,
     },
     asked,
