@@ -23,6 +23,8 @@ export interface AdminApiParts extends SteeringApiParts {
   readonly key: string;
   readonly policy: AuthorizationPolicy;
   readonly reload: () => Promise<ReloadReport>;
+  /** Replaces the workers, the new ones first; gives how many. */
+  readonly rollWorkers: () => Promise<number>;
   /** Null: TLS is off. */
   readonly certificates: CertificateKeeper | null;
 }
@@ -111,7 +113,10 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
   });
   return {
     "GET /api/v1/status": route(() => statusReport(parts)),
-    "POST /api/v1/reload": route(parts.reload),
+    "POST /api/v1/reload": route(async (query) => {
+      const report = await parts.reload();
+      return query.get("workers") === "roll" ? { ...report, rolled: await parts.rollWorkers() } : report;
+    }),
     "GET /api/v1/ring/shares": route(() => sharesReport(table)),
     "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
     "GET /api/v1/tls": route(() => certificatesOf(parts).report()),

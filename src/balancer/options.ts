@@ -59,6 +59,8 @@ export interface FrontDoorSettings {
   readonly control: boolean;
   readonly policy: AuthorizationPolicy;
   readonly proxy: ProxySettings;
+  /** Processes that serve; 1: this one alone. */
+  readonly workers: number;
   readonly drainMs: number;
   readonly lameDuckMs: number;
   /** Null: none is kept. */
@@ -106,6 +108,7 @@ export function settleOptions(
       retries: retryPolicy(options),
       upstreamBatching: options.upstreamBatching ?? false,
     },
+    workers: settleWorkers(options),
     drainMs: options.drainMs ?? 10_000,
     lameDuckMs: options.lameDuckMs ?? 0,
     accessLog: accessLog(options),
@@ -133,6 +136,15 @@ function accessLog({ accessLog: wanted, trustedProxies = [] }: FrontDoorOptions)
 
 function settleTls({ tls }: FrontDoorOptions): FrontDoorSettings["tls"] {
   return tls === undefined ? null : { port: tls.port ?? null, certificates: loadCertificates(tls) };
+}
+
+function settleWorkers({ workers = 1, queue }: FrontDoorOptions): number {
+  if (workers === 1 || queue?.enabled !== true) return workers;
+  throw new RoundhouseError(
+    "BAD_CONFIG",
+    `workers is ${workers}, and the queue runs beside one process that serves: leave one of the two out, or run the queue alone (roundhouse broker)`,
+    { source: "downstream" },
+  );
 }
 
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {
