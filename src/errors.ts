@@ -17,6 +17,7 @@ export type ErrorCode =
   | "TIMEOUT"
   | "UNREACHABLE"
   | "SHUTTING_DOWN"
+  | "STATE_NOT_SAVED" // a change was made and is not on disk
   // The queue.
   | "BAD_BATCH" // a record batch that is not well formed, or asks for what clients may not ask
   | "COMPRESSION_UNSUPPORTED"

@@ -1,9 +1,11 @@
 // The native admin API on the admin listener, under /api/v1: what `roundhouse status` and `roundhouse ring` show.
-// These read, and steering-api.ts has what changes; replicas are added and removed through the front port. Errors are thrown and get their shape from the listener.
+// These read, and have the configuration read again; steering-api.ts has what changes routing; replicas are added and
+// removed through the front port. Errors are thrown and get their shape from the listener.
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
+import type { ReloadReport } from "./apply-config.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
 import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
@@ -20,6 +22,9 @@ export interface AdminApiParts extends SteeringApiParts {
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
+  readonly reload: () => Promise<ReloadReport>;
+  /** Replaces the workers, the new ones first; gives how many. */
+  readonly rollWorkers: () => Promise<number>;
   /** Null: TLS is off. */
   readonly certificates: CertificateKeeper | null;
 }
@@ -101,13 +106,17 @@ const candidatesMax = 16;
 
 /** The routes, for the admin listener. Who may change replicas may read this; the port may be open to others. */
 export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRoute>> {
-  const { table, policy } = parts;
+  const { table } = parts;
   const route = (answer: AdminRoute["answer"]): AdminRoute => ({
-    refuse: ({ socket, headers }) => refusal(socket.remoteAddress ?? "", headers, policy),
+    refuse: ({ socket, headers }) => refusal(socket.remoteAddress ?? "", headers, parts.policy),
     answer,
   });
   return {
     "GET /api/v1/status": route(() => statusReport(parts)),
+    "POST /api/v1/reload": route(async (query) => {
+      const report = await parts.reload();
+      return query.get("workers") === "roll" ? { ...report, rolled: await parts.rollWorkers() } : report;
+    }),
     "GET /api/v1/ring/shares": route(() => sharesReport(table)),
     "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
     "GET /api/v1/tls": route(() => certificatesOf(parts).report()),

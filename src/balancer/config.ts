@@ -261,6 +261,12 @@ export const configSchema = z.strictObject({
   retries: retriesSchema.optional(),
   /** A replica that is not healthy this long after its start has failed. Default 30,000. */
   startDeadlineMs: milliseconds(100, 3_600_000).optional(),
+  /** Processes that serve requests, behind one port; 1 is this process alone. Default 1. */
+  workers: wholeNumber(1, 256).optional(),
+  /** Where N, names, seats and weights are kept over restarts. Default: nowhere. */
+  state: text("a file's path").optional(),
+  /** How long a front door that was asked to stop still accepts, with `/readyz` at 503. Default 0 on a terminal, else 500. */
+  lameDuckMs: milliseconds(0, 3_600_000).optional(),
   /** How long a removed or stopping replica may finish what it has. Default 10,000. */
   drainMs: milliseconds(0, 86_400_000).optional(),
   /** A replica whose resident memory exceeds this is replaced. Default: no limit. */

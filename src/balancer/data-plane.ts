@@ -46,10 +46,12 @@ export interface DataPlane {
   useCertificates(certificates: readonly CertificatePair[]): void;
   /** The first replicas have settled: the ring is made, and connections are served. */
   begin(): void;
-  /** Takes no new connections; those that wait are served. */
-  stopAccepting(): void;
+  /** Takes no new connections; those that wait are served. Resolves when the port is closed. */
+  stopAccepting(patienceMs: number): Promise<void>;
   /** See `Proxy.drain`. */
   drain(deadlineMs: number): Promise<void>;
+  /** Takes over what can be changed while requests are served; see reload.ts for what that is. */
+  reconfigure(settings: FrontDoorSettings): void | Promise<void>;
   read(): DataPlaneReading;
   /** The keys asked for most; null where keys do not recur. */
   hotKeys(count: number): HotKeysReading | null;
@@ -93,15 +95,16 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   if (settings.routingPolicy === "hash") warmUp({ placement: settings.emptyRing.placement });
   const ledger = createTrafficLedger(latencyBucketsS.length + 1);
   const counters = { bounded: 0, overflowed: 0, spread: 0 };
-  const hotKeys = settings.keysRecur ? createHotKeys() : null;
-  const noteKey = hotKeys?.note ?? null;
+  let hotKeys = settings.keysRecur ? createHotKeys() : null;
   const accessLog = settings.accessLog === null ? null : openAccessLog(settings.accessLog, slotOf, log);
-  const keyOf = accessLog === null ? settings.keyOf : notingKey(settings.keyOf);
-  const policy = policyNamed(settings.routingPolicy, { keyOf, noteKey, counters });
+  const policyBy = (by: FrontDoorSettings) => {
+    const keyOf = accessLog === null ? by.keyOf : notingKey(by.keyOf);
+    return policyNamed(settings.routingPolicy, { keyOf, noteKey: hotKeys?.note ?? null, counters });
+  };
   const ejector = settings.ejection === null ? null : createEjector({ ...settings.ejection, log });
   const table = joinFleet(fleet, {
     settings,
-    policy,
+    policy: policyBy(settings),
     log,
     joined: (upstream) => {
       ledger.join(upstream.name, upstream.stats);
@@ -128,6 +131,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
     observer: observerOf(fleet, ejector, log),
     accessLog: accessLog?.note,
   });
+  let current = settings;
   const secure = secureFrontOf(settings, proxy.accept);
   const listeners: Listener[] = [];
   return {
@@ -143,13 +147,20 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       table.begin();
       for (const listener of listeners) listener.release();
     },
-    stopAccepting: () => {
-      for (const listener of listeners) {
-        listener.stopAccepting();
-        listener.release();
-      }
+    stopAccepting: async (patienceMs) => {
+      for (const listener of listeners) listener.release();
+      await Promise.all(listeners.map((listener) => listener.stopAccepting(patienceMs)));
     },
     drain: proxy.drain,
+    reconfigure: (next) => {
+      hotKeys = next.keysRecur ? (hotKeys ?? createHotKeys()) : null;
+      table.chooseBy(policyBy(next));
+      // What was switched at run time stays, unless the configuration's own word has changed.
+      const { loadFactor } = next;
+      if (loadFactor !== current.loadFactor) table.steer({ ...table.current.steering, loadFactor });
+      proxy.reconfigure(next.proxy);
+      current = next;
+    },
     read: () => ({
       traffic: ledger.sums(),
       ownAnswers: proxy.stats.ownAnswers,

@@ -9,7 +9,7 @@ export function fleetOptions(
   options: FrontDoorOptions,
   capacity: number,
   { launcher, log }: { readonly launcher: Launcher; readonly log: Log },
-): FleetOptions {
+): FleetOptions & { readonly replicaCount: number } {
   // Servers that somebody else runs: all of them, and never more.
   const given = launcher.fixed ? launcher.capacity : undefined;
   const { warm, maxRssBytes, drainMs, startDeadlineMs } = options;

@@ -2,8 +2,9 @@
 // route.ts; what changes with the fleet is routing-table.ts; what people call to change it is control-api.ts.
 //
 //   start: control API → queue, if any → listen (sockets wait) → admin listener → replicas → sockets are served
-//   stop:  no new connections, /readyz 503 → requests under way finish → replicas and brokers stop → listeners close
-import { createFleet } from "../fleet/create-fleet.ts";
+//   stop:  shutdown.ts
+
+import { RoundhouseError } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import { latencyBucketsS } from "../proxy/upstream.ts";
@@ -11,16 +12,21 @@ import { createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
 import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
+import { createReload, type ReloadReport, type Running } from "./apply-config.ts";
 import { type CertificateKeeper, keepCertificates } from "./certificates.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
-import { fleetOptions } from "./fleet-options.ts";
-import { createKeyErrors, type KeyErrors } from "./key-errors.ts";
+import { savedChanges } from "./desired-state.ts";
+import { createKeptFleet } from "./kept-fleet.ts";
+import { createKeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
+import type { ServedFleet } from "./served-fleet.ts";
+import { createShutdown } from "./shutdown.ts";
 import { slowlyStarting } from "./slow-fleet.ts";
+import type { Crew } from "./workers/crew.ts";
 
 export type { FrontDoorOptions } from "./options.ts";
 
@@ -39,11 +45,13 @@ export interface FrontDoor {
   readonly queue: QueueHouse["ports"] | null;
   readonly fleet: Fleet;
   status(): StatusReport;
+  /** Reads the configuration anew and applies it whole, or rejects with the reason and changes nothing. */
+  reload(): Promise<ReloadReport>;
   /** Opens the access log's file anew, after a rotation has moved it away. */
   reopenLog(): void;
   /**
-   * Stops in order; draining, and then stopping the replicas, take at most `deadlineMs` each (default: `drainMs`).
-   * A second call with a shorter deadline hurries the first; 0 ends everything at once.
+   * Stops in order (see shutdown.ts); draining, and then stopping the replicas, take at most `deadlineMs` each
+   * (default: `drainMs`). A second call hurries the first; 0 ends everything at once.
    */
   close(deadlineMs?: number): Promise<void>;
 }
@@ -55,56 +63,76 @@ const holdMs = 5_000;
 export interface FrontDoorParts {
   readonly launcher: Launcher;
   readonly log: OwnedLog;
+  /** The config file that was read; workers take functions from it. */
+  readonly configFile?: string | undefined;
+  /** Reads the configuration again, as it was read for {@link createFrontDoor}; for a reload. */
+  readonly readConfig: () => Promise<FrontDoorOptions>;
 }
 
 /**
  * Opens the front door and starts its replicas. Resolves when it listens; rejects with PORT_IN_USE or BAD_CONFIG, and
  * then nothing is left open or running.
  */
-export async function createFrontDoor(
-  options: FrontDoorOptions,
-  { launcher, log }: FrontDoorParts,
-): Promise<FrontDoor> {
+export async function createFrontDoor(options: FrontDoorOptions, parts: FrontDoorParts): Promise<FrontDoor> {
+  const { launcher, log } = parts;
   const open: Opened = [() => launcher.close()];
   try {
     const keyErrors = createKeyErrors(log);
     const settings = settleOptions(options, keyErrors.note);
-    const fleet = createFleet(fleetOptions(options, settings.ringCapacity, { launcher, log }));
+    const { fleet, state } = createKeptFleet(options, settings.ringCapacity, parts, () => house.config);
     open[0] = () => fleet.stop(0);
-    return await openHouse({ settings, fleet, log, keyErrors }, open);
+    const house: Running = { ...parts, config: options, settings, fleet, state, keyErrors };
+    return await openHouse(house, open);
   } catch (error) {
     for (const close of open.reverse()) await close();
     throw error;
   }
 }
 
-/** The parts that exist before anything is opened. */
-interface House {
-  readonly settings: FrontDoorSettings;
-  readonly fleet: Fleet;
-  readonly log: OwnedLog;
-  readonly keyErrors: KeyErrors;
-}
-
 /** How to close what has been opened, in the order of opening. */
 type Opened = (() => Promise<void> | void)[];
 
-async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
-  const { settings, fleet, log } = house;
-  let closing = false;
-  const controlPath = await openControl(house, () => closing, open);
+async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
+  const { fleet, log, state, settings, keyErrors } = house;
+  await state.save(); // what cannot be kept is known before anything starts
+  const controlPath = await openControl(house, () => shutdown.closing, open);
   const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
   open.push(served.close);
-  const dataPlane = createDataPlane({ ...house, fleet: served, controlPath, queue });
+  const crew = await openCrew(house, served, controlPath);
+  const dataPlane = crew ?? createDataPlane({ settings, fleet: served, log, keyErrors, controlPath, queue });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
+  fleet.onChange(state.note);
   open.push(dataPlane.close);
+  const shutdown = createShutdown({
+    lameDuckMs: () => house.settings.lameDuckMs,
+    stopAccepting: dataPlane.stopAccepting,
+    drain: async (deadlineMs) => {
+      await Promise.all([dataPlane.drain(deadlineMs), queue?.drain(deadlineMs)]);
+    },
+    stopReplicas: async (deadlineMs) => {
+      await state.end();
+      await Promise.all([fleet.stop(deadlineMs), queue?.close(deadlineMs)]);
+    },
+    closeRest: async () => {
+      open.shift(); // the fleet, which is stopped
+      for (const close of open.reverse()) await close();
+      await log.flush().catch(() => {});
+    },
+  });
   const ports = await listen(settings, dataPlane);
   const certificates =
     settings.tls === null
       ? null
       : keepCertificates(settings.tls.certificates, dataPlane.useCertificates, log);
+  const reload = createReload(house, {
+    closing: () => shutdown.closing,
+    reconfigure: async (next) => {
+      await dataPlane.reconfigure(next);
+      certificates?.reload();
+    },
+  });
   const report: AdminApiParts = {
     fleet,
     table,
@@ -112,33 +140,26 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     counters: () => dataPlane.read().hashing,
     hotKeys: dataPlane.hotKeys,
     conditionOf: dataPlane.conditionOf,
-    key: settings.keyText,
-    policy: settings.policy,
+    reload,
+    rollWorkers: async () => {
+      if (crew === null) throw notRolled();
+      await crew.roll();
+      return crew.size;
+    },
     certificates,
+    get key() {
+      return house.settings.keyText;
+    },
+    get policy() {
+      return house.settings.policy;
+    },
   };
-  const ready = () => !closing && table.current.replicas.length > 0 && (queue?.ready() ?? true);
-  const admin = await openAdmin(house, { dataPlane, queue, report, ready }, open);
+  const ready = () => !shutdown.closing && table.current.replicas.length > 0 && (queue?.ready() ?? true);
+  const admin = await openAdmin(house, { dataPlane, gather: crew?.gather, queue, report, ready }, open);
   const settled = startFleet(fleet, log).then(() => {
     served.begin();
     dataPlane.begin();
   });
-
-  let patienceMs = settings.drainMs;
-  let closed: Promise<void> | null = null;
-  let hurry = () => {};
-  async function shutDown(): Promise<void> {
-    closing = true;
-    dataPlane.stopAccepting();
-    const drain = () => Promise.all([dataPlane.drain(patienceMs), queue?.drain(patienceMs)]);
-    hurry = () => void drain();
-    await drain();
-    const stop = () => Promise.all([fleet.stop(patienceMs), queue?.close(patienceMs)]);
-    hurry = () => void stop();
-    await stop();
-    open.shift(); // the fleet, which is stopped
-    for (const close of open.reverse()) await close();
-    await log.flush().catch(() => {});
-  }
   return {
     host: settings.host,
     ...ports,
@@ -148,13 +169,9 @@ async function openHouse(house: House, open: Opened): Promise<FrontDoor> {
     settled,
     fleet,
     status: () => statusReport(report),
+    reload,
     reopenLog: dataPlane.reopenLog,
-    close: (deadlineMs = settings.drainMs) => {
-      patienceMs = closed === null ? deadlineMs : Math.min(patienceMs, deadlineMs);
-      if (closed === null) closed = shutDown();
-      else hurry();
-      return closed;
-    },
+    close: (deadlineMs = house.settings.drainMs) => shutdown.close(deadlineMs),
   };
 }
 
@@ -170,18 +187,46 @@ async function listen(
 }
 
 /** Gives the Unix socket on which the control API listens, or null when it is off. */
-async function openControl(house: House, closing: () => boolean, open: Opened): Promise<string | null> {
-  const { settings, fleet } = house;
+async function openControl(house: Running, closing: () => boolean, open: Opened): Promise<string | null> {
+  const { settings, fleet, state } = house;
   if (!settings.control) return null;
   const socket = await makeControlSocket();
   open.push(socket.remove);
-  const api = await createControlApi({ path: socket.path, fleet, policy: settings.policy, closing });
+  const api = await createControlApi({
+    path: socket.path,
+    fleet: savedChanges(fleet, state),
+    closing,
+    get policy() {
+      return house.settings.policy;
+    },
+  });
   open.push(api.close);
   return socket.path;
 }
 
+/** The workers, or null when this process serves by itself; what they need is not even loaded then. */
+async function openCrew(
+  house: Running,
+  fleet: ServedFleet,
+  controlPath: string | null,
+): Promise<Crew | null> {
+  const { settings, configFile, log } = house;
+  if (settings.workers === 1) return null;
+  const { createCrew } = await import("./workers/crew.ts");
+  const config = () => house.config;
+  return createCrew({ size: settings.workers, config, configFile, settings, fleet, controlPath, log });
+}
+
+function notRolled(): RoundhouseError {
+  return new RoundhouseError(
+    "BAD_REQUEST",
+    "There are no workers to replace: one process does everything; start with --workers 2 or more",
+    { source: "downstream" },
+  );
+}
+
 /** The queue, or null when there is none; its store is not even loaded then. */
-async function openQueue({ settings, log }: House, open: Opened): Promise<QueueHouse | null> {
+async function openQueue({ settings, log }: Running, open: Opened): Promise<QueueHouse | null> {
   if (settings.queue === null) return null;
   const { openQueueHouse } = await import("./queue-house.ts");
   const queue = await openQueueHouse({ queue: settings.queue, settings, log });
@@ -192,19 +237,27 @@ async function openQueue({ settings, log }: House, open: Opened): Promise<QueueH
 /** What the admin listener shows. */
 interface Shown {
   readonly dataPlane: DataPlane;
+  /** Called before figures are read. */
+  readonly gather: (() => Promise<void>) | undefined;
   readonly queue: QueueHouse | null;
   readonly report: AdminApiParts;
   readonly ready: () => boolean;
 }
 
 async function openAdmin(
-  { settings, fleet }: House,
-  { dataPlane, queue, report, ready }: Shown,
+  { settings, fleet }: Running,
+  { dataPlane, gather, queue, report, ready }: Shown,
   open: Opened,
 ): Promise<FrontDoor["admin"]> {
   if (settings.admin === null) return null;
   const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS, queue?.metrics);
-  const admin = await createAdmin({ ...settings.admin, metrics, ready, routes: adminApi(report) });
+  const admin = await createAdmin({
+    ...settings.admin,
+    metrics,
+    ready,
+    ...(gather === undefined ? {} : { gather }),
+    routes: adminApi(report),
+  });
   open.push(admin.close);
   return { host: admin.host, port: admin.port };
 }

@@ -9,8 +9,12 @@ export interface Listener {
   readonly port: number;
   /** Hands over the sockets that wait, and from now on each new one at once. */
   release(): void;
-  /** Takes no new connections; those that exist live on. */
-  stopAccepting(): void;
+  /**
+   * Takes no new connections; those that exist live on. Resolves when the port is closed: the connections that have
+   * been made until now are taken first, since closing resets those that wait in the kernel; that may take `patienceMs`.
+   * May be called again with less.
+   */
+  stopAccepting(patienceMs: number): Promise<void>;
   /** The same, and the sockets that still wait are destroyed: nobody will answer them. */
   close(): void;
 }
@@ -26,6 +30,12 @@ const frontPort: ListenerName = { what: "front door", option: "--port" };
 /** Sockets that wait for the first replicas; a later one is handed on at once and gets a 503. */
 const heldMax = 1024;
 
+/** Connections that come faster than they can be taken do not keep the port open for longer. */
+const lastCallMsMax = 5_000;
+
+/** A turn of the event loop takes one connection, or as many as there are: libuv's versions differ. */
+const nextTurn = () => new Promise<void>((resolve) => void setImmediate(() => setImmediate(resolve)));
+
 /** Rejects with PORT_IN_USE or BAD_CONFIG, in words. */
 export async function openListener(
   host: string,
@@ -35,8 +45,11 @@ export async function openListener(
   name: ListenerName = frontPort,
 ): Promise<Listener> {
   let held: Set<Socket> | null = new Set();
+  let taken = 0;
+  let lastCallUntilMs = Number.POSITIVE_INFINITY;
   // Half-open: a client may send FIN after its request and still read the answer.
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    taken += 1;
     if (held === null || held.size >= heldMax) accept(socket);
     else hold(held, socket);
   });
@@ -60,7 +73,12 @@ export async function openListener(
         accept(socket);
       }
     },
-    stopAccepting: () => {
+    stopAccepting: async (patienceMs) => {
+      lastCallUntilMs = Math.min(lastCallUntilMs, performance.now() + Math.min(patienceMs, lastCallMsMax));
+      for (let before = -1; before !== taken && performance.now() < lastCallUntilMs; ) {
+        before = taken;
+        await nextTurn();
+      }
       server.close();
     },
     close: () => {

@@ -4,7 +4,7 @@ import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
 import { parseUpstream } from "../fleet/launchers/static.ts";
 import type { UpstreamLimits } from "../proxy/limits.ts";
-import type { ProxyOptions } from "../proxy/proxy.ts";
+import type { ProxySettings } from "../proxy/proxy.ts";
 import type { RetryPolicy } from "../proxy/retries.ts";
 import type { RoutedRequest } from "../proxy/routing.ts";
 import {
@@ -58,11 +58,11 @@ export interface FrontDoorSettings {
   /** Are `/rep`, `/add` and `/rm` served on the front port? */
   readonly control: boolean;
   readonly policy: AuthorizationPolicy;
-  readonly proxy: Pick<
-    ProxyOptions,
-    "limits" | "trustedProxies" | "headers" | "retries" | "upstreamBatching"
-  >;
+  readonly proxy: ProxySettings;
+  /** Processes that serve; 1: this one alone. */
+  readonly workers: number;
   readonly drainMs: number;
+  readonly lameDuckMs: number;
   /** Null: none is kept. */
   readonly accessLog: AccessLogSettings | null;
   /** Null: there is no queue. */
@@ -108,7 +108,9 @@ export function settleOptions(
       retries: retryPolicy(options),
       upstreamBatching: options.upstreamBatching ?? false,
     },
+    workers: settleWorkers(options),
     drainMs: options.drainMs ?? 10_000,
+    lameDuckMs: options.lameDuckMs ?? 0,
     accessLog: accessLog(options),
     queue: settleQueue(options),
   };
@@ -134,6 +136,15 @@ function accessLog({ accessLog: wanted, trustedProxies = [] }: FrontDoorOptions)
 
 function settleTls({ tls }: FrontDoorOptions): FrontDoorSettings["tls"] {
   return tls === undefined ? null : { port: tls.port ?? null, certificates: loadCertificates(tls) };
+}
+
+function settleWorkers({ workers = 1, queue }: FrontDoorOptions): number {
+  if (workers === 1 || queue?.enabled !== true) return workers;
+  throw new RoundhouseError(
+    "BAD_CONFIG",
+    `workers is ${workers}, and the queue runs beside one process that serves: leave one of the two out, or run the queue alone (roundhouse broker)`,
+    { source: "downstream" },
+  );
 }
 
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {

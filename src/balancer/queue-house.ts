@@ -75,7 +75,7 @@ export async function openQueueHouse(parts: QueueHouseParts): Promise<QueueHouse
       ready: () => plane.map().brokers.some(({ phase }) => phase === "live"),
       metrics: createQueueMetrics(figures, { s: commitBucketsS, bytes: commitBucketsBytes }),
       async drain(deadlineMs) {
-        for (const { listener } of doors) listener.stopAccepting();
+        await Promise.all(doors.map(({ listener }) => listener.stopAccepting(deadlineMs)));
         await Promise.all(doors.map(({ proxy }) => proxy.drain(deadlineMs)));
       },
       async close(deadlineMs) {

@@ -31,12 +31,15 @@ export interface RoutingTable {
   begin(): void;
   /** Exchanges that a replica still has, of all its upstreams. */
   inFlightOf(name: string): number;
+  /** From the next request on another policy chooses, or the same one with another key. */
+  chooseBy(policy: Policy): void;
   /** The ring's figures; see there. */
   readonly ring: Pick<RingKeeper, "changes" | "shares" | "slotsMoved">;
 }
 
 export interface RoutingTableParts {
   readonly ring: RingKeeper;
+  /** At first; see {@link RoutingTable.chooseBy} and {@link RoutingTable.steer}. */
   readonly policy: Policy;
   readonly steering: Steering;
   /** What is in the ring; called when a change is complete. */
@@ -49,6 +52,7 @@ export interface RoutingTableParts {
 
 export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
   const { ring } = parts;
+  let { policy } = parts;
   let begun = false;
   let stepping = false;
   /** By replica name. An upstream is in exactly one of these, and in none once its replica is dead. */
@@ -113,7 +117,7 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
       contenders.push({ upstream, seat, weight });
     }
     const roster: Roster = { ring: ring.current, contenders, upstreamsBySeat };
-    return { ...roster, replicas, steering, pick: parts.policy(roster, steering) };
+    return { ...roster, replicas, steering, pick: policy(roster, steering) };
   }
 
   return {
@@ -131,6 +135,10 @@ export function createRoutingTable(parts: RoutingTableParts): RoutingTable {
     begin: () => {
       begun = true;
       swap();
+    },
+    chooseBy: (next) => {
+      policy = next;
+      current = snapshotOf(current.replicas, current.steering);
     },
     inFlightOf: (name) => {
       let inFlight = live.get(name)?.inFlight ?? 0;

@@ -1,11 +1,11 @@
 // `roundhouse broker`: the queue alone, without a front door and its replicas, on ports of its own.
 import { parseConfig } from "../balancer/config-check.ts";
+import { openLog } from "../balancer/open-log.ts";
 import { settleOptions } from "../balancer/options.ts";
 import { openQueueHouse, type QueueHouse } from "../balancer/queue-house.ts";
 import { type Admin, createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
-import { openLog } from "./open-log.ts";
-import { stopOnSignals } from "./signals.ts";
+import { obeySignals } from "./signals.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
 
 /** Resolves when everything has stopped; rejects with RoundhouseError when it could not start. */
@@ -27,8 +27,8 @@ export async function broker(flags: Readonly<Record<string, unknown>>): Promise<
     await house.close(0);
     throw error;
   });
-  log.info({ event: "broker", ports: house.ports, admin: settings.admin }, "Queue open");
-  await stopOnSignals({ close: closeOf(house, admin, log) }, log, drainMs);
+  log.info({ event: "queue", ports: house.ports, admin: settings.admin }, "Queue open");
+  await obeySignals({ close: closeOf(house, admin, log, drainMs) }, log);
 }
 
 async function openAdmin(
@@ -39,8 +39,8 @@ async function openAdmin(
 }
 
 /** What a signal does; a second one hurries the first. */
-function closeOf(house: QueueHouse, admin: Admin | null, log: OwnedLog) {
-  return async (deadlineMs = 0): Promise<void> => {
+function closeOf(house: QueueHouse, admin: Admin | null, log: OwnedLog, drainMs: number) {
+  return async (deadlineMs = drainMs): Promise<void> => {
     await house.drain(deadlineMs);
     await house.close(deadlineMs);
     await admin?.close();

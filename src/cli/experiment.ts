@@ -15,6 +15,7 @@ const help = `
   a3  endpoints; replicas that are killed, stopped or answer 500
   a4  other hash functions against the course's       a5  skewed keys, with and without bounded load
   a6  one server four times slower than the others    a7  3 to 10,000 servers, by simulation
+  a8  the queue: shards, brokers, and one that is killed
 
 Each writes a folder with a report (Markdown), charts (SVG, PNG) and its raw data (JSON, CSV).
 
@@ -38,15 +39,18 @@ export function addExperimentCommand(program: Command, version: string): void {
 async function experiment(names: readonly string[], flags: Flags, version: string): Promise<void> {
   const { chosen, runExperiments } = await import("../experiments/experiments.ts");
   const { fleetStarter } = await import("../experiments/running-fleet.ts");
+  const { queueStarter } = await import("../experiments/running-queue.ts");
   const list = chosen(names);
   const stop = new AbortController();
   const interrupt = () => stop.abort(new Error("interrupted"));
   process.once("SIGINT", interrupt);
   const main = fileURLToPath(import.meta.url).replace(/experiment(\.[jt]s)$/, "main$1");
+  const product = [process.execPath, ...process.execArgv, main] as const;
   const settings = {
     requestCount: wholeNumber("--requests", flags.requests),
     seed: wholeNumber("--seed", flags.seed),
-    startFleet: fleetStarter([process.execPath, ...process.execArgv, main], stop.signal),
+    startFleet: fleetStarter(product, stop.signal),
+    startQueue: queueStarter(product, stop.signal),
     signal: stop.signal,
   };
   const command = ["roundhouse", ...process.argv.slice(2)].join(" ");

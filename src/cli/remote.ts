@@ -1,4 +1,4 @@
-// `roundhouse status|add|rm`: commands to a front door that runs.
+// `roundhouse status|add|rm|reload`: commands to a front door that runs.
 import type { Command } from "commander";
 import { RoundhouseError } from "../errors.ts";
 import { print, table } from "./output.ts";
@@ -23,13 +23,19 @@ interface ReplicaStatus {
   readonly reason: string;
 }
 
-/** Adds `status`, `add` and `rm` to the program. */
+/** Adds `status`, `reload`, `add` and `rm` to the program. */
 export function addRemoteCommands(program: Command): void {
   withRemoteFlags(program.command("status"))
     .description("the replicas of a running front door, their seats, shares and states")
     .option("--admin <url>", "its admin listener", "http://127.0.0.1:5010")
     .addHelpText("after", "\nExample: roundhouse status --json")
     .action(async (flags: RemoteFlags) => print(await statusText(flags)));
+  withRemoteFlags(program.command("reload"))
+    .description("have a running front door read its configuration again; all of it is applied, or nothing")
+    .option("--admin <url>", "its admin listener", "http://127.0.0.1:5010")
+    .option("--workers", "replace its worker processes too, the new ones first")
+    .addHelpText("after", "\nExample: roundhouse reload")
+    .action(async (flags: RemoteFlags & { workers?: true }) => print(await reload(flags)));
   withRemoteFlags(program.command("add"))
     .description("add replicas; waits until they serve")
     .argument("[name...]", "their names")
@@ -75,6 +81,18 @@ async function statusText(flags: RemoteFlags): Promise<string> {
       replica.reason,
     ]),
   );
+}
+
+async function reload(flags: RemoteFlags & { workers?: true }): Promise<string> {
+  const url = urlOf("--admin", flags.admin, `/api/v1/reload${flags.workers ? "?workers=roll" : ""}`);
+  const report = (await ask(flags, url, { method: "POST" })) as {
+    readonly changed: readonly string[];
+    readonly rolled?: number;
+  };
+  if (flags.json) return JSON.stringify(report);
+  const { changed, rolled } = report;
+  const text = changed.length === 0 ? "Nothing has changed" : `Changed: ${changed.join(", ")}`;
+  return rolled === undefined ? text : `${text}; ${rolled} workers replaced`;
 }
 
 async function change(

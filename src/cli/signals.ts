@@ -1,5 +1,5 @@
-// What Ctrl-C and SIGTERM do: the first drains and stops, the second stops at once.
-import type { FrontDoor } from "../balancer/front-door.ts";
+// What signals do to what `up` and `broker` run: the first Ctrl-C or SIGTERM drains and stops, the second stops at once; SIGHUP
+// reloads the configuration of a front door, where no terminal could have sent it by being closed.
 import type { Log } from "../telemetry/log.ts";
 
 /**
@@ -8,8 +8,12 @@ import type { Log } from "../telemetry/log.ts";
  */
 const echoMs = 250;
 
-/** Resolves when the front door has closed after a signal. */
-export function stopOnSignals(door: Pick<FrontDoor, "close">, log: Log, drainMs: number): Promise<void> {
+/** Resolves when what was opened has closed after a signal. `reload` undefined: SIGHUP stops too. */
+export function obeySignals(
+  opened: { close(deadlineMs?: number): Promise<void> },
+  log: Log,
+  reload?: () => Promise<unknown>,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let signals = 0;
     let lastMs = Number.NEGATIVE_INFINITY;
@@ -18,15 +22,17 @@ export function stopOnSignals(door: Pick<FrontDoor, "close">, log: Log, drainMs:
       if (nowMs - lastMs < echoMs) return;
       lastMs = nowMs;
       signals += 1;
-      const deadlineMs = signals === 1 ? drainMs : 0;
-      const how =
-        signals === 1 ? `draining for up to ${drainMs} ms; again to stop at once` : "stopping at once";
+      const how = signals === 1 ? "draining; again to stop at once" : "stopping at once";
       log.info({ event: "signal", signal }, `${signal}: ${how}`);
-      door.close(deadlineMs).then(resolve, reject);
+      opened.close(signals === 1 ? undefined : 0).then(resolve, reject);
+    };
+    const hangUp = () => {
+      log.info({ event: "signal", signal: "SIGHUP" }, "SIGHUP: reading the configuration again");
+      reload?.().catch((error: Error) => log.error({ event: "reload" }, error.message));
     };
     process.on("SIGINT", stop).on("SIGTERM", stop);
     // A terminal that is closed: nobody waits for a drain.
-    process.on("SIGHUP", stop);
+    process.on("SIGHUP", reload === undefined ? stop : hangUp);
   });
 }
 

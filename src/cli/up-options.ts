@@ -105,6 +105,19 @@ const upFlags: readonly Flag[] = [
     "number",
     "for a replica to become healthy (default 30000)",
   ),
+  flag(
+    "--workers <count>",
+    "workers",
+    "number",
+    "processes that serve requests, behind one port (default 1)",
+  ),
+  flag("--state <file>", "state", "text", "keep N, names, seats and weights here over restarts"),
+  flag(
+    "--lame-duck-ms <ms>",
+    "lameDuckMs",
+    "number",
+    "go on accepting so long after a signal, with /readyz at 503 (default 0 on a terminal, else 500)",
+  ),
   flag("--drain-ms <ms>", "drainMs", "number", "for a stopping replica to finish (default 10000)"),
   flag("--max-rss-bytes <bytes>", "maxRssBytes", "number", "replace a replica that uses more memory"),
   // Not --env-file: Node 20 takes that one for itself, wherever it stands on the command line.

@@ -4,14 +4,14 @@ import type { Config } from "../balancer/config.ts";
 import { parseConfig } from "../balancer/config-check.ts";
 import { loadConfigFile } from "../balancer/config-file.ts";
 import { createFrontDoor } from "../balancer/front-door.ts";
+import { openLog } from "../balancer/open-log.ts";
 import { RoundhouseError } from "../errors.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import { readEnvFile } from "../fleet/launchers/env-file.ts";
 import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
-import { openLog } from "./open-log.ts";
-import { reopenOnSignal, stopOnSignals } from "./signals.ts";
+import { obeySignals, reopenOnSignal } from "./signals.ts";
 import { startScreen } from "./start-screen.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
 
@@ -20,20 +20,34 @@ export async function up(
   command: readonly string[],
   flags: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const { file, config } = await settledConfig(command, flags);
+  const readConfig = () => settledConfig(command, flags);
+  const { file, config } = await readConfig();
   const log = openLog(config);
   const launcher = launcherFor(config, log);
-  const door = await createFrontDoor(config, { log, launcher });
+  const door = await createFrontDoor(config, {
+    log,
+    launcher,
+    configFile: file,
+    readConfig: async () => (await readConfig()).config,
+  });
   reopenOnSignal(log, () => {
     door.reopenLog();
     launcher.reopenLog?.();
   });
   log.info(
-    { event: "up", host: door.host, port: door.port, tlsPort: door.tlsPort, admin: door.admin, config: file },
+    {
+      event: "up",
+      host: door.host,
+      port: door.port,
+      tlsPort: door.tlsPort,
+      admin: door.admin,
+      queue: door.queue,
+      config: file,
+    },
     "Front door open",
   );
   if (process.stdout.isTTY) process.stdout.write(startScreen(door, config, file));
-  await stopOnSignals(door, log, config.drainMs ?? 10_000);
+  await obeySignals(door, log, onTerminal() ? undefined : door.reload);
   await log.flush().catch(() => {});
 }
 
@@ -49,8 +63,17 @@ async function settledConfig(
   };
   const checked = parseConfig(fromFlags, "the command line", flagNameOf);
   const token = process.env.ROUNDHOUSE_TOKEN;
-  const config: Config = { ...(token ? { token } : {}), ...merged(fromFile, checked) };
+  const config: Config = {
+    lameDuckMs: onTerminal() ? 0 : 500,
+    ...(token ? { token } : {}),
+    ...merged(fromFile, checked),
+  };
   return { file, config };
+}
+
+/** Somebody sits there: Ctrl-C shall not take long, and a hangup means that they left. */
+function onTerminal(): boolean {
+  return [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY === true);
 }
 
 /** Groups of options (heartbeat, admin, log …) are merged option by option. */

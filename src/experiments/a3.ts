@@ -11,7 +11,8 @@ import type { LoadSample } from "../load/recorder.ts";
 import { askEndpoints, type EndpointCheck } from "./endpoints.ts";
 import type { Experiment, Findings, Progress, Settings } from "./experiment.ts";
 import { labCommand, setMood } from "./lab-fleet.ts";
-import type { LogLine, ReplicaState, RunningFleet } from "./running-fleet.ts";
+import type { ReplicaState, RunningFleet } from "./running-fleet.ts";
+import { type LogLine, until } from "./running-product.ts";
 
 type Fault = "kill -9" | "SIGSTOP" | "answers 500";
 
@@ -150,7 +151,7 @@ function summed(fault: Fault, spares: number, incidents: readonly Incident[], re
 }
 
 async function settled(fleet: RunningFleet, spares: number): Promise<void> {
-  await fleet.until("three healthy replicas and their spares", async () => {
+  await until("three healthy replicas and their spares", async () => {
     const status = await fleet.status();
     const healthy = status.replicas.filter(({ state }) => state === "healthy").length;
     const ready = status.spares.filter(({ state }) => state === "healthy").length;
@@ -174,19 +175,19 @@ async function cause(
   const since = () => fleet.log.slice(logged);
   if (fault === "answers 500") {
     await setMood(victim, { status: 500 });
-    const line = await fleet.until(`${victim.name} is set aside`, () => ejectionOf(since(), victim.name));
+    const line = await until(`${victim.name} is set aside`, () => ejectionOf(since(), victim.name));
     await setMood(victim, { status: 200 });
     return { fault, spares, atS, outMs: line.timeMs - atMs, healedMs: null };
   }
   process.kill(victim.pid as number, fault === "kill -9" ? "SIGKILL" : "SIGSTOP");
-  const out = await fleet.until(
+  const out = await until(
     `${victim.name} leaves the ring`,
     () =>
       since().find(
         ({ replica, state }) => replica === victim.name && (state === "dead" || state === "down"),
       ) ?? null,
   );
-  const healed = await fleet.until(
+  const healed = await until(
     `another serves for ${victim.name}`,
     () =>
       since().find(

@@ -1,6 +1,7 @@
 // What an experiment is: a question, a way to measure, and what comes out of it: raw data, tables, charts, and
 // observations that are computed from the data. Writing it down is report.ts's affair.
 import type { FleetStarter } from "./running-fleet.ts";
+import type { QueueStarter } from "./running-queue.ts";
 
 export type Cell = string | number | null;
 
@@ -37,6 +38,8 @@ export interface Settings {
   readonly seed: number;
   /** Starts fleets of the product itself. */
   readonly startFleet: FleetStarter;
+  /** Starts brokers of the product itself, on a new data directory. */
+  readonly startQueue: QueueStarter;
   /** Aborts what is under way. */
   readonly signal: AbortSignal;
 }

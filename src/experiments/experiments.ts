@@ -9,10 +9,11 @@ import { a4 } from "./a4.ts";
 import { a5 } from "./a5.ts";
 import { a6 } from "./a6.ts";
 import { a7 } from "./a7.ts";
+import { a8 } from "./a8.ts";
 import type { Experiment, Findings, Settings } from "./experiment.ts";
 import { type Circumstances, writeReport } from "./report.ts";
 
-export const experiments: readonly Experiment[] = [a1, a2, a3, a4, a5, a6, a7];
+export const experiments: readonly Experiment[] = [a1, a2, a3, a4, a5, a6, a7, a8];
 
 /** By the names of the command line; `all` for every one. Throws BAD_CONFIG. */
 export function chosen(names: readonly string[]): readonly Experiment[] {

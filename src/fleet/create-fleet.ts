@@ -56,6 +56,7 @@ export function createFleet(options: FleetOptions): Fleet {
   });
   const listeners: ((change: FleetChange) => void)[] = [];
   const settled = new Map<number, (outcome: Settled) => void>();
+  let started = false;
   let batches = 0;
   let inFlightOf: (name: string) => number = () => 0;
   let deadlineTimer: NodeJS.Timeout | undefined;
@@ -81,6 +82,10 @@ export function createFleet(options: FleetOptions): Fleet {
     (name) => inFlightOf(name) === 0,
     (id) => dispatch({ type: "idle", id }),
   );
+
+  function weighted({ name, seat, weight = state.policy.weightOf(seat) }: DesiredReplica) {
+    return { name, seat, weight };
+  }
 
   // ── Events in ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -237,7 +242,7 @@ export function createFleet(options: FleetOptions): Fleet {
     replicas: () => [...state.lives.values()].filter((life) => life.seat > 0),
     serving: () => servingOf(state),
     spares: () => sparesOf(state),
-    desired: () => desiredOf(state),
+    desired: () => (started ? desiredOf(state) : first.map(weighted)),
     get desiredCount() {
       return holders(state).length;
     },
@@ -250,7 +255,10 @@ export function createFleet(options: FleetOptions): Fleet {
       },
     },
     // Changes do not wait for it: a replica that never becomes healthy would keep them waiting until its deadline.
-    start: () => settle((batch) => ({ type: "start", batch, replicas: first })).then(() => {}),
+    start() {
+      started = true;
+      return settle((batch) => ({ type: "start", batch, replicas: first })).then(() => {});
+    },
     reconfigure(settings) {
       bounds = { ...bounds, replicasMax: replicasMaxOf(settings) };
       maxRssBytes = settings.maxRssBytes;

@@ -1,6 +1,9 @@
 // What a proxy knows of a client's connection, whatever is spoken on it.
 import type { Peer } from "./forwarded-request.ts";
 
+/** Who was served so recently may have sent its next request when a drain begins: it is answered. In ms. */
+export const drainIdleMs = 300;
+
 export interface ClientConnection {
   readonly peer: Peer;
   /** Its place in its owner's list. */

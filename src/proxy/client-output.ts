@@ -101,7 +101,8 @@ export class ClientOutput implements TurnWriter {
   /** So much waits for the client that no more should be read for it. */
   get isBlocked(): boolean {
     const unsent = this.socket.writableLength;
-    return unsent > this.bufferedBytesMax / 2 || (unsent > 0 && this.owesLent);
+    if (unsent > this.bufferedBytesMax / 2) return this.socket.writableNeedDrain; // else no `drain` would end it
+    return unsent > 0 && this.owesLent;
   }
 
   /** For how long the client has taken nothing of what waits for it. */

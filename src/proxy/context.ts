@@ -33,6 +33,12 @@ export interface ProxyOptions {
   readonly nowMs?: () => number;
 }
 
+/** What can be changed while requests are served. */
+export type ProxySettings = Pick<
+  ProxyOptions,
+  "limits" | "trustedProxies" | "headers" | "retries" | "upstreamBatching"
+>;
+
 /** What a proxy counts besides its upstreams' own counters. */
 export interface ProxyStats {
   /** Downstream connections open now, and since the start. */
@@ -56,17 +62,17 @@ export interface ProxyStats {
 export interface ProxyContext {
   readonly routing: () => Routing;
   readonly observer: ProxyObserver;
-  readonly limits: ProxyLimits;
-  readonly policy: HeaderPolicy;
-  readonly tables: RequestTables;
+  limits: ProxyLimits;
+  policy: HeaderPolicy;
+  tables: RequestTables;
   readonly stats: ProxyStats;
   readonly retries: Retries;
   readonly accessLog: AccessObserver | null;
-  readonly upstreamBatching: boolean;
+  upstreamBatching: boolean;
   readonly nowMs: () => number;
   /** The head being parsed; what is needed longer is copied before the event ends. */
-  readonly requestHead: RequestHead;
-  readonly answerHead: AnswerHead;
+  requestHead: RequestHead;
+  answerHead: AnswerHead;
   /** What some connection remembered last, so that those who send the same share it. */
   lastFields: ForwardedFields | null;
   /** No further request is taken on any connection. */
@@ -74,24 +80,36 @@ export interface ProxyContext {
 }
 
 export function createContext(options: ProxyOptions): ProxyContext {
-  const limits = { ...defaultLimits, ...options.limits };
-  const policy = { ...defaultHeaderPolicy, ...options.headers };
   const retries = new Retries({ ...defaultRetryPolicy, ...options.retries });
   return {
+    ...changeable(options),
     routing: options.routing,
     observer: options.observer,
-    limits,
-    policy,
-    tables: requestTables(policy),
     stats: createStats(retries),
     retries,
     accessLog: options.accessLog ?? null,
-    upstreamBatching: options.upstreamBatching ?? false,
     nowMs: options.nowMs ?? turnMs,
+    draining: false,
+  };
+}
+
+/** Between two events: a head that is being parsed is in nobody's hands then. */
+export function reconfigure(context: ProxyContext, settings: ProxySettings): void {
+  Object.assign(context, changeable(settings));
+  context.retries.policy = { ...defaultRetryPolicy, ...settings.retries };
+}
+
+function changeable(settings: ProxySettings) {
+  const limits = { ...defaultLimits, ...settings.limits };
+  const policy = { ...defaultHeaderPolicy, ...settings.headers };
+  return {
+    limits,
+    policy,
+    tables: requestTables(policy),
+    upstreamBatching: settings.upstreamBatching ?? false,
     requestHead: createRequestHead(limits.headerCountMax),
     answerHead: createAnswerHead(limits.answerHeaderCountMax),
     lastFields: null,
-    draining: false,
   };
 }
 

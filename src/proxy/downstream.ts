@@ -5,7 +5,7 @@ import { incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
 import { beginsHttp2, parseRequestHead } from "../http/request-head.ts";
 import { AnswerRelay } from "./answer-relay.ts";
-import type { ClientConnection, ClientConnectionOwner } from "./client-connection.ts";
+import { type ClientConnection, type ClientConnectionOwner, drainIdleMs } from "./client-connection.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
 import { phase } from "./client-phase.ts";
@@ -315,9 +315,9 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
     this.owner.onConnectionClosed(this);
   }
 
-  /** A head that has begun may be completed; if idle, what is on its way is read, not answered, before it closes. */
+  /** Who began a head or was served just now gets an answer; else what still comes is read, and it closes. */
   drain(): void {
-    if (this.phase === phase.ready && this.isIdle) this.lingerClose();
+    if (this.isReady && this.isIdle && this.context.nowMs() - this.sinceMs >= drainIdleMs) this.lingerClose();
   }
 
   destroy(): void {
@@ -349,5 +349,6 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
         this.refuse(408, `no complete request head within ${limits.headDeadlineMs} ms`, "");
       }
     } else if (quietMs > limits.keepAliveIdleMs) this.closeClean();
+    if (this.context.draining) this.drain();
   }
 }

@@ -44,6 +44,12 @@ export function createPeer(address: string, trusted: boolean, proto: "http" | "h
   };
 }
 
+/** What was made by an earlier policy counts no more. */
+export function forgetMade(peer: Peer): void {
+  peer.addedHost = null;
+  peer.fields.known = null;
+}
+
 /** `text` is the head as latin1, from `head.start`; `target` what follows the method. */
 export function forwardedRequestHead(
   text: string,

@@ -1,14 +1,21 @@
 // The data plane's front: sockets in, exchanges through. What one exchange does is in exchange.ts.
 import type { Socket } from "node:net";
 import type { ClientConnection } from "./client-connection.ts";
-import { countOwnAnswer, createContext, type ProxyOptions, type ProxyStats } from "./context.ts";
+import {
+  countOwnAnswer,
+  createContext,
+  type ProxyOptions,
+  type ProxySettings,
+  type ProxyStats,
+  reconfigure,
+} from "./context.ts";
 import { Downstream } from "./downstream.ts";
-import { createPeer, type Peer } from "./forwarded-request.ts";
+import { createPeer, forgetMade, type Peer } from "./forwarded-request.ts";
 import { Http2Connection } from "./h2/connection.ts";
 import { peerAddress, trustOf } from "./peer-trust.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
 
-export type { ProxyOptions, ProxyStats } from "./context.ts";
+export type { ProxyOptions, ProxySettings, ProxyStats } from "./context.ts";
 
 export interface Proxy {
   /**
@@ -19,6 +26,11 @@ export interface Proxy {
   accept(socket: Socket): void;
   readonly stats: ProxyStats;
   /**
+   * From now on these hold, also for requests on connections that are open; whether a peer is trusted is decided when
+   * it connects. What is not given has its default again.
+   */
+  reconfigure(settings: ProxySettings): void;
+  /**
    * Answers what is under way with `Connection: close`, closes idle connections, and resolves when all are gone
    * or after `deadlineMs`, when the rest is destroyed. May be called again with a shorter deadline.
    */
@@ -27,8 +39,8 @@ export interface Proxy {
 
 export function createProxy(options: ProxyOptions): Proxy {
   const context = createContext(options);
-  const { limits, stats } = context;
-  const isTrusted = trustOf(options.trustedProxies ?? []);
+  const { stats } = context;
+  let isTrusted = trustOf(options.trustedProxies ?? []);
   const open: ClientConnection[] = [];
   const byAddress = new Map<string, number>();
   let drained: (() => void) | undefined;
@@ -72,6 +84,7 @@ export function createProxy(options: ProxyOptions): Proxy {
   function accept(socket: Socket): void {
     const address = peerAddress(socket);
     const fromAddress = byAddress.get(address) ?? 0;
+    const { limits } = context;
     if (open.length >= limits.connectionsMax || fromAddress >= limits.connectionsPerAddressMax) {
       turnAway(socket);
       return;
@@ -127,7 +140,13 @@ export function createProxy(options: ProxyOptions): Proxy {
     }, deadlineMs);
   }
 
-  return { accept, stats, drain };
+  function change(next: ProxySettings): void {
+    reconfigure(context, next);
+    isTrusted = trustOf(next.trustedProxies ?? []);
+    for (const { peer } of open) forgetMade(peer);
+  }
+
+  return { accept, stats, drain, reconfigure: change };
 }
 
 const tooManyConnections =

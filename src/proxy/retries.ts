@@ -32,7 +32,7 @@ export const defaultRetryPolicy: RetryPolicy = {
 
 /** All retries of one proxy. */
 export class Retries {
-  readonly policy: RetryPolicy;
+  policy: RetryPolicy;
   /** Exchanges under way, those on a retry included; and those on a retry. */
   underWay = 0;
   retrying = 0;

@@ -49,11 +49,20 @@ export function openDataDir(path: string, tabletCount: number): DataDir {
       tabletCount: count,
       tabletFile: (tablet) => join(path, tabletName(tablet)),
       tabletName,
-      release: () => writeFileSync(lock, "{}"),
+      release: () => giveUp(lock),
     };
   } catch (error) {
-    writeFileSync(lock, "{}");
+    giveUp(lock);
     throw error;
+  }
+}
+
+/** An empty lock is nobody's too: that is what a full disk makes of it. */
+function giveUp(lock: string): void {
+  try {
+    writeFileSync(lock, "{}");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
   }
 }
 

@@ -17,6 +17,8 @@ export interface Log {
 export interface OwnedLog extends Log {
   /** Lines lost because the reader was slower than {@link LogOptions.bufferBytesMax} allows. */
   readonly dropped: number;
+  /** From now on lines below this level are not written. */
+  setLevel(level: LogLevel): void;
   /** Resolves when everything logged so far has been handed to the system, or after a second without a reader. */
   flush(): Promise<void>;
 }
@@ -53,6 +55,9 @@ export function createLog(options: LogOptions = {}): OwnedLog {
     error: (fields, message) => logger.error(fields, message),
     get dropped() {
       return sink.dropped();
+    },
+    setLevel: (level) => {
+      logger.level = level;
     },
     flush: sink.flush,
   };

@@ -12,17 +12,22 @@ export interface TestDoor extends FrontDoor {
   readonly logged: readonly Record<string, unknown>[];
 }
 
-/** @param command the replica to run; default: the built-in one, as it was built */
+/**
+ * @param command the replica to run; default: the built-in one, as it was built
+ * @param readConfig what a reload reads
+ */
 export async function openDoor(
   options: FrontDoorOptions = {},
   command: readonly [string, ...string[]] = builtIn(),
+  readConfig: () => Promise<FrontDoorOptions> = async () => ({ port: 0, admin: { port: 0 }, ...options }),
 ): Promise<TestDoor> {
   const logged: Record<string, unknown>[] = [];
   const log = createLog({
     destination: { write: (line) => logged.push(JSON.parse(line) as Record<string, unknown>) },
   });
   const launcher = createProcessLauncher({ command, log });
-  const door = await createFrontDoor({ port: 0, admin: { port: 0 }, ...options }, { launcher, log });
+  const config = { port: 0, admin: { port: 0 }, ...options };
+  const door = await createFrontDoor(config, { launcher, log, readConfig });
   return Object.assign(door, { logged });
 }
 

@@ -139,8 +139,8 @@ test("closing lets requests under way finish, takes no new ones, and stops the r
   const inFlight = () => door.status().replicas.reduce((sum, replica) => sum + replica.inFlight, 0);
   await until("all requests are under way", () => inFlight() === 8);
   const closed = door.close();
-  await assert.rejects(call(door.port, "/home"), /ECONNREFUSED/);
   assert.equal((await call(door.admin?.port ?? 0, "/readyz")).status, 503);
+  await assert.rejects(call(door.port, "/home"), /ECONNREFUSED/);
   for (const answer of await Promise.all(underWay)) {
     assert.equal(answer.status, 200);
     assert.equal(answer.headers.connection, "close");

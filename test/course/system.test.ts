@@ -41,9 +41,10 @@ describe("roundhouse up --queue", () => {
     assert.match(JSON.stringify(succeeded(await api.get("/brokers"))), /"broker0"/);
   });
 
-  it("passes the run of two producers and two consumers", async () => {
-    const { code, stdout } = await script("./two-by-two.ts");
+  it("passes the run of producers and consumers, with five and three of them", async () => {
+    const { code, stdout } = await script("./two-by-two.ts", "--producers", "5", "--consumers", "3");
     assert.equal(code, 0, stdout);
+    assert.match(stdout, /^200 messages of 5 producers, 3 consumers: /m);
   });
 
   it("passes the API's cases, on both ports, and the removal of all brokers", async () => {

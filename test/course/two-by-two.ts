@@ -1,5 +1,6 @@
-// `npm run test:2p2c -- HOST [--messages 40]`: two producers and two consumers, as processes of the command lines, on the
-// topics T1 and T2 with the shards P1 and P2 each. Producer 1 and consumer 1 name the parts, the others take all (`*`).
+// `npm run test:2p2c -- HOST [--messages 40] [--producers 2] [--consumers 2]`: two producers and two consumers, as processes
+// of the command lines, on the topics T1 and T2 with the shards P1 and P2 each. Producer 1 and consumer 1 name the parts,
+// producer 2 and consumer 2 take all (`*`), and so on in turn.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -17,12 +18,10 @@ const named = ["T1:P1", "T1:P2", "T2:P1", "T2:P2"];
 const all = ["T1:*", "T2:*"];
 
 const host = parseHost(process.argv[2]);
-const flag = process.argv.indexOf("--messages");
-const messages = flag < 0 ? 40 : Number(process.argv[flag + 1]);
-if (host === null || !Number.isSafeInteger(messages) || messages < 1) {
-  console.error("Usage: npm run test:2p2c -- HOST[:PORT] [--messages 40]");
-  process.exit(2);
-}
+const messages = numberAfter("--messages", 40);
+const producerIds = Array.from({ length: numberAfter("--producers", 2) }, (_, i) => i + 1);
+const consumerIds = Array.from({ length: numberAfter("--consumers", 2) }, (_, i) => i + 1);
+if (host === null) usage();
 
 const folder = mkdtempSync(join(tmpdir(), "roundhouse-2p2c-"));
 const http = createHttpClient();
@@ -49,23 +48,37 @@ async function run(broker: string, origin: string): Promise<number> {
     );
     return 1;
   }
-  const consumers = [startConsumer(1, named, broker), startConsumer(2, all, broker)];
+  const consumers = consumerIds.map((id) => startConsumer(id, entriesOf(id), broker));
   await Promise.all(consumers.map((one) => one.registered));
-  const produced = [...writeRows(1, named), ...writeRows(2, all)];
-  const producers = await Promise.all([startProducer(1, named, broker), startProducer(2, all, broker)]);
+  const produced = producerIds.flatMap((id) => writeRows(id, entriesOf(id)));
+  const producers = await Promise.all(producerIds.map((id) => startProducer(id, entriesOf(id), broker)));
   const codes = [...producers, ...(await Promise.all(consumers.map((one) => one.code)))];
-  const logs = new Map(
-    [1, 2].map((id) => [`consumer_${id}.txt`, readFileSync(join(folder, `consumer_${id}.txt`), "utf8")]),
-  );
+  const logNames = consumerIds.map((id) => `consumer_${id}.txt`);
+  const logs = new Map(logNames.map((name) => [name, readFileSync(join(folder, name), "utf8")]));
   const wrong = [...judgeLogs(logs, produced)];
   if (codes.some((code) => code !== 0)) wrong.push(`exit codes ${codes.join(", ")}; 0 is expected of each`);
   printMapping(mapping, logs);
   for (const text of wrong.slice(0, 20)) console.log(`FAILED: ${text}`);
-  const count = `${produced.length} messages of 2 producers, ${logs.size} consumers`;
+  const count = `${produced.length} messages of ${producerIds.length} producers, ${logs.size} consumers`;
   console.log(
     wrong.length === 0 ? `${count}: All test cases are passed` : `${count}: Some test cases are failed`,
   );
   return wrong.length === 0 ? 0 : 1;
+}
+
+function entriesOf(id: number): readonly string[] {
+  return id % 2 === 1 ? named : all;
+}
+
+function numberAfter(flag: string, otherwise: number): number {
+  const at = process.argv.indexOf(flag);
+  const value = at < 0 ? otherwise : Number(process.argv[at + 1]);
+  return Number.isSafeInteger(value) && value > 0 ? value : usage();
+}
+
+function usage(): never {
+  console.error("Usage: npm run test:2p2c -- HOST[:PORT] [--messages 40] [--producers 2] [--consumers 2]");
+  process.exit(2);
 }
 
 function existsAlready(reply: Reply): boolean {

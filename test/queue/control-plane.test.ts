@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { serveNode } from "../../src/queue/broker/serve.ts";
 import {
   type ControlPlane,
   type ControlPlaneOptions,
@@ -15,6 +16,7 @@ import {
 } from "../../src/queue/control/control-plane.ts";
 import type { QueueMap } from "../../src/queue/map.ts";
 import { createLog } from "../../src/telemetry/log.ts";
+import { call } from "../balancer/client.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "control-plane-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -161,6 +163,27 @@ describe("a control plane", () => {
       await plane.desk.control({ ...topic, tablet: 4 });
     });
   });
+
+  it("has its brokers keep what retention allows, by count, size and age", () =>
+    withPlane({ brokerCount: 2, retentionEveryMs: 100 }, async (plane) => {
+      const retentions = { count: { countMax: 10 }, size: { bytesMax: 1000 }, age: { ageMs: 300 } };
+      const desk = await serveNode(plane.desk);
+      for (const [topic, retention] of Object.entries(retentions)) {
+        await plane.desk.control({ kind: "createTopic", topic, shards: ["P1"], retention });
+        const path = `/v1/topics/${topic}/shards/P1/records`;
+        const produce = {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: '{"value":"x"}',
+        };
+        for (let n = 0; n < 30; n++) assert.equal((await call(desk.port, path, produce)).status, 200);
+        for (let start = 0; start < { count: 20, size: 1, age: 30 }[topic as keyof typeof retentions]; ) {
+          const { body } = await call(desk.port, `${path}?max_messages=1`);
+          start = (JSON.parse(body) as { start: number }).start;
+        }
+      }
+      await desk.close(0);
+    }));
 
   it("is the only one of its data directory", () =>
     withPlane({}, async (_plane, dataDir) => {

@@ -20,7 +20,7 @@ import { Http2Stream, type StreamOwner } from "./stream.ts";
  * What a client may send for one stream, and for all of a connection, before we have taken it. Node acknowledges what
  * it holds for a paused stream to the connection at once, so a connection holds at most streams times the first.
  */
-const streamWindowBytes = 128 * 1024;
+const streamWindowBytes = 64 * 1024;
 const connectionWindowBytes = 1024 * 1024;
 /** What may wait for the client on all streams; one alone may hold half of what an HTTP/1.1 connection may. */
 const unsentBytesMax = 4 * 1024 * 1024;

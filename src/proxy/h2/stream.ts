@@ -54,7 +54,8 @@ export class Http2Stream implements ClientSide {
     this.relay = new StreamRelay(stream);
     this.out = {
       get isBlocked() {
-        return stream.writableLength > owner.unsentBytesMax;
+        // Without `drain` to come (Node's mark may lie above ours) nobody would ever say that it is over.
+        return stream.writableNeedDrain && stream.writableLength > owner.unsentBytesMax;
       },
       holdsLent: false,
     };

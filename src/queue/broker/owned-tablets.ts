@@ -23,12 +23,14 @@ export interface OwnedTabletsOptions {
   readonly durability: Durability;
   readonly events: TabletEvents;
   readonly report: (message: FromBroker) => void;
+  /** Wraps a tablet so that its work leaves word; see work-marks.ts. */
+  readonly mark: (tablet: Tablet) => Tablet;
   /** A tablet's disk has become full. */
   readonly onFull: () => void;
 }
 
 export function createOwnedTablets(options: OwnedTabletsOptions): OwnedTablets {
-  const { owner, durability, events, report, onFull } = options;
+  const { owner, durability, events, report, onFull, mark } = options;
   const tablets = new Map<number, Tablet>();
   const closing = new Set<number>();
   /** The last order about a tablet, so that the next one waits for it. */
@@ -60,7 +62,7 @@ export function createOwnedTablets(options: OwnedTabletsOptions): OwnedTablets {
         durability,
         events: eventsOf(tablet, epoch),
       });
-      tablets.set(tablet, opened);
+      tablets.set(tablet, mark(opened));
       report({ kind: "opened", tablet, epoch });
     } catch (error) {
       report({ kind: "failed", tablet, epoch, ...whyNotOpened(error) });

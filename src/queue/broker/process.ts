@@ -15,6 +15,7 @@ import type { BrokerNode } from "./node.ts";
 import { createOwnedTablets } from "./owned-tablets.ts";
 import { serveNode } from "./serve.ts";
 import { createUpkeep } from "./upkeep.ts";
+import { createWorkMarks } from "./work-marks.ts";
 
 const FIGURES_EVERY_MS = 1000;
 /** Lags are read from the tablets: with every tenth telling. */
@@ -55,6 +56,7 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
     durability: settings.durability,
     events,
     report: link.send,
+    mark: createWorkMarks(dataDir, name).marked,
     onFull: () => upkeep.onFull(),
   });
   const upkeep = createUpkeep({

@@ -28,12 +28,14 @@ export interface HttpClient {
 }
 
 const TIMEOUT_MS = 30_000;
+/** To one address: a consumer's long polls take one for each shard, and others must not wait behind them. */
+const SOCKETS_MAX = 2048;
 /** Far above any fetch we ask for; an answer of this size is a mistake. */
 const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 
 /** @param token bearer token for queues that want one */
 export function createHttpClient(token: string | undefined = process.env.ROUNDHOUSE_TOKEN): HttpClient {
-  const agent = new Agent({ keepAlive: true, maxSockets: 64, timeout: 120_000 });
+  const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX, timeout: 120_000 });
   const authorization: Record<string, string> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
 

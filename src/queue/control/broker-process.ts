@@ -20,9 +20,12 @@ export interface BrokerProcess {
 export interface BrokerProcessEvents {
   onMessage(message: FromBroker): void;
   onSuspected(reason: string): void;
-  /** Once, the last event. `crashed`: it ended by a fault of its own, not by anybody's signal. */
-  onExit(reason: string, crashed: boolean): void;
+  /** Once, the last event. */
+  onExit(reason: string, end: BrokerEnd): void;
 }
+
+/** asked: by somebody's signal, or in order. faulted: what it did in memory ended it. crashed: by itself otherwise. */
+export type BrokerEnd = "asked" | "crashed" | "faulted";
 
 /** A broker that says nothing in so many intervals is suspected: between 1.6 and 2 s after it stopped. */
 const PING_EVERY_MS = 400;
@@ -37,7 +40,9 @@ const SPARE_THREADS = 8;
 const THREADS_MAX = 1024;
 
 /** Ends by somebody's wish, not by what the process did. */
-const ASKED_SIGNALS: readonly (NodeJS.Signals | null)[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"];
+const ASKED_SIGNALS: readonly NodeJS.Signals[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"];
+/** What a damaged file does to the process that has mapped it, and LMDB's own assertions. */
+const FAULT_SIGNALS: readonly NodeJS.Signals[] = ["SIGBUS", "SIGSEGV", "SIGABRT"];
 
 const program = fileURLToPath(new URL("../broker/main.js", import.meta.url));
 
@@ -68,13 +73,13 @@ export function startBrokerProcess(
     START_DEADLINE_MS,
   );
 
-  function ended(reason: string, crashed: boolean): void {
+  function ended(reason: string, end: BrokerEnd): void {
     if (over) return;
     over = true;
     clearInterval(pingTimer);
     clearInterval(probeTimer);
     clearTimeout(startTimer);
-    events.onExit(reason, crashed);
+    events.onExit(reason, end);
   }
 
   function ping(): void {
@@ -111,10 +116,10 @@ export function startBrokerProcess(
   });
   child.on("exit", (code, signal) => {
     const reason = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
-    ended(reason, signal === null ? code !== 0 : !ASKED_SIGNALS.includes(signal));
+    ended(reason, endOf(code, signal));
   });
   child.on("error", (error) => {
-    if (child.pid === undefined) ended(`could not be run: ${error.message}`, false);
+    if (child.pid === undefined) ended(`could not be run: ${error.message}`, "asked");
   });
   pipeOutput(child, settings.name, log);
 
@@ -123,6 +128,12 @@ export function startBrokerProcess(
     send,
     kill: () => void child.kill("SIGKILL"),
   };
+}
+
+function endOf(code: number | null, signal: NodeJS.Signals | null): BrokerEnd {
+  if (signal === null) return code === 0 ? "asked" : "crashed";
+  if (FAULT_SIGNALS.includes(signal)) return "faulted";
+  return ASKED_SIGNALS.includes(signal) ? "asked" : "crashed";
 }
 
 /** What the runtime was told for itself is told to brokers too, but for what concerns a test run. */

@@ -7,9 +7,10 @@ import { pauseMs, strikesAfterDeath, strikesAfterFailedStart } from "../../fleet
 import { createKeeper } from "../../fleet/launchers/keeper.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { BrokerSettings, FromBroker } from "../broker/messages.ts";
+import { workedOn } from "../broker/work-marks.ts";
 import { checkName } from "../names.ts";
 import { NO_TABLET, type OwnershipEvent } from "../ownership.ts";
-import { type BrokerProcess, startBrokerProcess } from "./broker-process.ts";
+import { type BrokerEnd, type BrokerProcess, startBrokerProcess } from "./broker-process.ts";
 import type { ProcessRecord } from "./survivors.ts";
 
 export interface Member {
@@ -119,7 +120,7 @@ export function createBrokers(options: BrokersOptions): Brokers {
         else if (life.address === null) kill(life.name, reason);
         else happen({ kind: "suspected", broker: life.name, reason });
       },
-      onExit: (reason, crashed) => exited(life, reason, crashed),
+      onExit: (reason, end) => exited(life, reason, end),
     });
     life.process = process;
     if (process.pid === null) return;
@@ -138,7 +139,14 @@ export function createBrokers(options: BrokersOptions): Brokers {
     tell(life);
   }
 
-  function exited(life: Life, reason: string, crashed: boolean): void {
+  /** The tablet to blame, if one is; see the ownership event "exited". */
+  function blamed(life: Life, end: BrokerEnd): { during?: number } {
+    const during = life.killedFor ?? (end === "asked" ? NO_TABLET : undefined);
+    const marked = during ?? (end === "faulted" ? workedOn(settings.dataDir, life.name) : undefined);
+    return marked === undefined ? {} : { during: marked };
+  }
+
+  function exited(life: Life, reason: string, end: BrokerEnd): void {
     const pid = life.process?.pid ?? null;
     if (pid !== null) {
       record.ended(pid);
@@ -150,8 +158,7 @@ export function createBrokers(options: BrokersOptions): Brokers {
     life.address = null;
     clearTimeout(life.timer);
     if (!leavers.delete(life)) {
-      const during = life.killedFor ?? (crashed ? undefined : NO_TABLET);
-      happen({ kind: "exited", broker: life.name, ...(during === undefined ? {} : { during }) });
+      happen({ kind: "exited", broker: life.name, ...blamed(life, end) });
       if (life.wanted) again(life, served, reason);
       else members.delete(life.name);
     }

@@ -95,6 +95,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     log,
     nowMs: () => performance.now(),
   });
+  const record = recordProcesses(directory.path);
   const brokers = createBrokers({
     settings: {
       dataDir: directory.path,
@@ -103,7 +104,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
       retentionEveryMs: options.retentionEveryMs ?? RETENTION_EVERY_MS,
     },
     tabletCount,
-    record: recordProcesses(directory.path),
+    record,
     log,
     happen: owners.happen,
     onMessage: heard,
@@ -308,6 +309,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     latest.close();
     if (publishing !== null) clearImmediate(publishing);
     await catalog.close();
+    record.close();
     directory.release();
   }
 

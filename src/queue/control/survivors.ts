@@ -1,7 +1,7 @@
 // Broker processes that outlived their control plane. They end with it, by a closed channel or by the keeper; but one
 // that is stopped, when the keeper was killed too, may still hold its tablets. So each is written down before it is
 // given any, and whoever takes the data directory next ends those that are left before it opens anything.
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { RoundhouseError } from "../../errors.ts";
 import type { Log } from "../../telemetry/log.ts";
@@ -11,7 +11,11 @@ export interface ProcessRecord {
   /** Writes down that this process is a broker here. */
   began(pid: number): void;
   ended(pid: number): void;
+  close(): void;
 }
+
+/** Some hundred processes. */
+const RECORD_BYTES = 16 * 1024;
 
 interface Recorded {
   readonly pid: number;
@@ -23,12 +27,14 @@ const POLL_MS = 10;
 
 /** The caller holds the directory's lock. Survives a crash of ours, not of the machine: then they are gone as well. */
 export function recordProcesses(dataDir: string): ProcessRecord {
-  const path = recordPath(dataDir);
+  const file = openSync(recordPath(dataDir), constants.O_RDWR | constants.O_CREAT, 0o600);
   const known = new Map<number, Recorded>();
   const write = (): void => {
-    writeFileSync(`${path}.new`, JSON.stringify([...known.values()]));
-    renameSync(`${path}.new`, path);
+    const text = JSON.stringify([...known.values()]);
+    // In place and always of one size: a full disk has no room for a new file.
+    writeSync(file, text.padEnd(RECORD_BYTES), 0);
   };
+  write();
   return {
     began(pid) {
       known.set(pid, { pid, started: startOf(pid) });
@@ -37,6 +43,7 @@ export function recordProcesses(dataDir: string): ProcessRecord {
     ended(pid) {
       if (known.delete(pid)) write();
     },
+    close: () => closeSync(file),
   };
 }
 

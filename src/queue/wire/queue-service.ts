@@ -7,13 +7,16 @@ import { INTERNAL_PREFIX } from "./internal-protocol.ts";
 import { NATIVE_PREFIX, serveNative } from "./native/native-api.ts";
 import { createOwners } from "./owners.ts";
 import { createPeerClient } from "./peer-client.ts";
-import { problemAnswer, problemOf, WireProblem } from "./problem.ts";
+import { type ProblemCode, problemAnswer, problemOf, WireProblem } from "./problem.ts";
 import type { Answer, WireRequest, WireService } from "./service.ts";
 import { createShards } from "./shards.ts";
 
 /** Where the control plane looks whether this process answers. */
 const HEARTBEAT_PATH = "/heartbeat";
 const alive: Answer = { status: 200, type: "application/json", body: '{"status":"success"}' };
+
+const PAGES_REFUSED = "web pages are served by the front door, not by a broker itself";
+const codes: Readonly<Record<number, ProblemCode>> = { 403: "FORBIDDEN", 413: "TOO_LARGE", 503: "FULL" };
 
 export interface QueueService extends WireService {
   /** Requests that wait for a tablet's owner now. */
@@ -31,6 +34,7 @@ export function createQueueService(node: BrokerNode): QueueService {
 
   return {
     serve(request) {
+      if (isFromPage(request)) return this.refuse(request.path, 403, PAGES_REFUSED);
       if (request.path.startsWith(NATIVE_PREFIX)) return serveNative(native, request);
       if (request.path.startsWith(INTERNAL_PREFIX)) return internal(node, request);
       if (request.path === HEARTBEAT_PATH) return alive;
@@ -38,12 +42,23 @@ export function createQueueService(node: BrokerNode): QueueService {
     },
     refuse(target, status, detail) {
       if (target !== "" && !target.startsWith(NATIVE_PREFIX)) return course.refuse(detail);
-      const code = status === 413 ? "TOO_LARGE" : status === 503 ? "FULL" : "MALFORMED_HTTP";
+      const code = codes[status] ?? "MALFORMED_HTTP";
       return problemAnswer(new WireProblem(status, code, `Cannot take this request: ${detail}`));
     },
     parked: owners.parked,
     close: peers.close,
   };
+}
+
+/**
+ * A web page's request that came straight here, past the front door, which checks Host and Origin: any page that the
+ * user visits could send it to this machine. Browsers say so, and pages cannot forge these fields.
+ */
+function isFromPage(request: WireRequest): boolean {
+  const site = request.header("sec-fetch-site");
+  const isForeign = site !== undefined && site !== "none" && site !== "same-origin";
+  if (!isForeign && request.header("origin") === undefined) return false;
+  return request.header("x-forwarded-for") === undefined;
 }
 
 async function internal(node: BrokerNode, request: WireRequest): Promise<Answer> {

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
+import { RoundhouseError } from "../../../src/errors.ts";
 import { type LocalNode, openLocalNode } from "../../../src/queue/broker/local-node.ts";
 import type { QueueApi } from "../../../src/queue/client/api.ts";
 import { openConsumerOn } from "../../../src/queue/client/consumer.ts";
@@ -146,6 +147,32 @@ describe("the client", () => {
       }
       assert.equal(await producer.sendAll("orders", source()), 300);
       assert.ok(heldMost <= 12, `${heldMost} taken between two acknowledgements`);
+      await producer.close();
+    }));
+
+  it("asks a shard's owner, and the queue's own address when that does not answer", () =>
+    withQueue(async ({ api }) => {
+      const asked: (string | null)[] = [];
+      let ownerLives = true;
+      const owned: QueueApi = {
+        ...api,
+        async topic(name) {
+          const view = await api.topic(name);
+          const owner = ownerLives ? "http://owner" : null;
+          return { ...view, shards: view.shards.map((shard) => ({ ...shard, owner })) };
+        },
+        append(to, batch) {
+          asked.push(to.at ?? null);
+          const gone = new RoundhouseError("UNREACHABLE", "gone", { retryable: true });
+          return to.at && !ownerLives ? Promise.reject(gone) : api.append(to, batch);
+        },
+      };
+      const producer = createProducerOn(owned, true);
+      await producer.send("orders", { value: "1" }, { shard: "P1" });
+      ownerLives = false;
+      await producer.send("orders", { value: "2" }, { shard: "P1" });
+      await producer.send("orders", { value: "3" }, { shard: "P1" });
+      assert.deepEqual(asked, ["http://owner", "http://owner", null, null]);
       await producer.close();
     }));
 

@@ -116,6 +116,25 @@ describe("the client over HTTP", () => {
     await producer.close();
   });
 
+  it("commits without waiting behind the long polls of hundreds of shards", async () => {
+    await client.api.createTopic("wide", 300, {});
+    const consumer = await client.consumer("wide", "c");
+    const waiting = consumer.poll({ waitMs: 30_000 });
+    await new Promise((resolve) => setTimeout(resolve, 200)); // the polls are under way
+    const producer = client.producer();
+    const startedMs = performance.now();
+    const { shard } = await producer.send("wide", { key: "k", value: "v" });
+    assert.deepEqual(
+      (await waiting).map((message) => message.shard),
+      [shard],
+    );
+    await consumer.commit();
+    // A poll waits for ten seconds.
+    assert.ok(performance.now() - startedMs < 8000);
+    await consumer.close();
+    await producer.close();
+  });
+
   it("iterates, and has committed what came before the last", async () => {
     await client.api.createTopic("walk", 3, {});
     const producer = client.producer();

@@ -1,5 +1,6 @@
 // The native HTTP API: topics, producing, fetching, consumers, and every bad input with the answer that it gets.
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { batchesIn } from "../../../src/queue/record-batch.ts";
 import { packBatch, recordsOf } from "../../../src/queue/records.ts";
@@ -364,6 +365,24 @@ describe("producing and fetching", () => {
       "TOO_LARGE",
       /several requests/,
     );
+  });
+});
+
+describe("web pages", () => {
+  it("are not served by a broker itself, only through the front door", async () => {
+    // fetch sets Sec-Fetch-Site itself, so these go over a socket of their own.
+    const asked = async (fields: string, path = "/v1/topics") => {
+      const socket = connect(queue.port, "127.0.0.1");
+      socket.end(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${fields}\r\n`);
+      let text = "";
+      for await (const chunk of socket) text += chunk;
+      return text.slice(9, 12);
+    };
+    assert.equal(await asked("Origin: http://evil.example\r\n"), "403");
+    assert.equal(await asked("Sec-Fetch-Site: cross-site\r\n"), "403");
+    assert.equal(await asked("Sec-Fetch-Site: cross-site\r\n", "/brokers"), "400");
+    assert.equal(await asked("Sec-Fetch-Site: none\r\n"), "200");
+    assert.equal(await asked("Origin: http://app.example\r\nX-Forwarded-For: 1.2.3.4\r\n"), "200");
   });
 });
 

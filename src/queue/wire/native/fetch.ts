@@ -15,6 +15,8 @@ type Query = z.output<typeof fetchQuery>;
 
 /** A guess, so that a read of few messages does not read many. */
 export const BYTES_PER_MESSAGE = 4096;
+/** A read from the oldest message meets retention at work so often before it is given up. */
+const BEGINNING_TRIES = 4;
 
 export async function fetchRecords(
   host: NativeHost,
@@ -25,8 +27,7 @@ export async function fetchRecords(
 ): Promise<Answer> {
   const shard = shardNamed(topicNamed(host.node.map(), topicName), shardName);
   const form = answerForm(request);
-  const offset = await beginning(host, shard, query);
-  const fetched = await readShard(host, shard, offset, query, form === "batches", request);
+  const { offset, fetched } = await readFromBeginning(host, shard, query, form === "batches", request);
   if (form === "batches") return batchesAnswer(fetched);
   const { texts, next, damaged } = messageTexts(
     fetched,
@@ -46,6 +47,26 @@ export async function fetchRecords(
       `{"topic":"${topicName}","shard":"${shardName}","start":${fetched.start},"end":${fetched.end},` +
       `"next":${next},"messages":[${texts.join(",")}]${skipped}}`,
   };
+}
+
+/** Where a reader that names no offset begins may be gone when it reads there: retention moves on. Then once more. */
+async function readFromBeginning(
+  host: NativeHost,
+  shard: ShardEntry,
+  query: Query,
+  wholeBatches: boolean,
+  request: WireRequest,
+): Promise<{ offset: number; fetched: Fetched }> {
+  for (let tries = 1; ; tries++) {
+    const offset = await beginning(host, shard, query);
+    try {
+      return { offset, fetched: await readShard(host, shard, offset, query, wholeBatches, request) };
+    } catch (error) {
+      const moved =
+        query.offset === undefined && (error as { code?: unknown }).code === "OFFSET_OUT_OF_RANGE";
+      if (!moved || tries === BEGINNING_TRIES) throw error;
+    }
+  }
 }
 
 /** An offset out of range is refused with the range that is there. */
