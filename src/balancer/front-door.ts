@@ -141,6 +141,7 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
     hotKeys: dataPlane.hotKeys,
     conditionOf: dataPlane.conditionOf,
     reload,
+    saved: state.save,
     rollWorkers: async () => {
       if (crew === null) throw notRolled();
       await crew.roll();
