@@ -129,7 +129,6 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   private get isReady(): boolean {
     return this.phase === phase.ready;
   }
-
   /** What the client sends now is a later request, and not its turn yet. */
   private get requestWaits(): boolean {
     return this.phase === phase.exchange || this.phase === phase.answered;
@@ -201,8 +200,8 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
     countOwnAnswer(this.context.stats, status);
     const close = !keep || !this.mayKeep;
     this.out.writeNow();
-    const answer = { status, body, fields, close, headOnly: method === "HEAD", date: clock.httpDate };
-    this.socket.write(ownAnswer(answer));
+    const headOnly = method === "HEAD";
+    this.socket.write(ownAnswer({ status, body, fields, close, headOnly, date: clock.httpDate }));
     return close;
   }
 
