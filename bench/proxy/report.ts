@@ -3,6 +3,7 @@ import type { Round } from "./closed-loop.ts";
 import type { IdleMemory } from "./idle-memory.ts";
 import type { Machine } from "./machine.ts";
 import type { SteadyResult } from "./steady-client.ts";
+import { isMet, type Verdict, verdicts } from "./verdicts.ts";
 
 export interface TrafficOutcome {
   readonly name: string;
@@ -58,7 +59,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 /** The rounds without a single failure: only these are compared. */
-function soundRounds(peer: { readonly rounds: readonly Round[] }): Round[] {
+export function soundRounds(peer: { readonly rounds: readonly Round[] }): Round[] {
   return peer.rounds.filter((round) => round.failures === 0);
 }
 
@@ -144,10 +145,23 @@ function idleTable(outcome: IdleOutcome): string {
   return `### Memory of ${connections} idle connections (\`idle-memory\`)\n\n${table(head, rows)}`;
 }
 
+function verdictTable(judged: readonly Verdict[]): string {
+  const rows = judged.map((verdict) => [
+    verdict.target,
+    verdict.isGoal ? "goal" : "must",
+    `≤ ${verdict.limit} ${verdict.unit}`.trim(),
+    `${verdict.measured.toFixed(2)} ${verdict.unit}`.trim(),
+    isMet(verdict) ? "met" : "missed",
+  ]);
+  return `### Verdicts\n\n${table(["", "", "target", "measured", "verdict"], rows)}`;
+}
+
 /** The tables, as Markdown that also reads well on a terminal. */
 export function printable(results: Results): string {
   const parts = results.traffic.map(trafficTable);
   if (results.steady) parts.push(steadyTables(results.steady));
   if (results.idle) parts.push(idleTable(results.idle));
+  const judged = verdicts(results);
+  if (judged.length > 0) parts.push(verdictTable(judged));
   return parts.join("\n\n");
 }

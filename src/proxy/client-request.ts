@@ -98,7 +98,7 @@ export class ClientRequest implements RoutedRequest {
     return this.peer.trusted;
   }
 
-  /** Value of the first field with this lower-case name. */
+  /** See {@link RoutedRequest.header}. */
   header(name: string): string | undefined {
     return this.known === null ? fieldIn(this.text, name) : fieldIn(this.known.text, name, 0);
   }
@@ -158,17 +158,23 @@ function rootedTarget(target: string, method: string): string {
   return target === "" && method === "OPTIONS" ? "*" : `/${target}`;
 }
 
-/** In a well-formed head whose fields begin at `from`; read only when asked, since most keys are in the target. */
+/**
+ * In a well-formed head whose fields begin at `from`; read only when asked, since most keys are in the target. Several
+ * fields of one name are one list (RFC 9110 section 5.3), cookies one string (RFC 6265 section 5.4): whoever looked at the
+ * first alone would believe an X-Forwarded-For that the client has made up.
+ */
 export function fieldIn(head: string, name: string, from = head.indexOf("\r\n") + 2): string | undefined {
+  let found: string | undefined;
   let at = from;
   while (at < head.length - 2) {
     const end = head.indexOf("\r\n", at);
     if (head.charCodeAt(at + name.length) === 58 && startsIgnoringCase(head, at, name)) {
-      return head.slice(at + name.length + 1, end).replace(/^[ \t]+|[ \t]+$/g, "");
+      const value = head.slice(at + name.length + 1, end).replace(/^[ \t]+|[ \t]+$/g, "");
+      found = found === undefined ? value : `${found}${name === "cookie" ? "; " : ", "}${value}`;
     }
     at = end + 2;
   }
-  return undefined;
+  return found;
 }
 
 function startsIgnoringCase(text: string, at: number, lowerCase: string): boolean {
