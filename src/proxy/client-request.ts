@@ -70,10 +70,11 @@ export class ClientRequest implements RoutedRequest {
     if (toReplica) rememberFields(this.text, head, peer, context, mayShare);
   }
 
-  /** For our own control API other fields are left out: the head is looked at after all. */
+  /** For what is not a replica other fields are left out: the head is looked at after all. What was routed stays. */
   private takeUnknown(bytes: Buffer, head: RequestHead, context: ProxyContext): void {
     parseRequestHead(bytes, head.start, head.end, context.limits.headBytesMax, head);
-    this.take(bytes, head);
+    this.known = null;
+    this.text = bytes.toString("latin1", head.start, head.end);
   }
 
   /** An idle connection holds nothing of its last request. */
