@@ -23,6 +23,10 @@ export interface AdminApiParts extends SteeringApiParts {
   readonly key: string;
   readonly policy: AuthorizationPolicy;
   readonly reload: () => Promise<ReloadReport>;
+  /** Resolves when what there should be now is on disk. */
+  readonly saved: () => Promise<void>;
+  /** Replaces the workers, the new ones first; gives how many. */
+  readonly rollWorkers: () => Promise<number>;
   /** Null: TLS is off. */
   readonly certificates: CertificateKeeper | null;
 }
@@ -111,13 +115,23 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
   });
   return {
     "GET /api/v1/status": route(() => statusReport(parts)),
-    "POST /api/v1/reload": route(parts.reload),
+    "POST /api/v1/reload": route(async (query) => {
+      const report = await parts.reload();
+      return query.get("workers") === "roll" ? { ...report, rolled: await parts.rollWorkers() } : report;
+    }),
     "GET /api/v1/ring/shares": route(() => sharesReport(table)),
     "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
     "GET /api/v1/tls": route(() => certificatesOf(parts).report()),
     "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
     "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
-    ...steeringApi(parts, route),
+    // A weight that was answered as changed is on disk; where nothing has changed, nothing is written.
+    ...steeringApi(parts, (answer) =>
+      route(async (...asked) => {
+        const report = await answer(...asked);
+        await parts.saved();
+        return report;
+      }),
+    ),
   };
 }
 

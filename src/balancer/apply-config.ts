@@ -20,6 +20,8 @@ export interface Running {
   readonly log: OwnedLog;
   readonly keyErrors: KeyErrors;
   readonly state: DesiredState;
+  /** The config file's path; undefined: there is none. */
+  readonly configFile?: string | undefined;
   /** Config file and command line, read again. Rejects with BAD_CONFIG. */
   readonly readConfig: () => Promise<Config>;
 }
@@ -33,7 +35,7 @@ export interface ReloadReport {
 export interface ReloadSteps {
   readonly closing: () => boolean;
   /** Takes the settings over to where requests are served. */
-  readonly reconfigure: (settings: FrontDoorSettings) => void;
+  readonly reconfigure: (settings: FrontDoorSettings) => Promise<void>;
 }
 
 /** Reloads are carried out one after another. Each rejects with BAD_CONFIG or another refusal, and has changed nothing. */
@@ -55,7 +57,7 @@ async function reload(running: Running, { closing, reconfigure }: ReloadSteps): 
   await applyToFleet(running, config, changed.includes("replicas"));
   running.config = config;
   running.settings = settings;
-  reconfigure(settings);
+  await reconfigure(settings);
   log.setLevel(config.log?.level ?? "info");
   await running.state.save();
   const what = changed.length === 0 ? "nothing has changed" : changed.join(", ");

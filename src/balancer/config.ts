@@ -31,7 +31,7 @@ export interface KeyRequest {
   readonly method: string;
   /** The raw target, never decoded: `/a%2Fb?x=1`. */
   readonly target: string;
-  /** Value of the first header field of this lower-case name. */
+  /** Value of the header field of this lower-case name; several are joined with `, ` (Cookie: `; `). */
   header(name: string): string | undefined;
   /** The socket's peer address. */
   readonly peerAddress: string;
@@ -261,6 +261,8 @@ export const configSchema = z.strictObject({
   retries: retriesSchema.optional(),
   /** A replica that is not healthy this long after its start has failed. Default 30,000. */
   startDeadlineMs: milliseconds(100, 3_600_000).optional(),
+  /** Processes that serve requests, behind one port; 1 is this process alone. Default 1. */
+  workers: wholeNumber(1, 256).optional(),
   /** Where N, names, seats and weights are kept over restarts. Default: nowhere. */
   state: text("a file's path").optional(),
   /** How long a front door that was asked to stop still accepts, with `/readyz` at 503. Default 0 on a terminal, else 500. */

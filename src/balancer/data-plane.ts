@@ -51,7 +51,7 @@ export interface DataPlane {
   /** See `Proxy.drain`. */
   drain(deadlineMs: number): Promise<void>;
   /** Takes over what can be changed while requests are served; see reload.ts for what that is. */
-  reconfigure(settings: FrontDoorSettings): void;
+  reconfigure(settings: FrontDoorSettings): void | Promise<void>;
   read(): DataPlaneReading;
   /** The keys asked for most; null where keys do not recur. */
   hotKeys(count: number): HotKeysReading | null;

@@ -3,6 +3,8 @@
 //
 //   start: control API → queue, if any → listen (sockets wait) → admin listener → replicas → sockets are served
 //   stop:  shutdown.ts
+
+import { RoundhouseError } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import { latencyBucketsS } from "../proxy/upstream.ts";
@@ -21,8 +23,10 @@ import { createKeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
+import type { ServedFleet } from "./served-fleet.ts";
 import { createShutdown } from "./shutdown.ts";
 import { slowlyStarting } from "./slow-fleet.ts";
+import type { Crew } from "./workers/crew.ts";
 
 export type { FrontDoorOptions } from "./options.ts";
 
@@ -59,6 +63,8 @@ const holdMs = 5_000;
 export interface FrontDoorParts {
   readonly launcher: Launcher;
   readonly log: OwnedLog;
+  /** The config file that was read; workers take functions from it. */
+  readonly configFile?: string | undefined;
   /** Reads the configuration again, as it was read for {@link createFrontDoor}; for a reload. */
   readonly readConfig: () => Promise<FrontDoorOptions>;
 }
@@ -93,7 +99,8 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
   const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
   open.push(served.close);
-  const dataPlane = createDataPlane({ settings, fleet: served, log, keyErrors, controlPath, queue });
+  const crew = await openCrew(house, { fleet: served, controlPath, queue });
+  const dataPlane = crew ?? createDataPlane({ settings, fleet: served, log, keyErrors, controlPath, queue });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
   fleet.onChange(state.note);
@@ -121,8 +128,8 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
       : keepCertificates(settings.tls.certificates, dataPlane.useCertificates, log);
   const reload = createReload(house, {
     closing: () => shutdown.closing,
-    reconfigure: (next) => {
-      dataPlane.reconfigure(next);
+    reconfigure: async (next) => {
+      await dataPlane.reconfigure(next);
       certificates?.reload();
     },
   });
@@ -134,6 +141,12 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
     hotKeys: dataPlane.hotKeys,
     conditionOf: dataPlane.conditionOf,
     reload,
+    saved: state.save,
+    rollWorkers: async () => {
+      if (crew === null) throw notRolled();
+      await crew.roll();
+      return crew.size;
+    },
     certificates,
     get key() {
       return house.settings.keyText;
@@ -143,7 +156,7 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
     },
   };
   const ready = () => !shutdown.closing && table.current.replicas.length > 0 && (queue?.ready() ?? true);
-  const admin = await openAdmin(house, { dataPlane, queue, report, ready }, open);
+  const admin = await openAdmin(house, { dataPlane, gather: crew?.gather, queue, report, ready }, open);
   const settled = startFleet(fleet, log).then(() => {
     served.begin();
     dataPlane.begin();
@@ -192,6 +205,26 @@ async function openControl(house: Running, closing: () => boolean, open: Opened)
   return socket.path;
 }
 
+/** The workers, or null when this process serves by itself; what they need is not even loaded then. */
+async function openCrew(
+  house: Running,
+  shared: { fleet: ServedFleet; controlPath: string | null; queue: QueueHouse | null },
+): Promise<Crew | null> {
+  const { settings, configFile, log } = house;
+  if (settings.workers === 1) return null;
+  const { createCrew } = await import("./workers/crew.ts");
+  const config = () => house.config;
+  return createCrew({ size: settings.workers, config, configFile, settings, ...shared, log });
+}
+
+function notRolled(): RoundhouseError {
+  return new RoundhouseError(
+    "BAD_REQUEST",
+    "There are no workers to replace: one process does everything; start with --workers 2 or more",
+    { source: "downstream" },
+  );
+}
+
 /** The queue, or null when there is none; its store is not even loaded then. */
 async function openQueue({ settings, log }: Running, open: Opened): Promise<QueueHouse | null> {
   if (settings.queue === null) return null;
@@ -204,6 +237,8 @@ async function openQueue({ settings, log }: Running, open: Opened): Promise<Queu
 /** What the admin listener shows. */
 interface Shown {
   readonly dataPlane: DataPlane;
+  /** Called before figures are read. */
+  readonly gather: (() => Promise<void>) | undefined;
   readonly queue: QueueHouse | null;
   readonly report: AdminApiParts;
   readonly ready: () => boolean;
@@ -211,12 +246,18 @@ interface Shown {
 
 async function openAdmin(
   { settings, fleet }: Running,
-  { dataPlane, queue, report, ready }: Shown,
+  { dataPlane, gather, queue, report, ready }: Shown,
   open: Opened,
 ): Promise<FrontDoor["admin"]> {
   if (settings.admin === null) return null;
   const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS, queue?.metrics);
-  const admin = await createAdmin({ ...settings.admin, metrics, ready, routes: adminApi(report) });
+  const admin = await createAdmin({
+    ...settings.admin,
+    metrics,
+    ready,
+    ...(gather === undefined ? {} : { gather }),
+    routes: adminApi(report),
+  });
   open.push(admin.close);
   return { host: admin.host, port: admin.port };
 }

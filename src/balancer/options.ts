@@ -59,6 +59,8 @@ export interface FrontDoorSettings {
   readonly control: boolean;
   readonly policy: AuthorizationPolicy;
   readonly proxy: ProxySettings;
+  /** Processes that serve; 1: this one alone. */
+  readonly workers: number;
   readonly drainMs: number;
   readonly lameDuckMs: number;
   /** Null: none is kept. */
@@ -106,6 +108,7 @@ export function settleOptions(
       retries: retryPolicy(options),
       upstreamBatching: options.upstreamBatching ?? false,
     },
+    workers: options.workers ?? 1,
     drainMs: options.drainMs ?? 10_000,
     lameDuckMs: options.lameDuckMs ?? 0,
     accessLog: accessLog(options),

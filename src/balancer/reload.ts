@@ -35,6 +35,7 @@ const changeOf: Readonly<Record<keyof Config, "live" | "restart">> = {
   retries: "live",
   slowStartMs: "restart",
   startDeadlineMs: "live",
+  workers: "restart",
   state: "restart",
   lameDuckMs: "live",
   drainMs: "live",

@@ -1,10 +1,10 @@
 // `roundhouse broker`: the queue alone, without a front door and its replicas, on ports of its own.
 import { parseConfig } from "../balancer/config-check.ts";
+import { openLog } from "../balancer/open-log.ts";
 import { settleOptions } from "../balancer/options.ts";
 import { openQueueHouse, type QueueHouse } from "../balancer/queue-house.ts";
 import { type Admin, createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
-import { openLog } from "./open-log.ts";
 import { obeySignals } from "./signals.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
 
@@ -27,7 +27,7 @@ export async function broker(flags: Readonly<Record<string, unknown>>): Promise<
     await house.close(0);
     throw error;
   });
-  log.info({ event: "broker", ports: house.ports, admin: settings.admin }, "Queue open");
+  log.info({ event: "queue", ports: house.ports, admin: settings.admin }, "Queue open");
   await obeySignals({ close: closeOf(house, admin, log, drainMs) }, log);
 }
 

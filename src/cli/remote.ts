@@ -33,8 +33,9 @@ export function addRemoteCommands(program: Command): void {
   withRemoteFlags(program.command("reload"))
     .description("have a running front door read its configuration again; all of it is applied, or nothing")
     .option("--admin <url>", "its admin listener", "http://127.0.0.1:5010")
+    .option("--workers", "replace its worker processes too, the new ones first")
     .addHelpText("after", "\nExample: roundhouse reload")
-    .action(async (flags: RemoteFlags) => print(await reload(flags)));
+    .action(async (flags: RemoteFlags & { workers?: true }) => print(await reload(flags)));
   withRemoteFlags(program.command("add"))
     .description("add replicas; waits until they serve")
     .argument("[name...]", "their names")
@@ -82,11 +83,16 @@ async function statusText(flags: RemoteFlags): Promise<string> {
   );
 }
 
-async function reload(flags: RemoteFlags): Promise<string> {
-  const url = urlOf("--admin", flags.admin, "/api/v1/reload");
-  const { changed } = (await ask(flags, url, { method: "POST" })) as { readonly changed: readonly string[] };
-  if (flags.json) return JSON.stringify({ changed });
-  return changed.length === 0 ? "Nothing has changed" : `Changed: ${changed.join(", ")}`;
+async function reload(flags: RemoteFlags & { workers?: true }): Promise<string> {
+  const url = urlOf("--admin", flags.admin, `/api/v1/reload${flags.workers ? "?workers=roll" : ""}`);
+  const report = (await ask(flags, url, { method: "POST" })) as {
+    readonly changed: readonly string[];
+    readonly rolled?: number;
+  };
+  if (flags.json) return JSON.stringify(report);
+  const { changed, rolled } = report;
+  const text = changed.length === 0 ? "Nothing has changed" : `Changed: ${changed.join(", ")}`;
+  return rolled === undefined ? text : `${text}; ${rolled} workers replaced`;
 }
 
 async function change(

@@ -105,6 +105,12 @@ const upFlags: readonly Flag[] = [
     "number",
     "for a replica to become healthy (default 30000)",
   ),
+  flag(
+    "--workers <count>",
+    "workers",
+    "number",
+    "processes that serve requests, behind one port (default 1)",
+  ),
   flag("--state <file>", "state", "text", "keep N, names, seats and weights here over restarts"),
   flag(
     "--lame-duck-ms <ms>",

@@ -4,13 +4,13 @@ import type { Config } from "../balancer/config.ts";
 import { parseConfig } from "../balancer/config-check.ts";
 import { loadConfigFile } from "../balancer/config-file.ts";
 import { createFrontDoor } from "../balancer/front-door.ts";
+import { openLog } from "../balancer/open-log.ts";
 import { RoundhouseError } from "../errors.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import { readEnvFile } from "../fleet/launchers/env-file.ts";
 import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
-import { openLog } from "./open-log.ts";
 import { obeySignals, reopenOnSignal } from "./signals.ts";
 import { startScreen } from "./start-screen.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
@@ -27,6 +27,7 @@ export async function up(
   const door = await createFrontDoor(config, {
     log,
     launcher,
+    configFile: file,
     readConfig: async () => (await readConfig()).config,
   });
   reopenOnSignal(log, () => {
@@ -34,7 +35,15 @@ export async function up(
     launcher.reopenLog?.();
   });
   log.info(
-    { event: "up", host: door.host, port: door.port, tlsPort: door.tlsPort, admin: door.admin, config: file },
+    {
+      event: "up",
+      host: door.host,
+      port: door.port,
+      tlsPort: door.tlsPort,
+      admin: door.admin,
+      queue: door.queue,
+      config: file,
+    },
     "Front door open",
   );
   if (process.stdout.isTTY) process.stdout.write(startScreen(door, config, file));

@@ -17,6 +17,8 @@ export interface AdminOptions {
   readonly metrics: MetricsPage;
   /** True when at least one replica can serve and we are not shutting down. */
   readonly ready: () => boolean;
+  /** Called before the metrics or a route are answered: fetches what is told elsewhere. */
+  readonly gather?: () => Promise<void>;
   /** Further routes by method and path: `GET /api/v1/status`; a path may end in a star: `PUT /api/v1/replicas/*`. */
   readonly routes?: Readonly<Record<string, AdminRoute>>;
 }
@@ -65,15 +67,17 @@ export async function createAdmin(options: AdminOptions): Promise<Admin> {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-function createAnswer({ metrics, ready, routes = {} }: AdminOptions): Answer {
+function createAnswer({ metrics, ready, routes = {}, gather = async () => {} }: AdminOptions): Answer {
   let pages = 0;
   async function sendMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (pages >= pagesMax)
       return sendFailure(request, response, 503, `${pages} pages are being made already`);
     pages += 1;
-    const text = await metrics.text().finally(() => {
-      pages -= 1;
-    });
+    const text = await gather()
+      .then(metrics.text)
+      .finally(() => {
+        pages -= 1;
+      });
     send(request, response, 200, metrics.contentType, text);
   }
   return async (request, response) => {
@@ -89,6 +93,7 @@ function createAnswer({ metrics, ready, routes = {} }: AdminOptions): Answer {
         return sendJson(request, response, 503, '{"status":"not ready"}');
       default: {
         const [route, rest] = routeFor(routes, `${method} ${path}`);
+        if (route !== undefined) await gather();
         if (route !== undefined) return answerRoute(route, { query, rest }, request, response);
         return sendFailure(
           request,

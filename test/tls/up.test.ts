@@ -97,6 +97,19 @@ describe("roundhouse up with TLS", { skip: withoutOpenssl }, () => {
     assert.match(metrics, /roundhouse_tls_handshakes_total\{result="full"\} [1-9]/);
   });
 
+  it("a reload of the whole configuration reads the certificates too", async () => {
+    const { cert: ca } = issue();
+    await assert.rejects(dialled(ca), "the old one is in use still");
+    assert.equal((await fetch(`${door.adminUrl}/api/v1/reload`, { method: "POST" })).status, 200);
+    await dialled(ca);
+  });
+
+  /** Trusting this certificate alone. */
+  async function dialled(ca: string): Promise<void> {
+    const session = await dial(`https://localhost:${tlsPort}`, { ca });
+    session.destroy();
+  }
+
   it("a pair that does not belong together is refused whole, and the old one stays", async () => {
     const before = await (await fetch(`${door.adminUrl}/api/v1/tls`)).json();
     writeFileSync(key, certificateFor("other.test").key);

@@ -1,6 +1,7 @@
 // The log of a command that runs until it is stopped: JSON lines for programs, one line of words on a terminal.
-import type { Config } from "../balancer/config.ts";
+
 import { createLog, type OwnedLog } from "../telemetry/log.ts";
+import type { Config } from "./config.ts";
 
 export function openLog({ log = {} }: Config): OwnedLog {
   const onTerminal = process.stderr.isTTY === true;

@@ -1,0 +1,43 @@
+// A configuration on its way to a worker, and each worker's share of what is bounded for all of them together.
+import { defaultLimits, defaultUpstreamLimits } from "../../proxy/limits.ts";
+import type { Config } from "../config.ts";
+import { loadConfigFile } from "../config-file.ts";
+import type { PortableConfig } from "./messages.ts";
+
+export function toPortable(config: Config, file: string | undefined): PortableConfig {
+  const entries = Object.entries(config);
+  const isFunction = ([, value]: [string, unknown]) => typeof value === "function";
+  return {
+    config: Object.fromEntries(entries.filter((entry) => !isFunction(entry))),
+    functions: entries.filter(isFunction).map(([name]) => name as keyof Config),
+    file,
+  };
+}
+
+/** With the functions of the config file, read again. Rejects with BAD_CONFIG. */
+export async function fromPortable({ config, functions, file }: PortableConfig): Promise<Config> {
+  if (functions.length === 0) return config;
+  const loaded = await loadConfigFile(file, process.cwd());
+  return { ...config, ...Object.fromEntries(functions.map((name) => [name, loaded.config[name]])) };
+}
+
+/** Connections and places are shared out, rounded up; what is a figure of one connection or request stays as it is. */
+export function shareOf(config: Config, workers: number): Config {
+  const share = (all: number) => Math.ceil(all / workers);
+  const { limits = {}, breaker = {} } = config;
+  return {
+    ...config,
+    limits: {
+      ...limits,
+      connectionsMax: share(limits.connectionsMax ?? defaultLimits.connectionsMax),
+      connectionsPerAddressMax: share(
+        limits.connectionsPerAddressMax ?? defaultLimits.connectionsPerAddressMax,
+      ),
+    },
+    breaker: {
+      ...breaker,
+      inFlightMax: share(breaker.inFlightMax ?? defaultUpstreamLimits.connectionsMax),
+      waitingMax: share(breaker.waitingMax ?? defaultUpstreamLimits.waitingMax),
+    },
+  };
+}
