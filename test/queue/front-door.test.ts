@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { Agent } from "node:http";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import type { FrontDoorOptions } from "../../src/balancer/front-door.ts";
@@ -210,6 +210,12 @@ describe("a front door with a queue", () => {
         assert.match(await refused("/brokers/rm?broker_name=all", foreign), /another site/);
         const forwarded = { headers: { "x-forwarded-for": "192.0.2.1" } };
         assert.match(await refused("/topics", forwarded), /forwarded for somebody else/);
+        assert.match(
+          await refused("/topics", { headers: { host: "rebound.example" } }),
+          /not a name of this/,
+        );
+        const byName = { headers: { host: `${hostname()}:${door.port}` } };
+        assert.equal((await call(door.port, "/topics", byName)).status, 200);
         const withToken = { headers: { ...forwarded.headers, authorization: "Bearer a-secret-of-16-bytes" } };
         assert.equal((await call(door.port, "/topics", withToken)).status, 200);
       },
