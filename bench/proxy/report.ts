@@ -46,7 +46,7 @@ export function median(values: readonly number[]): number {
 
 const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((cell, column) =>
     Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
