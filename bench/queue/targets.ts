@@ -187,6 +187,21 @@ export async function measureNdjson(
   return [{ target: "NDJSON batches of 1,000: ≥ 500,000 messages/s", measured: text, isMet }];
 }
 
+const FETCHERS = 16;
+
+/** Every so many-th shard, one after another. */
+async function fetchFrom(
+  { client }: RunningRoundhouse,
+  shards: readonly OwnedShard[],
+  first: number,
+): Promise<void> {
+  for (let i = first; i < shards.length; i += FETCHERS) {
+    const shard = shards[i] as OwnedShard;
+    const { batches } = await client.api.fetch(shard, { offset: 0, bytesMax: 1, waitMs: 0 });
+    if (batches.length === 0) throw new Error(`shard ${shard.shard} came back empty`);
+  }
+}
+
 /** From the start of the program until every shard, each holding a message, has answered a fetch. */
 export async function measureShards(options: QueueBenchOptions, folder: string): Promise<TargetOutcome[]> {
   const data = folderFor(folder, "shards");
@@ -203,11 +218,7 @@ export async function measureShards(options: QueueBenchOptions, folder: string):
   const upMs = performance.now() - startedMs;
   const { peakBytes } = await withMemoryPeak(again, async () => {
     const shards = await again.shardsOf("wide");
-    const fetched = shards.map((shard) =>
-      again.client.api.fetch(shard, { offset: 0, bytesMax: 1, waitMs: 0 }),
-    );
-    const empty = (await Promise.all(fetched)).filter(({ batches }) => batches.length === 0).length;
-    if (empty > 0) throw new Error(`${empty} of ${shards.length} shards came back empty`);
+    await Promise.all(Array.from({ length: FETCHERS }, (_, i) => fetchFrom(again, shards, i)));
   });
   const openMs = performance.now() - startedMs;
   await again.stop();
