@@ -17,21 +17,27 @@ import { nginxPeer } from "./peers/nginx.ts";
 import { type PeerPlan, type RunningPeer, startPeer } from "./peers/peer.ts";
 import { roundhousePeer } from "./peers/roundhouse.ts";
 import { forgetPeak, peakResidentBytes, processTree } from "./process-meter.ts";
+import { printable } from "./report.ts";
 import {
   type IdleOutcome,
   median,
-  printable,
   type Results,
   type SteadyOutcome,
   type TrafficOutcome,
-} from "./report.ts";
+} from "./results.ts";
 import { saveResults } from "./results-file.ts";
 import { measureSteadyRate, steadyRates } from "./steady-rate.ts";
 
 /** Connections opened for the idle-memory case. */
 const idleConnections = 4000;
 
-function chosenPeers(options: BenchOptions): PeerPlan[] {
+const warmUpRoundS = 2;
+const warmUpCpuS = 1;
+
+/** Cases that say what batching gains, and how near to the floor we are. */
+const closeLookCases = ["get-64", "get-256"];
+
+function chosenPeers(options: BenchOptions, one: TrafficCase): PeerPlan[] {
   const all = [
     nginxPeer,
     haproxyPeer,
@@ -40,7 +46,10 @@ function chosenPeers(options: BenchOptions): PeerPlan[] {
     ...[...options.variants].map(([name, command]) => roundhousePeer(name, command)),
   ];
   const chosen = all.filter((peer) => options.only === null || options.only.includes(peer.name));
-  return options.only?.includes("floor") ? [...chosen, floorPeer] : chosen;
+  if (options.only?.includes("floor")) chosen.push(floorPeer);
+  if (options.only !== null || !closeLookCases.includes(one.name)) return chosen;
+  const batching = roundhousePeer("batching", `${options.roundhouse} --upstream-batching`);
+  return [...chosen, ...(options.variants.has("batching") ? [] : [batching]), floorPeer];
 }
 
 /** Runs `work` with origins and peers up, and stops them whatever happens. */
@@ -55,7 +64,7 @@ async function withPeers<T>(
     const origins = await startOrigins(one, folder, options.loadCore);
     stops.push(origins.stop);
     const peers: RunningPeer[] = [];
-    for (const plan of chosenPeers(options)) {
+    for (const plan of chosenPeers(options, one)) {
       const peer = await startPeer(plan, folder, origins.ports, options.proxyCore);
       stops.push(peer.stop);
       peers.push(peer);
@@ -80,11 +89,21 @@ async function interleaved(
   }
 }
 
+/**
+ * Rounds that are not counted: one, or up to three where the machine is so busy that the peer gets little of its core.
+ * What is compiled while it runs (V8) would otherwise be charged for its compilation.
+ */
+async function warmUp(peer: RunningPeer, one: TrafficCase, loadCore: number): Promise<void> {
+  let usedS = 0;
+  for (let round = 0; round < 3 && usedS < warmUpCpuS; round++)
+    usedS += warmUpRoundS * (await measureRound(peer, one, warmUpRoundS, loadCore)).coreShare;
+}
+
 async function measureTraffic(options: BenchOptions, one: TrafficCase): Promise<TrafficOutcome> {
   return withPeers(options, one, async (peers) => {
     const roundsOf = new Map<string, Round[]>(peers.map((peer) => [peer.name, []]));
     for (const peer of peers) {
-      await measureRound(peer, one, 2, options.loadCore); // warm-up, not counted
+      await warmUp(peer, one, options.loadCore);
       forgetPeak(processTree(peer.pid));
     }
     await interleaved(peers, options.rounds, async (peer) => {
@@ -104,7 +123,7 @@ async function measureSteady(
   options: BenchOptions,
   known: TrafficOutcome | undefined,
 ): Promise<SteadyOutcome> {
-  const one = trafficCase("get-64");
+  const one = { ...trafficCase("get-64"), name: "steady-rate" };
   const closedLoop = known ?? (await measureTraffic({ ...options, rounds: 1 }, one));
   const rates = steadyRates(
     new Map(
@@ -112,7 +131,7 @@ async function measureSteady(
     ),
   );
   return withPeers(options, one, async (peers) => {
-    for (const peer of peers) await measureRound(peer, one, 2, options.loadCore);
+    for (const peer of peers) await warmUp(peer, one, options.loadCore);
     const outcomes = rates.map((rate) => ({
       ...rate,
       peers: peers.map((peer) => ({ name: peer.name, rounds: [] })),
@@ -129,11 +148,11 @@ async function measureSteady(
 }
 
 async function measureIdle(options: BenchOptions): Promise<IdleOutcome> {
-  const one = trafficCase("get-64");
+  const one = { ...trafficCase("get-64"), name: "idle-memory" };
   return withPeers(options, one, async (peers) => {
     const outcomes: IdleOutcome["peers"][number][] = [];
     for (const peer of peers) {
-      await measureRound(peer, one, 2, options.loadCore);
+      await warmUp(peer, one, options.loadCore);
       outcomes.push({ name: peer.name, ...(await measureIdleMemory(peer, idleConnections)) });
     }
     return { peers: outcomes };

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Round } from "./closed-loop.ts";
-import { median, printable, type Results } from "./report.ts";
+import { printable } from "./report.ts";
+import { median, type Results } from "./results.ts";
+import { isMet, verdicts } from "./verdicts.ts";
 
 test("median of odd and even counts", () => {
   assert.equal(median([3, 1, 2]), 2);
@@ -38,4 +40,46 @@ test("ratios are to the cheaper of nginx and HAProxy, over rounds without failur
   assert.equal(ratioOf("haproxy"), "1.00");
   assert.equal(ratioOf("roundhouse"), "0.80");
   assert.equal(cells.find((row) => row[1] === "haproxy")?.[9], "1", "its failed round is counted");
+});
+
+test("each target that was measured gets its verdict, the others none", () => {
+  const peers = (ours: number, peakBytes = 0) => [
+    { name: "nginx", rounds: [round(25, 0)], peakBytes: 0 },
+    { name: "haproxy", rounds: [round(20, 0)], peakBytes: 0 },
+    { name: "roundhouse", rounds: [round(ours, 0)], peakBytes },
+  ];
+  const steady = (name: string, p99Ms: number) => ({ name, rounds: [{ p99Ms }] });
+  const results = {
+    traffic: [
+      { name: "get-64", title: "", peers: peers(20) },
+      { name: "get-256", title: "", peers: peers(21) },
+      { name: "upstreams-300", title: "", peers: peers(22) },
+      { name: "get-1024", title: "", peers: peers(22, 151e6) },
+    ],
+    steady: {
+      rates: [
+        {
+          title: "50 %",
+          ratePerS: 1,
+          peers: [steady("nginx", 2), steady("haproxy", 3), steady("roundhouse", 2)],
+        },
+      ],
+    },
+  } as unknown as Results;
+  const judged = verdicts(results).map((verdict) => [
+    verdict.measured.toFixed(2),
+    verdict.isGoal,
+    isMet(verdict),
+  ]);
+  assert.deepEqual(judged, [
+    ["1.00", false, true],
+    ["1.00", true, false],
+    ["1.05", false, false],
+    ["1.05", true, false],
+    ["1.00", false, true],
+    ["1.10", false, true],
+    ["151.00", false, false],
+  ]);
+  assert.match(printable(results), /### Verdicts/);
+  assert.deepEqual(verdicts({ traffic: [] } as unknown as Results), []);
 });

@@ -1,48 +1,15 @@
 // From rounds to a table a person can read. The raw rounds stay in the results, so that anyone can reckon anew.
 import type { Round } from "./closed-loop.ts";
-import type { IdleMemory } from "./idle-memory.ts";
-import type { Machine } from "./machine.ts";
+import {
+  type IdleOutcome,
+  median,
+  type Results,
+  type SteadyOutcome,
+  soundRounds,
+  type TrafficOutcome,
+} from "./results.ts";
 import type { SteadyResult } from "./steady-client.ts";
-
-export interface TrafficOutcome {
-  readonly name: string;
-  readonly title: string;
-  readonly peers: readonly {
-    readonly name: string;
-    readonly rounds: readonly Round[];
-    readonly peakBytes: number;
-  }[];
-}
-
-export interface SteadyOutcome {
-  readonly rates: readonly {
-    readonly title: string;
-    readonly ratePerS: number;
-    readonly peers: readonly { readonly name: string; readonly rounds: SteadyResult[] }[];
-  }[];
-}
-
-export interface IdleOutcome {
-  readonly peers: readonly ({ readonly name: string } & IdleMemory)[];
-}
-
-export interface Results {
-  readonly command: string;
-  readonly date: string;
-  readonly machine: Machine;
-  readonly rounds: number;
-  readonly secondsPerRound: number;
-  readonly traffic: TrafficOutcome[];
-  steady?: SteadyOutcome;
-  idle?: IdleOutcome;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
-}
+import { isMet, type Verdict, verdicts } from "./verdicts.ts";
 
 const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
 
@@ -55,11 +22,6 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const line = (row: readonly string[]) => `| ${row.map(pad).join(" | ")} |`;
   const rule = `|${widths.map((width, column) => (column === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
   return [line(head), rule, ...rows.map(line)].join("\n");
-}
-
-/** The rounds without a single failure: only these are compared. */
-function soundRounds(peer: { readonly rounds: readonly Round[] }): Round[] {
-  return peer.rounds.filter((round) => round.failures === 0);
 }
 
 /** Median CPU of the cheaper of nginx and HAProxy, the measure that every other is divided by. */
@@ -144,10 +106,23 @@ function idleTable(outcome: IdleOutcome): string {
   return `### Memory of ${connections} idle connections (\`idle-memory\`)\n\n${table(head, rows)}`;
 }
 
+function verdictTable(judged: readonly Verdict[]): string {
+  const rows = judged.map((verdict) => [
+    verdict.target,
+    verdict.isGoal ? "goal" : "must",
+    `≤ ${verdict.limit} ${verdict.unit}`.trim(),
+    `${verdict.measured.toFixed(2)} ${verdict.unit}`.trim(),
+    isMet(verdict) ? "met" : "missed",
+  ]);
+  return `### Verdicts\n\n${table(["", "", "target", "measured", "verdict"], rows)}`;
+}
+
 /** The tables, as Markdown that also reads well on a terminal. */
 export function printable(results: Results): string {
   const parts = results.traffic.map(trafficTable);
   if (results.steady) parts.push(steadyTables(results.steady));
   if (results.idle) parts.push(idleTable(results.idle));
+  const judged = verdicts(results);
+  if (judged.length > 0) parts.push(verdictTable(judged));
   return parts.join("\n\n");
 }

@@ -23,6 +23,8 @@ export interface AdminApiParts extends SteeringApiParts {
   readonly key: string;
   readonly policy: AuthorizationPolicy;
   readonly reload: () => Promise<ReloadReport>;
+  /** Resolves when what there should be now is on disk. */
+  readonly saved: () => Promise<void>;
   /** Replaces the workers, the new ones first; gives how many. */
   readonly rollWorkers: () => Promise<number>;
   /** Null: TLS is off. */
@@ -122,7 +124,14 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     "GET /api/v1/tls": route(() => certificatesOf(parts).report()),
     "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
     "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
-    ...steeringApi(parts, route),
+    // A weight that was answered as changed is on disk; where nothing has changed, nothing is written.
+    ...steeringApi(parts, (answer) =>
+      route(async (...asked) => {
+        const report = await answer(...asked);
+        await parts.saved();
+        return report;
+      }),
+    ),
   };
 }
 

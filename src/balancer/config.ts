@@ -31,7 +31,7 @@ export interface KeyRequest {
   readonly method: string;
   /** The raw target, never decoded: `/a%2Fb?x=1`. */
   readonly target: string;
-  /** Value of the first header field of this lower-case name. */
+  /** Value of the header field of this lower-case name; several are joined with `, ` (Cookie: `; `). */
   header(name: string): string | undefined;
   /** The socket's peer address. */
   readonly peerAddress: string;

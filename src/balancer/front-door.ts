@@ -99,7 +99,7 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
   const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
   open.push(served.close);
-  const crew = await openCrew(house, served, controlPath);
+  const crew = await openCrew(house, { fleet: served, controlPath, queue });
   const dataPlane = crew ?? createDataPlane({ settings, fleet: served, log, keyErrors, controlPath, queue });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
@@ -141,6 +141,7 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
     hotKeys: dataPlane.hotKeys,
     conditionOf: dataPlane.conditionOf,
     reload,
+    saved: state.save,
     rollWorkers: async () => {
       if (crew === null) throw notRolled();
       await crew.roll();
@@ -207,14 +208,13 @@ async function openControl(house: Running, closing: () => boolean, open: Opened)
 /** The workers, or null when this process serves by itself; what they need is not even loaded then. */
 async function openCrew(
   house: Running,
-  fleet: ServedFleet,
-  controlPath: string | null,
+  shared: { fleet: ServedFleet; controlPath: string | null; queue: QueueHouse | null },
 ): Promise<Crew | null> {
   const { settings, configFile, log } = house;
   if (settings.workers === 1) return null;
   const { createCrew } = await import("./workers/crew.ts");
   const config = () => house.config;
-  return createCrew({ size: settings.workers, config, configFile, settings, fleet, controlPath, log });
+  return createCrew({ size: settings.workers, config, configFile, settings, ...shared, log });
 }
 
 function notRolled(): RoundhouseError {

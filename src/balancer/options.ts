@@ -108,7 +108,7 @@ export function settleOptions(
       retries: retryPolicy(options),
       upstreamBatching: options.upstreamBatching ?? false,
     },
-    workers: settleWorkers(options),
+    workers: options.workers ?? 1,
     drainMs: options.drainMs ?? 10_000,
     lameDuckMs: options.lameDuckMs ?? 0,
     accessLog: accessLog(options),
@@ -136,15 +136,6 @@ function accessLog({ accessLog: wanted, trustedProxies = [] }: FrontDoorOptions)
 
 function settleTls({ tls }: FrontDoorOptions): FrontDoorSettings["tls"] {
   return tls === undefined ? null : { port: tls.port ?? null, certificates: loadCertificates(tls) };
-}
-
-function settleWorkers({ workers = 1, queue }: FrontDoorOptions): number {
-  if (workers === 1 || queue?.enabled !== true) return workers;
-  throw new RoundhouseError(
-    "BAD_CONFIG",
-    `workers is ${workers}, and the queue runs beside one process that serves: leave one of the two out, or run the queue alone (roundhouse broker)`,
-    { source: "downstream" },
-  );
 }
 
 function adminAddress({ admin = {} }: FrontDoorOptions): { host: string; port: number } | null {

@@ -8,14 +8,14 @@ import type { ProxyObserver, Routing } from "../proxy/routing.ts";
 import { commitBucketsBytes, commitBucketsS } from "../queue/broker/figures.ts";
 import { serveNode } from "../queue/broker/serve.ts";
 import { openControlPlane } from "../queue/control/control-plane.ts";
+import type { QueueMap } from "../queue/map.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MetricsPage } from "../telemetry/metrics.ts";
 import { createQueueMetrics } from "../telemetry/queue-metrics.ts";
 import { type Listener, type ListenerName, openListener } from "./listener.ts";
 import type { FrontDoorSettings } from "./options.ts";
 import type { QueueSettings } from "./queue-options.ts";
-import { pathReader } from "./queue-paths.ts";
-import { queueRouting, withQueue } from "./queue-route.ts";
+import { frontPortRouting, queueRouting } from "./queue-route.ts";
 import { createQueueUpstreams, type QueueUpstreams } from "./queue-upstreams.ts";
 
 export interface QueueHouseParts {
@@ -29,6 +29,10 @@ export interface QueueHouse {
   readonly ports: { readonly queue: number | null; readonly read: number | null };
   /** The front port's routing, with the queue's paths taken out of it. */
   onFrontPort(routing: Routing): Routing;
+  /** What a data plane in another process needs to do the same: where the desk is, and each map. */
+  readonly desk: { readonly host: string; readonly port: number };
+  map(): QueueMap;
+  onMap(listener: (map: QueueMap) => void): void;
   /** At least one broker serves. */
   ready(): boolean;
   /** Its part of the metrics page. */
@@ -66,12 +70,10 @@ export async function openQueueHouse(parts: QueueHouseParts): Promise<QueueHouse
     const doors = [readDoor, queueDoor].filter((door) => door !== null);
     return {
       ports: { queue: queueDoor?.listener.port ?? null, read: readDoor?.listener.port ?? null },
-      onFrontPort: (routing) =>
-        withQueue(
-          routing,
-          pathReader("front", queue.nativeOnFront),
-          queueRouting("front", upstreams, settings.policy),
-        ),
+      onFrontPort: (routing) => frontPortRouting(routing, upstreams, queue, settings.policy),
+      desk: { host: desk.host, port: desk.port },
+      map: plane.map,
+      onMap: plane.onMap,
       ready: () => plane.map().brokers.some(({ phase }) => phase === "live"),
       metrics: createQueueMetrics(figures, { s: commitBucketsS, bytes: commitBucketsBytes }),
       async drain(deadlineMs) {

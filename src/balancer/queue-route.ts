@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { RoutedRequest, Routing } from "../proxy/routing.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import type { QueueSettings } from "./queue-options.ts";
 import { hasEffects, type PathReader, pathReader, type QueuePort } from "./queue-paths.ts";
 import type { QueueUpstreams } from "./queue-upstreams.ts";
 
@@ -43,7 +44,16 @@ export function queueRouting(
 }
 
 /** The front port's: what is not the queue's goes its usual way. */
-export function withQueue(routing: Routing, read: PathReader, queue: Routing): Routing {
+export function frontPortRouting(
+  routing: Routing,
+  upstreams: QueueUpstreams,
+  { nativeOnFront }: Pick<QueueSettings, "nativeOnFront">,
+  policy: AuthorizationPolicy,
+): Routing {
+  return withQueue(routing, pathReader("front", nativeOnFront), queueRouting("front", upstreams, policy));
+}
+
+function withQueue(routing: Routing, read: PathReader, queue: Routing): Routing {
   const of = ({ target }: RoutedRequest): Routing => (read(target) === null ? routing : queue);
   return {
     pick: (request, tried) => of(request).pick(request, tried),

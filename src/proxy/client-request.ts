@@ -3,8 +3,9 @@ import { field } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
 import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
 import type { ProxyContext } from "./context.ts";
-import { type ForwardedFields, forwardedKnown, rememberFields } from "./forwarded-fields.ts";
-import { forwardedRequestHead, type Peer } from "./forwarded-request.ts";
+import { forwardedKnown, rememberFields } from "./forwarded-fields.ts";
+import { forwardedRequestHead } from "./forwarded-request.ts";
+import type { ForwardedFields, Peer } from "./peer.ts";
 import type { RoutedRequest } from "./routing.ts";
 import type { PooledUpstream } from "./upstream.ts";
 
@@ -69,10 +70,11 @@ export class ClientRequest implements RoutedRequest {
     if (toReplica) rememberFields(this.text, head, peer, context, mayShare);
   }
 
-  /** For our own control API other fields are left out: the head is looked at after all. */
+  /** For what is not a replica other fields are left out: the head is looked at after all. What was routed stays. */
   private takeUnknown(bytes: Buffer, head: RequestHead, context: ProxyContext): void {
     parseRequestHead(bytes, head.start, head.end, context.limits.headBytesMax, head);
-    this.take(bytes, head);
+    this.known = null;
+    this.text = bytes.toString("latin1", head.start, head.end);
   }
 
   /** An idle connection holds nothing of its last request. */
@@ -97,7 +99,7 @@ export class ClientRequest implements RoutedRequest {
     return this.peer.trusted;
   }
 
-  /** Value of the first field with this lower-case name. */
+  /** See {@link RoutedRequest.header}. */
   header(name: string): string | undefined {
     return this.known === null ? fieldIn(this.text, name) : fieldIn(this.known.text, name, 0);
   }
@@ -157,17 +159,23 @@ function rootedTarget(target: string, method: string): string {
   return target === "" && method === "OPTIONS" ? "*" : `/${target}`;
 }
 
-/** In a well-formed head whose fields begin at `from`; read only when asked, since most keys are in the target. */
+/**
+ * In a well-formed head whose fields begin at `from`; read only when asked, since most keys are in the target. Several
+ * fields of one name are one list (RFC 9110 section 5.3), cookies one string (RFC 6265 section 5.4): whoever looked at the
+ * first alone would believe an X-Forwarded-For that the client has made up.
+ */
 export function fieldIn(head: string, name: string, from = head.indexOf("\r\n") + 2): string | undefined {
+  let found: string | undefined;
   let at = from;
   while (at < head.length - 2) {
     const end = head.indexOf("\r\n", at);
     if (head.charCodeAt(at + name.length) === 58 && startsIgnoringCase(head, at, name)) {
-      return head.slice(at + name.length + 1, end).replace(/^[ \t]+|[ \t]+$/g, "");
+      const value = head.slice(at + name.length + 1, end).replace(/^[ \t]+|[ \t]+$/g, "");
+      found = found === undefined ? value : `${found}${name === "cookie" ? "; " : ", "}${value}`;
     }
     at = end + 2;
   }
-  return undefined;
+  return found;
 }
 
 function startsIgnoringCase(text: string, at: number, lowerCase: string): boolean {

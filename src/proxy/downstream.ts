@@ -13,8 +13,8 @@ import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
 import { refusedExchange } from "./ended-exchange.ts";
 import { Exchange } from "./exchange.ts";
-import type { Peer } from "./forwarded-request.ts";
 import { HeldBytes } from "./held-bytes.ts";
+import type { Peer } from "./peer.ts";
 import { isAccepted } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import { Tunnel, type TunnelClient } from "./tunnel.ts";
@@ -24,6 +24,7 @@ import type { UpstreamConnection } from "./upstream-connection.ts";
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
 const lingerMs = 2_000;
+const methodsOffered = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
 const lingerBytesMax = 1024 * 1024;
 
 export interface DownstreamOwner extends ClientConnectionOwner {
@@ -128,7 +129,6 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   private get isReady(): boolean {
     return this.phase === phase.ready;
   }
-
   /** What the client sends now is a later request, and not its turn yet. */
   private get requestWaits(): boolean {
     return this.phase === phase.exchange || this.phase === phase.answered;
@@ -136,24 +136,23 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
 
   /** The offset after what belongs to this request, or −1 when nothing more is to be read for now. */
   private takeRequest(bytes: Buffer, from: number): number {
-    const { limits, requestHead, stats } = this.context;
-    const { fields } = this.peer;
-    const end = parseRequestHead(bytes, from, bytes.length, limits.headBytesMax, requestHead, fields);
+    const { limits, requestHead: head, stats } = this.context;
+    const end = parseRequestHead(bytes, from, bytes.length, limits.headBytesMax, head, this.peer.fields);
     if (end === incomplete) {
       this.held = new HeldBytes(bytes, from, bytes.length);
       this.noteHeadBegun();
       return -1;
     }
     if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
-    if (end === refused || !isAccepted(requestHead, bytes, this.context)) {
-      this.refuse(requestHead.status, requestHead.problem, requestHead.method);
+    if (end === refused || !isAccepted(head, bytes, this.context)) {
+      this.refuse(head.status, head.problem, head.method);
       return -1;
     }
     stats.requests++;
     this.requests++;
     this.phase = phase.exchange;
     this.headBegun = false;
-    return this.exchange.begin(bytes, requestHead, this.context.nowMs());
+    return this.exchange.begin(bytes, head, this.context.nowMs());
   }
 
   private noteHeadBegun(): void {
@@ -200,15 +199,14 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   answer(status: number, body: string, fields: string, method: string, keep: boolean): boolean {
     countOwnAnswer(this.context.stats, status);
     const close = !keep || !this.mayKeep;
-    const headOnly = method === "HEAD";
     this.out.writeNow();
+    const headOnly = method === "HEAD";
     this.socket.write(ownAnswer({ status, body, fields, close, headOnly, date: clock.httpDate }));
     return close;
   }
 
   private refuse(status: number, problem: string, method: string): void {
-    const fields =
-      status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
+    const fields = status === 405 || status === 204 ? `Allow: ${methodsOffered}\r\n` : "";
     const body = status === 204 ? "" : failureBody(problem);
     this.answer(status, body, fields, method, false);
     this.context.accessLog?.(refusedExchange(this.peer, method, status, body));
@@ -270,12 +268,10 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   }
 
   cut(framed: boolean): void {
-    if (framed) {
-      this.lingerClose();
-      return;
-    }
-    this.phase = phase.closed;
-    if (this.peer.proto === "http" && this.socket.remoteAddress !== undefined) this.socket.resetAndDestroy();
+    if (!framed) this.phase = phase.closed;
+    if (framed) this.lingerClose();
+    else if (this.peer.proto === "http" && this.socket.remoteAddress !== undefined)
+      this.socket.resetAndDestroy();
     else this.socket.destroy(); // only a bare TCP socket can be reset
   }
 

@@ -3,7 +3,10 @@ import { field } from "../http/fields.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ProxyContext } from "./context.ts";
 
-/** `bytes`: what the head was parsed from. False: `head.status` and `head.problem` say why. TRACE, and an OPTIONS whose Max-Forwards is used up, end here. */
+/**
+ * `bytes`: what the head was parsed from. False: `head.status` and `head.problem` say why. TRACE, and an OPTIONS whose
+ * Max-Forwards is used up, end here.
+ */
 export function isAccepted(
   head: RequestHead,
   bytes: Buffer,

@@ -11,7 +11,7 @@ export interface RoutedRequest {
   readonly method: string;
   /** Origin-form target as received, raw (never decoded): `/a%2Fb?x=1`; or `*`. */
   readonly target: string;
-  /** Value of the first field with this lower-case name, or undefined. */
+  /** Value of the field with this lower-case name, of several joined with `, ` (Cookie: `; `); or undefined. */
   header(name: string): string | undefined;
   /** The socket's peer address, for example `127.0.0.1` or `::1`. Never taken from a header. */
   readonly peerAddress: string;

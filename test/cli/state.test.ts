@@ -31,6 +31,10 @@ test("after kill -9 and a restart N, names and seats are the same", async () => 
   const door = await up(args, { cwd: directory });
   assert.equal((await run(["add", "A", "B", "--url", door.url])).code, 0);
   assert.equal((await run(["rm", "S2", "--url", door.url])).code, 0);
+  const body = JSON.stringify({ weight: 2.5 });
+  const headers = { "content-type": "application/json" };
+  const weighed = await fetch(`${door.adminUrl}/api/v1/replicas/A`, { method: "PUT", headers, body });
+  assert.equal(weighed.status, 200);
   const victim = (await replicasOf(door)).find(({ name }) => name === "S3") as Replica;
   process.kill(victim.pid, "SIGKILL");
   const before = await eventually("the dead one is replaced", async () => {
@@ -50,6 +54,7 @@ test("after kill -9 and a restart N, names and seats are the same", async () => 
       return replicas.length === 5 && replicas.every(({ state }) => state === "healthy") && replicas;
     });
     assert.deepEqual(identities(now), [...identities(before), "LAST@2"].sort());
+    assert.equal(now.find(({ name }) => name === "A")?.weight, 2.5);
   } finally {
     await again.stop();
   }

@@ -147,6 +147,19 @@ describe("a front door with a queue", () => {
       assert.match((await call(door.port, "/v1/topics")).body, /does not exist/);
     }));
 
+  it("serves them through workers too, and follows the brokers there", () =>
+    withDoor(
+      {},
+      async ({ port }) => {
+        await succeed(port, "/topics/add", { topic: "T1", part: "P1" });
+        await succeed(port, "/brokers/add?broker_name=broker1");
+        await succeed(port, "/brokers/rm?broker_name=broker0");
+        for (let n = 0; n < 4; n++) assert.deepEqual(await brokersOf(port), ["broker1"]);
+        assert.deepEqual(await succeed(port, "/topics"), { T1: { P1: "broker1" } });
+      },
+      { workers: 2 },
+    ));
+
   it("fails with 400 on the course's paths, whatever fails", () =>
     withDoor(
       {},

@@ -14,6 +14,7 @@ import type { Config } from "../config.ts";
 import type { DataPlane, DataPlaneReading } from "../data-plane.ts";
 import type { FrontDoorSettings } from "../options.ts";
 import { policyNamed } from "../policies/named.ts";
+import type { QueueHouse } from "../queue-house.ts";
 import type { RoutingTable } from "../routing-table.ts";
 import { joinFleet, type ServedFleet } from "../served-fleet.ts";
 import { type CrewEffect, type CrewEvent, emptyCrew, nextClockMs, reduce } from "./crew-life.ts";
@@ -38,6 +39,8 @@ export interface CrewParts {
   readonly settings: FrontDoorSettings;
   readonly fleet: ServedFleet;
   readonly controlPath: string | null;
+  /** Null: there is no queue. */
+  readonly queue: Pick<QueueHouse, "desk" | "map" | "onMap"> | null;
   readonly log: Log;
 }
 
@@ -62,7 +65,7 @@ const gatherMsMax = 1_000;
 const readEveryMs = 1_000;
 
 export function createCrew(parts: CrewParts): Crew {
-  const { settings, fleet, log } = parts;
+  const { settings, fleet, queue, log } = parts;
   let state = emptyCrew(parts.size);
   const hands = new Map<number, Hand>();
   let clock: NodeJS.Timeout | undefined;
@@ -79,6 +82,7 @@ export function createCrew(parts: CrewParts): Crew {
   let past: DataPlaneReading | null = null;
   let functionText = functionsOf(parts.config());
   const table = tableOf();
+  queue?.onMap((map) => tellAll({ type: "queue", map }));
 
   cluster.setupPrimary({
     exec: fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url)),
@@ -159,6 +163,7 @@ export function createCrew(parts: CrewParts): Crew {
       begun,
       steering: table.current.steering,
       served: servedNow(),
+      queue: queue === null ? null : { desk: queue.desk, map: queue.map() },
     };
     hand.opened = true;
     tell(id, { type: "open", opening });

@@ -2,10 +2,12 @@
 // the process that started it, and when that one is gone, so is the worker.
 import cluster from "node:cluster";
 import type { Replica } from "../../fleet/fleet.ts";
-import { createDataPlane, type DataPlane } from "../data-plane.ts";
+import { createDataPlane, type DataPlane, type DataPlaneParts } from "../data-plane.ts";
 import { createKeyErrors } from "../key-errors.ts";
 import { openLog } from "../open-log.ts";
-import { settleOptions } from "../options.ts";
+import { type FrontDoorSettings, settleOptions } from "../options.ts";
+import { frontPortRouting } from "../queue-route.ts";
+import { createQueueUpstreams, type QueueUpstreams } from "../queue-upstreams.ts";
 import type { FromWorker, Opening, ToWorker, WorkerReading } from "./messages.ts";
 import { createMirror, type Mirror } from "./mirror.ts";
 import { fromPortable } from "./portable-config.ts";
@@ -16,6 +18,8 @@ const countEveryMs = 25;
 interface Worker {
   readonly dataPlane: DataPlane;
   readonly mirror: Mirror;
+  /** Null: there is no queue. */
+  readonly brokers: QueueUpstreams | null;
   readonly configure: (message: Extract<ToWorker, { type: "configure" }>) => void;
 }
 
@@ -30,8 +34,10 @@ async function open(opening: Opening): Promise<Worker> {
   const settings = settleOptions(config, keyErrors.note);
   const mirror = createMirror((name, gone = false) => send({ type: "suspect", name, gone }));
   const { controlPath, host } = opening;
-  const parts = { settings, fleet: mirror, log, keyErrors, controlPath, queue: null };
-  const dataPlane = createDataPlane(parts);
+  const brokers = opening.queue === null ? null : createQueueUpstreams(opening.queue.desk);
+  if (opening.queue !== null) brokers?.apply(opening.queue.map);
+  const queue = queuePart(settings, brokers);
+  const dataPlane = createDataPlane({ settings, fleet: mirror, log, keyErrors, controlPath, queue });
   mirror.start(opening.served);
   dataPlane.table.steer(opening.steering);
   const ports: number[] = [];
@@ -41,12 +47,21 @@ async function open(opening: Opening): Promise<Worker> {
   return {
     dataPlane,
     mirror,
+    brokers,
     configure: (message) => {
       const functions = Object.fromEntries(opening.functions.map((name) => [name, config[name]]));
       dataPlane.reconfigure(settleOptions({ ...message.config, ...functions }, keyErrors.note));
       log.setLevel(message.config.log?.level ?? "info");
     },
   };
+}
+
+function queuePart(
+  { queue, policy }: FrontDoorSettings,
+  brokers: QueueUpstreams | null,
+): DataPlaneParts["queue"] {
+  if (queue === null || brokers === null) return null;
+  return { onFrontPort: (routing) => frontPortRouting(routing, brokers, queue, policy) };
 }
 
 /** It has left the ring: what it still has here is told until nothing is left. */
@@ -107,6 +122,9 @@ function obey(worker: Worker, message: ToWorker): void {
       break;
     case "certificates":
       worker.dataPlane.useCertificates(message.certificates);
+      break;
+    case "queue":
+      worker.brokers?.apply(message.map);
       break;
     case "reopen-log":
       worker.dataPlane.reopenLog();

@@ -2,6 +2,7 @@
 // (structured clone: maps and typed arrays arrive as they are). Messages arrive in order, and each is plain data.
 import type { Replica } from "../../fleet/fleet.ts";
 import type { CertificatePair } from "../../proxy/tls/secure-front.ts";
+import type { QueueMap } from "../../queue/map.ts";
 import type { Config } from "../config.ts";
 import type { DataPlaneReading } from "../data-plane.ts";
 import type { HotKeysReading } from "../hot-keys.ts";
@@ -27,6 +28,14 @@ export interface Opening extends PortableConfig {
   readonly served: ServedNow;
   /** False while the first replicas start: connections wait. */
   readonly begun: boolean;
+  /** Null: there is no queue. */
+  readonly queue: QueueNow | null;
+}
+
+/** Where the queue's requests go: the desk serves while no broker lives. */
+export interface QueueNow {
+  readonly desk: { readonly host: string; readonly port: number };
+  readonly map: QueueMap;
 }
 
 export interface FrontPort {
@@ -48,6 +57,7 @@ export type ToWorker =
   | { readonly type: "steer"; readonly steering: Steering }
   | { readonly type: "configure"; readonly config: Config }
   | { readonly type: "certificates"; readonly certificates: readonly CertificatePair[] }
+  | { readonly type: "queue"; readonly map: QueueMap }
   | { readonly type: "reopen-log" }
   | { readonly type: "read" }
   /** Take no more connections, serve what is there, and end. Again with less time: hurry. */
