@@ -1,7 +1,8 @@
 // From samples to tables and verdicts. The samples themselves stay in the results, so that anyone can reckon anew.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { median, table } from "../proxy/report.ts";
+import { table } from "../proxy/report.ts";
+import { median } from "../proxy/results.ts";
 import type { EndToEnd } from "./end-to-end.ts";
 import type { QueueMachine } from "./machine.ts";
 import type { TargetOutcome } from "./targets.ts";
