@@ -124,8 +124,8 @@ const versions: readonly RequestVector[] = [
   vector(
     "version-h2-preface",
     "9113 §3.4 ours",
-    "the HTTP/2 preface on an HTTP/1.1 listener",
-    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "what begins like the HTTP/2 preface and is another request",
+    "PRI * HTTP/2.0\r\n\r\nXM\r\n\r\n",
     refused(400, 505),
   ),
   vector(
