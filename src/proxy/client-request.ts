@@ -3,8 +3,9 @@ import { field } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
 import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
 import type { ProxyContext } from "./context.ts";
-import { type ForwardedFields, forwardedKnown, rememberFields } from "./forwarded-fields.ts";
-import { forwardedRequestHead, type Peer } from "./forwarded-request.ts";
+import { forwardedKnown, rememberFields } from "./forwarded-fields.ts";
+import { forwardedRequestHead } from "./forwarded-request.ts";
+import type { ForwardedFields, Peer } from "./peer.ts";
 import type { RoutedRequest } from "./routing.ts";
 import type { PooledUpstream } from "./upstream.ts";
 
