@@ -13,7 +13,7 @@ import { isMet, type Verdict, verdicts } from "./verdicts.ts";
 
 const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((cell, column) =>
     Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
