@@ -28,7 +28,7 @@ export interface ConsumerOptions {
 export interface PollOptions {
   /** Most messages to hand out; default 500. */
   readonly messagesMax?: number;
-  /** How long to wait for the first one; default 0. */
+  /** How long to wait for the first one; default 0: what is there now is read, and no other is waited for. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
 }

@@ -1,6 +1,6 @@
 // A consumer of a queue that runs elsewhere: reads each shard ahead by long polls, hands messages out shard by shard in
 // turn, and keeps its place in the queue, under its name. Delivery is at least once, as consumer.ts has it.
-import { setTimeout as pause } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import { RoundhouseError } from "../../errors.ts";
 import type { Consumer, Place, PollOptions } from "../consumer.ts";
 import { type Message, toMessage } from "../message.ts";
@@ -40,6 +40,10 @@ interface Reader {
   at: number;
   /** The fetch that is under way; a seek aborts it and takes its place. */
   fetch: AbortController | null;
+  /** That fetch is answered at once, so a poll that does not wait for messages waits for it. */
+  sounding: boolean;
+  /** The last fetch found nothing: the next one may wait in the queue. */
+  caughtUp: boolean;
   failures: number;
 }
 
@@ -69,7 +73,8 @@ export async function openConsumerOn(
   const handedOut = new Map<string, number>();
   /** Where reading began, by shard. */
   const begun = new Map<string, number>();
-  let wake: () => void = () => undefined;
+  /** Of the polls that wait. */
+  const sleepers = new Set<() => void>();
   let fatal: unknown = null;
   let turn = 0;
 
@@ -91,12 +96,22 @@ export async function openConsumerOn(
 
   stand(await retry(() => api.openConsumer(topic, name, from), again));
 
-  function readAhead(reader: Reader): void {
+  function wake(): void {
+    for (const resolve of sleepers) resolve();
+    sleepers.clear();
+  }
+
+  const woken = (): Promise<void> => new Promise((resolve) => void sleepers.add(resolve));
+
+  /** @param sound whether what is there now is asked for, by a poll that waits for the answer and not for messages */
+  function readAhead(reader: Reader, sound: boolean): void {
     if (reader.fetch !== null || reader.at < reader.messages.length || stop.signal.aborted) return;
     const fetch = new AbortController();
     reader.fetch = fetch;
+    reader.sounding = sound && !reader.caughtUp && reader.failures === 0;
     void fetchOnce(reader, fetch).finally(() => {
       if (reader.fetch === fetch) reader.fetch = null;
+      reader.sounding = false;
       wake();
     });
   }
@@ -106,7 +121,12 @@ export async function openConsumerOn(
     const at = routes.ownerOf(topic, shard);
     const signal = AbortSignal.any([stop.signal, fetch.signal]);
     try {
-      const limits = { offset: next, bytesMax: readAheadBytes, waitMs: WAIT_MS, signal };
+      const limits = {
+        offset: next,
+        bytesMax: readAheadBytes,
+        waitMs: reader.sounding ? 0 : WAIT_MS,
+        signal,
+      };
       const fetched = await api.fetch({ topic, shard, at }, limits);
       if (signal.aborted) return;
       reader.messages = fetched.batches.flatMap((batch) =>
@@ -114,6 +134,7 @@ export async function openConsumerOn(
       );
       reader.at = 0;
       reader.next = fetched.next;
+      reader.caughtUp = fetched.next === next;
       reader.failures = 0;
     } catch (error) {
       if (!signal.aborted) await recover(reader, error, signal);
@@ -132,6 +153,8 @@ export async function openConsumerOn(
     }
     noteFailure(error);
     routes.doubt(topic);
+    reader.sounding = false;
+    wake();
     await pause(backOffMs(reader.failures++), undefined, { signal }).catch(() => undefined);
   }
 
@@ -155,6 +178,7 @@ export async function openConsumerOn(
     signal,
   }: PollOptions = {}): Promise<Message[]> {
     const untilMs = performance.now() + waitMs;
+    let yielded = false;
     for (;;) {
       signal?.throwIfAborted();
       if (stop.signal.aborted)
@@ -162,16 +186,22 @@ export async function openConsumerOn(
       if (fatal !== null) throw fatal;
       const view = routes.known(topic);
       if (view !== null) await takeNew(view).catch(noteFailure);
-      const woken = new Promise<void>((resolve) => {
-        wake = resolve;
-      });
       const messages = handOut(messagesMax);
-      for (const reader of readers.values()) readAhead(reader);
+      for (const reader of readers.values()) readAhead(reader, waitMs <= 0);
       const leftMs = untilMs - performance.now();
-      if (messages.length > 0 || leftMs <= 0) return messages;
-      await sooner(woken, leftMs, signal);
+      if (messages.length > 0) return messages;
+      if (leftMs > 0) await sooner(woken(), leftMs, signal);
+      else if (waitMs <= 0 && isSounding()) await sooner(woken(), WAIT_MS, signal);
+      else if (yielded) return messages;
+      else {
+        // A loop of polls that do not wait must let arrive what was asked for.
+        await nextTurn();
+        yielded = true;
+      }
     }
   }
+
+  const isSounding = (): boolean => [...readers.values()].some((reader) => reader.sounding);
 
   async function commitPlaces(places: Places): Promise<void> {
     if (places.size === 0) return;
@@ -250,7 +280,7 @@ export async function openConsumerOn(
 }
 
 function newReader(shard: string, next: number): Reader {
-  return { shard, next, messages: [], at: 0, fetch: null, failures: 0 };
+  return { shard, next, messages: [], at: 0, fetch: null, sounding: false, caughtUp: false, failures: 0 };
 }
 
 /** The promise, the time, or the signal, whichever is first; the signal as a rejection. */

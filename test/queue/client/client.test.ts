@@ -254,6 +254,38 @@ describe("the client", () => {
       await producer.close();
     }));
 
+  it("reads what is there by polls that do not wait, one right after the other", () =>
+    withQueue(async ({ api, faults }) => {
+      const producer = createProducerOn(api, false, { batchMessagesMax: 5 });
+      const values = Array.from({ length: 207 }, (_, i) => String(i));
+      await producer.sendAll(
+        "orders",
+        values.map((value) => ({ value })),
+      );
+      const consumer = await openConsumerOn(api, false, "orders", "c", { readAheadBytes: 300 });
+      const seen: string[] = [];
+      for (;;) {
+        const messages = await consumer.poll();
+        if (messages.length === 0) break; // and not before all have come
+        seen.push(...messages.map(textOf));
+      }
+      const byNumber = (a: string, b: string) => Number(a) - Number(b);
+      assert.deepEqual(seen.sort(byNumber), values);
+
+      await producer.send("orders", { value: "later" });
+      const untilMs = performance.now() + 15_000;
+      let later: readonly Message[] = [];
+      while (later.length === 0 && performance.now() < untilMs) later = await consumer.poll();
+      assert.deepEqual(later.map(textOf), ["later"]);
+
+      const cutOff = await openConsumerOn(api, false, "orders", "cut off");
+      faults.lostQuestions = 1;
+      assert.deepEqual(await cutOff.poll(), [], "a queue that is away holds no poll up");
+      faults.lostQuestions = 0;
+      for (const one of [consumer, cutOff]) await one.close();
+      await producer.close();
+    }));
+
   it("finds shards that were added", () =>
     withQueue(async ({ api, node }) => {
       const consumer = await openConsumerOn(api, false, "orders", "c", { newShardsEveryMs: 50 });
