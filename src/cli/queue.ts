@@ -70,7 +70,13 @@ function wholeNumber(text: string): number {
 /** What fails for one tablet and may go well for the next. */
 const ofOneTablet: ReadonlySet<string> = new Set(["DISK_FULL", "FENCED", "STORE_FAILED", "TIMEOUT"]);
 
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof RoundhouseError && error.code === "UNREACHABLE";
+
 async function compactOnline(flags: SourceFlags): Promise<void> {
+  const { retry } = await import("../queue/client/retry.ts");
+  // Done twice it does no harm: a broker that is lost meanwhile is followed by another.
+  const patience = { withinMs: 15_000, mayPass: isUnreachable };
   const progress = progressLine();
   const rows: string[][] = [];
   let refused = 0;
@@ -78,7 +84,7 @@ async function compactOnline(flags: SourceFlags): Promise<void> {
     for (let tablet = 0; ; tablet++) {
       progress.show(`${tablet} tablets`);
       try {
-        const { bytesBefore, bytesAfter } = await api.compact(tablet);
+        const { bytesBefore, bytesAfter } = await retry(() => api.compact(tablet), patience);
         rows.push([`${tablet}`, `${bytesBefore}`, `${bytesAfter}`, ""]);
       } catch (error) {
         if (!(error instanceof RoundhouseError)) throw error;
