@@ -8,7 +8,8 @@ const benches: Record<string, { readonly about: string; readonly module: string 
     about: "millions of requests while replicas come, go and die: does anything grow?",
     module: "./soak/soak.ts",
   },
-  queue: { about: "the queue's store: messages per core, synced", module: "./queue/store.ts" },
+  queue: { about: "the queue beside NATS, Redis and RabbitMQ", module: "./queue/queue.ts" },
+  store: { about: "the queue's store alone: messages per core, synced", module: "./queue/store.ts" },
 };
 
 function usage(): string {

@@ -14,7 +14,7 @@ export interface Machine {
   readonly wrk: string;
 }
 
-function said(command: string, args: readonly string[], pattern: RegExp): string {
+export function said(command: string, args: readonly string[], pattern: RegExp): string {
   const { stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
   return pattern.exec(`${stdout}${stderr}`)?.[1] ?? "unknown";
 }

@@ -114,14 +114,19 @@ function accepts(port: number): Promise<boolean> {
   });
 }
 
-/** Waits until the process accepts connections on the port; throws with its last words when it does not in 20 s. */
-export async function accepting(name: string, started: PinnedProcess, port: number): Promise<void> {
-  const deadline = Date.now() + 20_000;
+/** Waits until the process accepts connections on the port; throws with its last words when it does not in time. */
+export async function accepting(
+  name: string,
+  started: PinnedProcess,
+  port: number,
+  withinMs = 20_000,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
   while (!started.hasEnded && Date.now() < deadline) {
     if (await accepts(port)) return;
     await sleep(50);
   }
-  const how = started.hasEnded ? "ended" : "did not accept a connection within 20 s";
+  const how = started.hasEnded ? "ended" : `did not accept a connection within ${withinMs / 1000} s`;
   throw new Error(
     `Cannot start ${name} on port ${port}: it ${how}. It said: ${started.complaints() || "nothing"}`,
   );

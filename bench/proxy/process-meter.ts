@@ -45,7 +45,7 @@ export function cpuTime(pids: readonly number[]): CpuTime {
   return { userMs, systemMs };
 }
 
-function statusBytes(pid: number, field: "VmHWM" | "VmRSS"): number {
+function statusBytes(pid: number, field: "VmHWM" | "VmRSS" | "RssAnon"): number {
   try {
     const line = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(
       readFileSync(`/proc/${pid}/status`, "latin1"),
@@ -59,6 +59,11 @@ function statusBytes(pid: number, field: "VmHWM" | "VmRSS"): number {
 /** Sum over the processes; pages that nginx's two processes share count twice. */
 export function residentBytes(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + statusBytes(pid, "VmRSS"), 0);
+}
+
+/** Memory of the processes' own, without files that are mapped: what the kernel cannot take back. */
+export function anonymousBytes(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + statusBytes(pid, "RssAnon"), 0);
 }
 
 /** The most that was resident since the start or the last {@link forgetPeak}. */

@@ -17,14 +17,14 @@ import { nginxPeer } from "./peers/nginx.ts";
 import { type PeerPlan, type RunningPeer, startPeer } from "./peers/peer.ts";
 import { roundhousePeer } from "./peers/roundhouse.ts";
 import { forgetPeak, peakResidentBytes, processTree } from "./process-meter.ts";
+import { printable } from "./report.ts";
 import {
   type IdleOutcome,
   median,
-  printable,
   type Results,
   type SteadyOutcome,
   type TrafficOutcome,
-} from "./report.ts";
+} from "./results.ts";
 import { saveResults } from "./results-file.ts";
 import { measureSteadyRate, steadyRates } from "./steady-rate.ts";
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Round } from "./closed-loop.ts";
-import { median, printable, type Results } from "./report.ts";
+import { printable } from "./report.ts";
+import { median, type Results } from "./results.ts";
 import { isMet, verdicts } from "./verdicts.ts";
 
 test("median of odd and even counts", () => {

@@ -1,53 +1,19 @@
 // From rounds to a table a person can read. The raw rounds stay in the results, so that anyone can reckon anew.
 import type { Round } from "./closed-loop.ts";
-import type { IdleMemory } from "./idle-memory.ts";
-import type { Machine } from "./machine.ts";
+import {
+  type IdleOutcome,
+  median,
+  type Results,
+  type SteadyOutcome,
+  soundRounds,
+  type TrafficOutcome,
+} from "./results.ts";
 import type { SteadyResult } from "./steady-client.ts";
 import { isMet, type Verdict, verdicts } from "./verdicts.ts";
 
-export interface TrafficOutcome {
-  readonly name: string;
-  readonly title: string;
-  readonly peers: readonly {
-    readonly name: string;
-    readonly rounds: readonly Round[];
-    readonly peakBytes: number;
-  }[];
-}
-
-export interface SteadyOutcome {
-  readonly rates: readonly {
-    readonly title: string;
-    readonly ratePerS: number;
-    readonly peers: readonly { readonly name: string; readonly rounds: SteadyResult[] }[];
-  }[];
-}
-
-export interface IdleOutcome {
-  readonly peers: readonly ({ readonly name: string } & IdleMemory)[];
-}
-
-export interface Results {
-  readonly command: string;
-  readonly date: string;
-  readonly machine: Machine;
-  readonly rounds: number;
-  readonly secondsPerRound: number;
-  readonly traffic: TrafficOutcome[];
-  steady?: SteadyOutcome;
-  idle?: IdleOutcome;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
-}
-
 const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(0);
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((cell, column) =>
     Math.max(cell.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
@@ -56,11 +22,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   const line = (row: readonly string[]) => `| ${row.map(pad).join(" | ")} |`;
   const rule = `|${widths.map((width, column) => (column === 0 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`)).join("|")}|`;
   return [line(head), rule, ...rows.map(line)].join("\n");
-}
-
-/** The rounds without a single failure: only these are compared. */
-export function soundRounds(peer: { readonly rounds: readonly Round[] }): Round[] {
-  return peer.rounds.filter((round) => round.failures === 0);
 }
 
 /** Median CPU of the cheaper of nginx and HAProxy, the measure that every other is divided by. */

@@ -1,7 +1,8 @@
 // Writes what a run found to proxy.md (for people) and proxy.json (with every round, for reckoning anew).
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { printable, type Results } from "./report.ts";
+import { printable } from "./report.ts";
+import type { Results } from "./results.ts";
 
 function heading({ command, date, machine, rounds, secondsPerRound }: Results): string {
   return `# The data plane beside its peers

@@ -1,6 +1,6 @@
 // What the data plane promises of its speed and size, held against what was measured. A promise that could not be measured,
 // because its cases were not run, has no verdict.
-import { median, type Results, soundRounds, type TrafficOutcome } from "./report.ts";
+import { median, type Results, soundRounds, type TrafficOutcome } from "./results.ts";
 
 export interface Verdict {
   readonly target: string;

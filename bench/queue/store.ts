@@ -1,7 +1,7 @@
 // The tablet store alone: how many messages a core stores and reads, synced, at batches of 1, 100 and 1000, beside the
-// disk's own sync latency. No network and no peer: those come with the broker.
+// disk's own sync latency. No network and no peer: those are in queue.ts.
 //
-//   npm run bench -- queue [--seconds 3] [--bytes 100] [--dir DIR]
+//   npm run bench -- store [--seconds 3] [--bytes 100] [--dir DIR]
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ export async function run(args: readonly string[]): Promise<void> {
     },
   });
   if (values.help) {
-    console.log("npm run bench -- queue [--seconds 3] [--bytes 100] [--dir DIR]");
+    console.log("npm run bench -- store [--seconds 3] [--bytes 100] [--dir DIR]");
     return;
   }
   const folder = mkdtempSync(join(values.dir, "bench-queue-"));

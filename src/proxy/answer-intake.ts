@@ -3,14 +3,11 @@
 import { type AnswerHead, parseAnswerHead } from "../http/answer-head.ts";
 import { incomplete, refused } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
-import type { HeadMemory } from "../http/head-memory.ts";
 import type { ProxyContext } from "./context.ts";
-import type { ForwardedAnswer } from "./forwarded-answer.ts";
+import type { AnswerMemory } from "./forwarded-answer.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import type { ProxyLimits } from "./limits.ts";
 import type { ExchangeConnection } from "./upstream-connection.ts";
-
-export type AnswerMemory = HeadMemory<ForwardedAnswer>;
 
 /** What has come; of what is malformed the head says why. */
 export const intake = { more: 0, interim: 1, switching: 2, final: 3, malformed: 4 } as const;

@@ -1,5 +1,5 @@
 // What a proxy knows of a client's connection, whatever is spoken on it.
-import type { Peer } from "./forwarded-request.ts";
+import type { Peer } from "./peer.ts";
 
 /** Who was served so recently may have sent its next request when a drain begins: it is answered. In ms. */
 export const drainIdleMs = 300;

@@ -3,8 +3,9 @@ import { field } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
 import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
 import type { ProxyContext } from "./context.ts";
-import { type ForwardedFields, forwardedKnown, rememberFields } from "./forwarded-fields.ts";
-import { forwardedRequestHead, type Peer } from "./forwarded-request.ts";
+import { forwardedKnown, rememberFields } from "./forwarded-fields.ts";
+import { forwardedRequestHead } from "./forwarded-request.ts";
+import type { ForwardedFields, Peer } from "./peer.ts";
 import type { RoutedRequest } from "./routing.ts";
 import type { PooledUpstream } from "./upstream.ts";
 
@@ -69,10 +70,11 @@ export class ClientRequest implements RoutedRequest {
     if (toReplica) rememberFields(this.text, head, peer, context, mayShare);
   }
 
-  /** For our own control API other fields are left out: the head is looked at after all. */
+  /** For what is not a replica other fields are left out: the head is looked at after all. What was routed stays. */
   private takeUnknown(bytes: Buffer, head: RequestHead, context: ProxyContext): void {
     parseRequestHead(bytes, head.start, head.end, context.limits.headBytesMax, head);
-    this.take(bytes, head);
+    this.known = null;
+    this.text = bytes.toString("latin1", head.start, head.end);
   }
 
   /** An idle connection holds nothing of its last request. */

@@ -4,7 +4,7 @@
 import type { AnswerRelay } from "./answer-relay.ts";
 import type { ClientOutput } from "./client-output.ts";
 import type { ProxyContext } from "./context.ts";
-import type { Peer } from "./forwarded-request.ts";
+import type { Peer } from "./peer.ts";
 import type { PooledUpstream } from "./upstream.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 

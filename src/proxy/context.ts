@@ -2,7 +2,6 @@
 import { type AnswerHead, createAnswerHead } from "../http/answer-head.ts";
 import { createRequestHead, type RequestHead } from "../http/request-head.ts";
 import type { AccessObserver } from "./ended-exchange.ts";
-import type { ForwardedFields } from "./forwarded-fields.ts";
 import {
   defaultHeaderPolicy,
   type HeaderPolicy,
@@ -10,6 +9,7 @@ import {
   requestTables,
 } from "./header-policy.ts";
 import { defaultLimits, type ProxyLimits } from "./limits.ts";
+import type { ForwardedFields } from "./peer.ts";
 import { defaultRetryPolicy, Retries, type RetryPolicy } from "./retries.ts";
 import type { ProxyObserver, Routing } from "./routing.ts";
 import { turnMs } from "./turn.ts";

@@ -1,11 +1,9 @@
 // What there is to tell about an exchange when it is over: the seam between the data plane and an access log.
-import type { Attempts } from "./attempts.ts";
-import type { ClientRequest } from "./client-request.ts";
-import type { ClientRelay } from "./client-side.ts";
 import type { ExchangeClock } from "./exchange-clock.ts";
-import type { Peer } from "./forwarded-request.ts";
+import type { Peer } from "./peer.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { RoutedRequest } from "./routing.ts";
+import type { Upstream } from "./upstream.ts";
 
 export type Ending =
   | "ok" // the replica's answer, whole
@@ -44,10 +42,11 @@ export type AccessObserver = (ended: EndedExchange) => void;
 
 /** What an exchange knows of itself. */
 interface ExchangeParts {
-  readonly request: ClientRequest;
+  readonly request: LoggedRequest & Pick<EndedExchange, "httpVersion">;
   readonly body: Pick<RequestBody, "bytesRead">;
-  readonly relay: Pick<ClientRelay, "bodyBytes">;
-  readonly attempts: Pick<Attempts, "latest" | "tried">;
+  readonly relay: { readonly bodyBytes: number };
+  /** Who was asked last, and who had failed it before. */
+  readonly attempts: { readonly latest: Upstream | null; readonly tried: readonly Upstream[] };
   readonly clock: Pick<ExchangeClock, "startedMs" | "attemptLastsMs">;
   readonly ending: Ending;
   readonly status: number;

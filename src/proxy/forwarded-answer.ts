@@ -42,13 +42,16 @@ export interface ForwardedAnswer extends KnownAnswer {
   readonly head: string;
 }
 
+/** What an upstream's connections remember of its answers. */
+export type AnswerMemory = HeadMemory<ForwardedAnswer>;
+
 /** The same head as last time. */
 export function forwardedKnownAnswer(known: ForwardedAnswer, added: string): string {
   return added === "" ? known.head : `${known.lines}${added}\r\n`;
 }
 
 /** Remembers this head, `text` as latin1, if it is one that may be recalled. */
-export function rememberAnswer(text: string, head: AnswerHead, memory: HeadMemory<ForwardedAnswer>): void {
+export function rememberAnswer(text: string, head: AnswerHead, memory: AnswerMemory): void {
   if (!isPlainAnswer(head) || !memory.isDue(head.end - head.start)) return;
   const received = Buffer.from(text.slice(0, head.end - head.start), "latin1");
   const forwarded = Buffer.from(forwardedAnswer(received.toString("latin1"), head, ""), "latin1").toString(

@@ -1,19 +1,11 @@
 // The header section that a client connection sends again and again, and what becomes of it on its way to a replica: made
 // once, so that a further request costs its request line, a comparison and its name. Only for plain GETs.
-import { isPlainGet, type KnownFields } from "../http/known-fields.ts";
+import { isPlainGet } from "../http/known-fields.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import type { ProxyContext } from "./context.ts";
-import { addedLines, anyId, copyOf, keptLines, noId, type Peer, saneRequestId } from "./forwarded-request.ts";
+import { addedLines, anyId, copyOf, keptLines, noId, saneRequestId } from "./forwarded-request.ts";
 import { requestIdLine } from "./header-policy.ts";
-
-export interface ForwardedFields extends KnownFields {
-  /** As received. */
-  readonly text: string;
-  /** What of it goes on, without the blank line. */
-  readonly kept: string;
-  readonly host: string;
-  readonly sharesConnection: boolean;
-}
+import type { ForwardedFields, Peer } from "./peer.ts";
 
 /** The head to forward; `line` is the request line as received. */
 export function forwardedKnown(

@@ -2,9 +2,7 @@
 // left out and ours added. One string, since a small request is one write.
 import { field } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
-import { HeadMemory } from "../http/head-memory.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import type { ForwardedFields } from "./forwarded-fields.ts";
 import {
   type HeaderPolicy,
   isSaneRequestId,
@@ -12,43 +10,9 @@ import {
   type RequestTables,
   requestIdLine,
 } from "./header-policy.ts";
+import type { Peer } from "./peer.ts";
 import { traceLines } from "./tracing.ts";
 import { type PooledUpstream, peerHeader, peerProtoHeader } from "./upstream.ts";
-
-/** What is the same for every request of one client connection. */
-export interface Peer {
-  readonly address: string;
-  /** Its X-Forwarded-* are believed. */
-  readonly trusted: boolean;
-  readonly proto: "http" | "https";
-  /** Of the HTTP that it speaks; 1 is refined by each request's own minor version. */
-  readonly version: 1 | 2;
-  /** What this hop adds to a request of this version for this host; most clients name the same one again and again. */
-  addedHost: string | null;
-  addedMinor: number;
-  added: string;
-  /** The header section that its requests had lately. */
-  readonly fields: HeadMemory<ForwardedFields>;
-}
-
-export function createPeer(address: string, trusted: boolean, proto: "http" | "https", version: 1 | 2): Peer {
-  return {
-    address,
-    trusted,
-    proto,
-    version,
-    addedHost: null,
-    addedMinor: 1,
-    added: "",
-    fields: new HeadMemory(),
-  };
-}
-
-/** What was made by an earlier policy counts no more. */
-export function forgetMade(peer: Peer): void {
-  peer.addedHost = null;
-  peer.fields.known = null;
-}
 
 /** `text` is the head as latin1, from `head.start`; `target` what follows the method. */
 export function forwardedRequestHead(

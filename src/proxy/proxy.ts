@@ -10,8 +10,8 @@ import {
   reconfigure,
 } from "./context.ts";
 import { Downstream } from "./downstream.ts";
-import { createPeer, forgetMade, type Peer } from "./forwarded-request.ts";
 import { Http2Connection } from "./h2/connection.ts";
+import { createPeer, forgetMade, type Peer } from "./peer.ts";
 import { peerAddress, trustOf } from "./peer-trust.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
 

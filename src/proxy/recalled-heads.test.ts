@@ -3,7 +3,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { HeadMemory } from "../http/head-memory.ts";
-import { answering, ask, ok, rawClient, scriptedUpstream, testedProxy } from "./scripted.test.ts";
+import type { Routing } from "./routing.ts";
+import {
+  answering,
+  ask,
+  get,
+  getClose,
+  ok,
+  rawClient,
+  scriptedUpstream,
+  testedProxy,
+} from "./scripted.test.ts";
+import { createUpstream } from "./upstream.ts";
 
 const sections = [
   "Host: a.example\r\n",
@@ -66,6 +77,33 @@ test("requests on one connection are forwarded as each would be on its own, what
     }),
     { numRuns: 60 },
   );
+  for (const each of [tested, upstream]) each.close();
+});
+
+test("a recalled head that goes to no replica keeps what was routed: sent once, failing as its clients know it", async () => {
+  const upstream = await scriptedUpstream((socket, received) => {
+    if (received.startsWith("GET /queue")) socket.resetAndDestroy();
+    else socket.write(ok("hi"));
+    return true;
+  });
+  const address = { host: "127.0.0.1", port: upstream.port };
+  const replica = createUpstream({ name: "S1", address });
+  const brokers = ["b1", "b2"].map((name) => createUpstream({ name, kind: "broker", address }));
+  const routing: Routing = {
+    pick(request, tried) {
+      if (!request.target.startsWith("/queue")) return replica;
+      request.atMostOnce = true;
+      request.failureStatus = 400;
+      return brokers.find((broker) => !tried.includes(broker)) ?? null;
+    },
+    unavailable: () => ({ body: "", retryAfterS: 1 }),
+  };
+  const tested = await testedProxy([], { routing: () => routing });
+  const client = rawClient(tested.port, get("/").repeat(4) + get("/queue") + getClose("/"));
+  const text = await client.closed();
+  assert.deepEqual(text.match(/HTTP\/1.1 \d+/g)?.slice(4), ["HTTP/1.1 400", "HTTP/1.1 200"]);
+  assert.equal(upstream.received.filter((head) => head.startsWith("GET /queue")).length, 1);
+  for (const each of [replica, ...brokers]) each.destroy();
   for (const each of [tested, upstream]) each.close();
 });
 

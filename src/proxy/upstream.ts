@@ -1,7 +1,7 @@
 // One server the data plane can forward to: its address, its idle connections, its counters.
 import { HeadMemory } from "../http/head-memory.ts";
-import type { AnswerMemory } from "./answer-intake.ts";
 import { Batching, type ConnectionPool, type Sharing } from "./batching.ts";
+import type { AnswerMemory } from "./forwarded-answer.ts";
 import { defaultUpstreamLimits, type UpstreamLimits } from "./limits.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
 import {

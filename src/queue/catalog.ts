@@ -3,7 +3,6 @@
 import { dirname } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import { RoundhouseError } from "../errors.ts";
-import type { IdSeries } from "./control-command.ts";
 import { syncFolder } from "./durable-folder.ts";
 import { copyTable } from "./stores/lmdb-copy.ts";
 import { tabletFileFault } from "./stores/lmdb-file.ts";
@@ -34,6 +33,12 @@ export interface DoomedShard {
   readonly shard: number;
   readonly tablet: number;
 }
+
+/** Ids are counted from 0 in each series for itself, and never given twice. */
+export type IdSeries =
+  | "producer" // registrations of the course's contract
+  | "consumer" // the same
+  | "native-producer"; // idempotent producers of the native API
 
 export interface Catalog {
   /** By name, in the order of their creation. */

@@ -1,12 +1,6 @@
 // What a broker asks of the control plane, which alone changes topics, shards, ids and brokers; and what it gets.
-import type { ShardEntry, TopicEntry } from "./catalog.ts";
+import type { IdSeries, ShardEntry, TopicEntry } from "./catalog.ts";
 import type { Retention, Sizes } from "./tablet.ts";
-
-/** Ids are counted from 0 in each series for itself, and never given twice. */
-export type IdSeries =
-  | "producer" // registrations of the course's contract
-  | "consumer" // the same
-  | "native-producer"; // idempotent producers of the native API
 
 export type ControlCommand =
   /** NAME_TAKEN when it exists, BAD_REQUEST for names that are not accepted. */

@@ -74,8 +74,12 @@ async function startLoad(port: number, topic: string, producers: number, again: 
   const agent = new Agent({ keepAlive: true });
   const load = { acknowledged: new Array<number>(producers).fill(0), failures: [] as string[] };
   let running = true;
+  const ids: unknown[] = [];
+  for (let producer = 0; producer < producers; producer++) {
+    ids.push(await succeed(port, "/producer/register", { topic }));
+  }
   async function produce(producer: number): Promise<void> {
-    const id = await succeed(port, "/producer/register", { topic });
+    const id = ids[producer];
     for (let n = 0; running; n++) {
       const body = { producer_id: id, message: `${producer}/${n}`, ...(again ? { sequence: n } : {}) };
       let reply = await sent(body);

@@ -10,8 +10,8 @@ import {
 import type { Socket } from "node:net";
 import type { ClientConnection, ClientConnectionOwner } from "../client-connection.ts";
 import type { ProxyContext } from "../context.ts";
-import type { Peer } from "../forwarded-request.ts";
 import type { ProxyLimits } from "../limits.ts";
+import type { Peer } from "../peer.ts";
 import { sharedReadBytes } from "../read-buffer.ts";
 import { Allowance } from "./allowance.ts";
 import { Http2Stream, type StreamOwner } from "./stream.ts";

@@ -9,7 +9,7 @@ import type { ClientSide } from "../client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "../context.ts";
 import { refusedExchange } from "../ended-exchange.ts";
 import { Exchange } from "../exchange.ts";
-import type { Peer } from "../forwarded-request.ts";
+import type { Peer } from "../peer.ts";
 import { isAccepted } from "../request-policy.ts";
 import { isOpen, StreamRelay } from "./stream-relay.ts";
 

@@ -16,7 +16,7 @@ import {
 } from "./internal-protocol.ts";
 import { problemOf, WireProblem } from "./problem.ts";
 import type { Answer, WireRequest } from "./service.ts";
-import { readWaiting } from "./shards.ts";
+import { readWaiting } from "./shard-read.ts";
 import { runCall, type TabletCall } from "./tablet-call.ts";
 
 /** Rejects with WireProblem, or with what the tablet rejects with. */

@@ -12,7 +12,7 @@ import type { Append, Appended, Damage } from "../tablet.ts";
 import type { PeerAnswer } from "./peer-client.ts";
 import { type ProblemCode, WireProblem } from "./problem.ts";
 import type { Answer } from "./service.ts";
-import type { ReadFrom } from "./shards.ts";
+import type { ReadFrom } from "./shard-read.ts";
 
 export const INTERNAL_PREFIX = "/internal/";
 export const APPEND_TARGET = "/internal/append";

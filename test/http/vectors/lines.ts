@@ -124,8 +124,8 @@ const versions: readonly RequestVector[] = [
   vector(
     "version-h2-preface",
     "9113 §3.4 ours",
-    "the HTTP/2 preface on an HTTP/1.1 listener",
-    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "the method of the HTTP/2 preface with another target",
+    head("PRI /v HTTP/2.0", host),
     refused(400, 505),
   ),
   vector(

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { QueueMap } from "../../map.ts";
 import { packBatch, recordsOf } from "../../records.ts";
-import type { CourseHost } from "./course-api.ts";
+import type { CourseHost } from "./course-host.ts";
 import { CourseFailure, hasCode } from "./reply.ts";
 
 /** How long it may take until a tablet that is between two owners has one. */

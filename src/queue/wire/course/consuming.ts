@@ -4,8 +4,8 @@ import type { ShardEntry } from "../../catalog.ts";
 import { topicOf } from "../../map.ts";
 import { recordsOf, type StoredRecord } from "../../records.ts";
 import type { Tablet } from "../../tablet.ts";
-import type { CourseHost } from "./course-api.ts";
-import { JSON_HEADER } from "./producing.ts";
+import type { CourseHost } from "./course-host.ts";
+import { messageIn } from "./message-value.ts";
 import { type ConsumerRecord, consumerNote, type Registration, registrationIn } from "./registrations.ts";
 import { CourseFailure, hasCode } from "./reply.ts";
 
@@ -124,12 +124,6 @@ function firstRecord({ node }: CourseHost, batch: Buffer, offset: number): Store
     node.log.warn({ err: error, offset }, "a stored batch cannot be read, and is passed over");
   }
   return null;
-}
-
-function messageIn({ value, headers }: StoredRecord): unknown {
-  if (value === null) return null;
-  const text = value.toString();
-  return headers.some((header) => header.key === JSON_HEADER) ? JSON.parse(text) : text;
 }
 
 /** How many messages it has yet to read. */

@@ -1,27 +1,17 @@
 // The queue as the course project's tools speak it: fixed paths, replies of one form, every failure 400. Requests that
 // name a registration are served by the owner of its home tablet, and handed on to it by whoever gets them.
-import type { BrokerNode } from "../../broker/node.ts";
 import type { Tablet } from "../../tablet.ts";
 import { HANDED_ON, notOwner, refusalIn } from "../internal-protocol.ts";
-import type { Owners } from "../owners.ts";
-import type { PeerClient } from "../peer-client.ts";
 import { problemAnswer, problemOf } from "../problem.ts";
 import type { Answer, WireRequest } from "../service.ts";
-import type { Shards } from "../shards.ts";
 import { addBroker, brokersByName, removeBroker, testBroker, topicsWithOwners } from "./brokers.ts";
 import { consumeOne, sizeFor } from "./consuming.ts";
+import type { CourseHost } from "./course-host.ts";
 import { bodyFields, nameIn, numberIn, optionalNumberIn, partIn, queryFields } from "./fields.ts";
 import { produceOne } from "./producing.ts";
 import { addTopic, registerConsumer, registerProducer } from "./registering.ts";
 import { homeOf } from "./registrations.ts";
 import { CourseFailure, failure, failureOf, hasCode, success } from "./reply.ts";
-
-export interface CourseHost {
-  readonly node: BrokerNode;
-  readonly shards: Shards;
-  readonly owners: Owners;
-  readonly peers: PeerClient;
-}
 
 export interface CourseApi {
   serve(request: WireRequest): Promise<Answer>;

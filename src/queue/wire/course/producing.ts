@@ -3,7 +3,8 @@ import type { ShardEntry, TopicEntry } from "../../catalog.ts";
 import { shardOfTopic, topicOf } from "../../map.ts";
 import { packBatch } from "../../records.ts";
 import type { Tablet } from "../../tablet.ts";
-import type { CourseHost } from "./course-api.ts";
+import type { CourseHost } from "./course-host.ts";
+import { recordOf } from "./message-value.ts";
 import {
   type NumberedPlace,
   type NumberedRecord,
@@ -19,9 +20,6 @@ const PRODUCER_ID_BASE = 2 ** 40;
 /** Numbers that a repeated message may have. */
 const REMEMBERED = 32;
 const SEQUENCE_MAX = 0x7fff_ffff;
-
-/** On a message whose JSON value is not text: it comes out as it went in. */
-export const JSON_HEADER = "json";
 
 export async function produceOne(
   host: CourseHost,
@@ -137,12 +135,11 @@ function packOne(
   producer: { id: number; epoch: number; sequence: number } | undefined,
 ): Buffer {
   if (message === undefined) throw new CourseFailure('Cannot produce: the field "message" is missing');
-  const value = Buffer.from(typeof message === "string" ? message : JSON.stringify(message));
-  if (value.length > node.messageBytesMax) {
+  const record = recordOf(message);
+  if (record.value.length > node.messageBytesMax) {
     const limit = `at most ${node.messageBytesMax} are accepted`;
-    throw new CourseFailure(`Cannot produce a message of ${value.length} bytes; ${limit}`);
+    throw new CourseFailure(`Cannot produce a message of ${record.value.length} bytes; ${limit}`);
   }
-  const headers = typeof message === "string" ? [] : [{ key: JSON_HEADER, value: null }];
   const options = { timestampMs: node.nowMs(), ...(producer === undefined ? {} : { producer }) };
-  return packBatch([{ value, headers }], options);
+  return packBatch([record], options);
 }

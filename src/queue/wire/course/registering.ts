@@ -1,7 +1,7 @@
 // Registering producers and consumers, and creating the topics and shards that they name.
 import type { TopicEntry } from "../../catalog.ts";
 import { shardOfTopic, topicOf } from "../../map.ts";
-import type { CourseHost } from "./course-api.ts";
+import type { CourseHost } from "./course-host.ts";
 import {
   type ConsumerRecord,
   consumerNote,

@@ -8,7 +8,7 @@ import type { ShardEntry, TopicEntry } from "../../catalog.ts";
 import { messageTexts } from "../message-writer.ts";
 import { WireProblem } from "../problem.ts";
 import type { Answer, WireRequest } from "../service.ts";
-import type { ReadFrom } from "../shards.ts";
+import type { ReadFrom } from "../shard-read.ts";
 import { BYTES_PER_MESSAGE } from "./fetch.ts";
 import { shardNamed, topicNamed } from "./lookup.ts";
 import { jsonAnswer, type NativeHost, noContent } from "./route.ts";
