@@ -9,7 +9,7 @@ import { type CertificatePair, createSecureFront, type SecureFront } from "../pr
 import { createUpstream, latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
 import { type Key, warmUp } from "../ring/ring.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { MetricsReading } from "../telemetry/metrics.ts";
+import type { MetricsReading } from "../telemetry/metrics-reading.ts";
 import { createTrafficLedger } from "../telemetry/traffic.ts";
 import { notingKey, openAccessLog } from "./access-log.ts";
 import { createEjector, type Ejector } from "./ejector.ts";

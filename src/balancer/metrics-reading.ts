@@ -1,6 +1,6 @@
 // What the metrics page shows, gathered from the parts at the moment when it is asked for.
 import type { Fleet, ReplicaState } from "../fleet/fleet.ts";
-import type { MetricsReading } from "../telemetry/metrics.ts";
+import type { MetricsReading } from "../telemetry/metrics-reading.ts";
 import type { DataPlane } from "./data-plane.ts";
 
 const states: readonly ReplicaState[] = ["starting", "healthy", "down", "draining", "dead"];

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { http2RequestHead, http2Trailer } from "./http2-head.ts";
-import { createRequestHead, parseRequestHead } from "./request-head.ts";
+import { createRequestHead } from "./request-head.ts";
+import { parseRequestHead } from "./request-parser.ts";
 
 const asking = [":method", "GET", ":scheme", "https", ":path", "/", ":authority", "a"];
 const refusalOf = (list: readonly string[]) => {

@@ -1,7 +1,8 @@
 // One request as the client sent it and as the routing sees it; without its body, and without what becomes of it.
 import { field } from "../http/fields.ts";
 import { framing } from "../http/framing.ts";
-import { parseRequestHead, type RequestHead } from "../http/request-head.ts";
+import type { RequestHead } from "../http/request-head.ts";
+import { parseRequestHead } from "../http/request-parser.ts";
 import type { ProxyContext } from "./context.ts";
 import { forwardedKnown, rememberFields } from "./forwarded-fields.ts";
 import { forwardedRequestHead } from "./forwarded-request.ts";

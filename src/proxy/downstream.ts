@@ -3,7 +3,8 @@
 import type { Socket } from "node:net";
 import { incomplete, refused } from "../http/fields.ts";
 import { failureBody, ownAnswer } from "../http/own-answer.ts";
-import { beginsHttp2, parseRequestHead } from "../http/request-head.ts";
+import { beginsHttp2 } from "../http/request-line.ts";
+import { parseRequestHead } from "../http/request-parser.ts";
 import { AnswerRelay } from "./answer-relay.ts";
 import { type ClientConnection, type ClientConnectionOwner, drainIdleMs } from "./client-connection.ts";
 import { ClientInput } from "./client-input.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
-import { createMetricsPage, type MetricsReading } from "./metrics.ts";
+import { createMetricsPage } from "./metrics.ts";
+import type { MetricsReading } from "./metrics-reading.ts";
 import { createTrafficLedger } from "./traffic.ts";
 
 const bucketsS = [0.001, 0.01];

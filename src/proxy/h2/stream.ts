@@ -4,7 +4,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import { refused } from "../../http/fields.ts";
 import { http2RequestHead, http2Trailer } from "../../http/http2-head.ts";
 import { failureBody } from "../../http/own-answer.ts";
-import { parseRequestHead } from "../../http/request-head.ts";
+import { parseRequestHead } from "../../http/request-parser.ts";
 import type { ClientSide } from "../client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "../context.ts";
 import { refusedExchange } from "../ended-exchange.ts";

@@ -7,7 +7,8 @@
 import type { Socket } from "node:net";
 import { incomplete, refused } from "../../http/fields.ts";
 import { framing } from "../../http/framing.ts";
-import { parseRequestHead, type RequestHead } from "../../http/request-head.ts";
+import type { RequestHead } from "../../http/request-head.ts";
+import { parseRequestHead } from "../../http/request-parser.ts";
 import { ClientInput } from "../../proxy/client-input.ts";
 import { ClientOutput } from "../../proxy/client-output.ts";
 import { HeldBytes } from "../../proxy/held-bytes.ts";

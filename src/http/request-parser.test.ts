@@ -4,7 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { incomplete, refused } from "./fields.ts";
 import { framing } from "./framing.ts";
-import { createRequestHead, parseRequestHead, type RequestHead } from "./request-head.ts";
+import { createRequestHead, type RequestHead } from "./request-head.ts";
+import { parseRequestHead } from "./request-parser.ts";
 
 function parse(text: string, headBytesMax = 16_384): { result: number; head: RequestHead } {
   const head = createRequestHead(100);
