@@ -44,7 +44,7 @@ export function refusal(
 
 function hostRefusal(host: string | undefined, names: readonly string[]): string | null {
   if (hostIsOurs(host, names)) return null;
-  return `the Host ${JSON.stringify(host ?? "")} is not a name of this front door; call it as localhost or by its address`;
+  return `the Host ${JSON.stringify(host ?? "")} is not a name of this front door; call it as localhost, by its address or by this machine's name`;
 }
 
 export function isLoopback(address: string): boolean {

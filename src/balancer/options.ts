@@ -1,5 +1,6 @@
 // From what the user configured to what the parts need: parsed, checked, with its defaults. What can be configured,
 // with units and defaults, is config.ts.
+import { hostname } from "node:os";
 import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
 import { parseUpstream } from "../fleet/launchers/static.ts";
@@ -99,7 +100,8 @@ export function settleOptions(
     policy: {
       allow: options.allow === undefined ? null : parseNetworks("allow", options.allow),
       token: options.token,
-      names: [host],
+      // The machine's own name too: nobody else decides what it resolves to.
+      names: [host, hostname()],
     },
     proxy: {
       limits: present(options.limits ?? {}),

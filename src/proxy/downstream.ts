@@ -16,7 +16,7 @@ import { refusedExchange } from "./ended-exchange.ts";
 import { Exchange } from "./exchange.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import type { Peer } from "./peer.ts";
-import { isAccepted } from "./request-policy.ts";
+import { isAccepted, refusalStatus } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import { Tunnel, type TunnelClient } from "./tunnel.ts";
 import type { PooledUpstream } from "./upstream.ts";
@@ -145,8 +145,8 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
       return -1;
     }
     if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
-    if (end === refused || !isAccepted(head, bytes, this.context)) {
-      this.refuse(head.status, head.problem, head.method);
+    if (end === refused || !isAccepted(head, this.context)) {
+      this.refuse(refusalStatus(head, bytes, from, this.context), head.problem, head.method);
       return -1;
     }
     stats.requests++;

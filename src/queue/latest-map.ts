@@ -67,6 +67,6 @@ function outcome<T>(ready: (map: QueueMap) => T | undefined, map: QueueMap) {
 }
 
 function tooLong(waitMs: number): RoundhouseError {
-  const text = `No broker could serve this within ${waitMs} ms: the tablet is between two owners; try again`;
+  const text = `No broker could serve this within ${Math.round(waitMs)} ms: the tablet is between two owners; try again`;
   return new RoundhouseError("TIMEOUT", text, { retryable: true });
 }

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { Agent } from "node:http";
-import { tmpdir } from "node:os";
+import { connect } from "node:net";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import type { FrontDoorOptions } from "../../src/balancer/front-door.ts";
@@ -52,6 +53,15 @@ async function succeed(port: number, path: string, body?: object): Promise<unkno
   const { status, message, succeeded } = await ask(port, path, body);
   assert.ok(succeeded, `${path}: ${status} ${JSON.stringify(message)}`);
   return message;
+}
+
+/** All that comes in answer to these bytes, until the other end closes. */
+async function said(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write(bytes);
+  let answer = "";
+  for await (const chunk of socket) answer += chunk;
+  return answer;
 }
 
 const brokersOf = async (port: number): Promise<string[]> =>
@@ -151,6 +161,28 @@ describe("a front door with a queue", () => {
       assert.match((await call(door.port, "/v1/topics")).body, /does not exist/);
     }));
 
+  it("refuses with 400 what it cannot read on the course's paths, and by what is wrong on others", () =>
+    withDoor({}, async (door) => {
+      const cases: readonly (readonly [target: (path: string) => string, status: number])[] = [
+        [(path) => `GET ${path}?consumer_id=${"1".repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 414],
+        [(path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431],
+        [(path) => `GET ${path} HTTP/3.0\r\nHost: localhost\r\n\r\n`, 505],
+        [(path) => `TRACE ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 405],
+        [(path) => `POST ${path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n`, 501],
+        [(path) => `POST ${path} HTTP/1.1\r\nHost: localhost\r\nExpect: more\r\n\r\n`, 417],
+      ];
+      const read = door.queue?.read;
+      assert.ok(read != null);
+      for (const [text, status] of cases) {
+        for (const port of [door.port, read]) {
+          const answer = await said(port, text("/size"));
+          assert.match(answer, /^HTTP\/1\.1 400 /);
+          assert.match(answer, /"status":"failure"\}$/);
+        }
+        assert.match(await said(door.port, text("/home")), new RegExp(`^HTTP/1\\.1 ${status} `));
+      }
+    }));
+
   it("serves them through workers too, and follows the brokers there", () =>
     withDoor(
       {},
@@ -182,6 +214,12 @@ describe("a front door with a queue", () => {
         assert.match(await refused("/brokers/rm?broker_name=all", foreign), /another site/);
         const forwarded = { headers: { "x-forwarded-for": "192.0.2.1" } };
         assert.match(await refused("/topics", forwarded), /forwarded for somebody else/);
+        assert.match(
+          await refused("/topics", { headers: { host: "rebound.example" } }),
+          /not a name of this/,
+        );
+        const byName = { headers: { host: `${hostname()}:${door.port}` } };
+        assert.equal((await call(door.port, "/topics", byName)).status, 200);
         const withToken = { headers: { ...forwarded.headers, authorization: "Bearer a-secret-of-16-bytes" } };
         assert.equal((await call(door.port, "/topics", withToken)).status, 200);
       },

@@ -10,7 +10,7 @@ import { countOwnAnswer, type ProxyContext } from "../context.ts";
 import { refusedExchange } from "../ended-exchange.ts";
 import { Exchange } from "../exchange.ts";
 import type { Peer } from "../peer.ts";
-import { isAccepted } from "../request-policy.ts";
+import { isAccepted, refusalStatus } from "../request-policy.ts";
 import { isOpen, StreamRelay } from "./stream-relay.ts";
 
 /** The connection that the stream is on. */
@@ -78,8 +78,8 @@ export class Http2Stream implements ClientSide {
     }
     const bytes = Buffer.from(request.text, "latin1");
     const end = parseRequestHead(bytes, 0, bytes.length, limits.headBytesMax, requestHead, this.peer.fields);
-    if (end === refused || !isAccepted(requestHead, bytes, context)) {
-      this.refuse(requestHead.status, requestHead.problem, requestHead.method);
+    if (end === refused || !isAccepted(requestHead, context)) {
+      this.refuse(refusalStatus(requestHead, bytes, 0, context), requestHead.problem, requestHead.method);
       return;
     }
     stats.requests++;

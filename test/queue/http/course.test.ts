@@ -153,6 +153,22 @@ describe("the course's contract", () => {
     await isEmpty(consumer);
   });
 
+  it("a shard that is created in the midst of a turn comes after those before it, and none comes twice", async () => {
+    const topic = newTopic();
+    for (const part of ["A", "B"]) await succeeds("POST", "/topics/add", { topic, part });
+    const [plain, numbered] = [await registers("producer", topic), await registers("producer", topic)];
+    const send = async (producer_id: unknown, sequence?: number) =>
+      (await succeeds("POST", "/producer/produce", { producer_id, message: "m", sequence })).message;
+    const places: string[][] = [[], []];
+    for (let i = 0; i < 6; i++) {
+      if (i === 3) await succeeds("POST", "/topics/add", { topic, part: "C" });
+      places[0]?.push(await send(plain));
+      places[1]?.push(await send(numbered, i));
+    }
+    const expected = ["A", "B", "A", "B", "C", "A"].map((part) => `${topic}x${part}:Success`);
+    assert.deepEqual(places, [expected, expected]);
+  });
+
   it("a consumer of all shards takes from them in turn and skips empty ones", async () => {
     const topic = newTopic();
     const [a, b, c] = [
@@ -218,6 +234,7 @@ describe("the course's contract", () => {
     assert.equal((await queue.ask("GET", "/topics")).text, before);
     assert.equal(await fails("GET", "/brokers/test?broker_name=broker7"), "broker7 does not exist");
     assert.match(await fails("GET", "/brokers/add?broker_name=broker1"), /single process/);
+    assert.match(await fails("GET", "/brokers/add?broker_name=all"), /every broker/);
     assert.match(await fails("GET", "/brokers/add"), /"broker_name" is missing/);
   });
 

@@ -7,6 +7,8 @@ import { CourseFailure, hasCode } from "./reply.ts";
 
 /** How long it may take until a tablet that is between two owners has one. */
 const OWNER_WAIT_MS = 10_000;
+/** Stands for every broker where one is removed, so that none may be called so. */
+const ALL = "all";
 
 export function brokersByName({ node }: CourseHost): Record<string, unknown> {
   const { brokers, tablets } = node.map();
@@ -33,6 +35,11 @@ const isServed = ({ topics, tablets }: QueueMap): boolean =>
   topics.every((topic) => topic.shards.every(({ tablet }) => (tablets[tablet]?.owner ?? null) !== null));
 
 export async function addBroker({ node }: CourseHost, broker: string): Promise<string> {
+  if (broker === ALL) {
+    throw new CourseFailure(
+      `Cannot add a broker named "${ALL}": /brokers/rm takes it for every broker; use another name`,
+    );
+  }
   try {
     await node.control({ kind: "addBroker", broker });
   } catch (error) {
@@ -41,9 +48,9 @@ export async function addBroker({ node }: CourseHost, broker: string): Promise<s
   return `successfully added ${broker}`;
 }
 
-/** `all`: every broker. */
+/** {@link ALL}: every broker. */
 export async function removeBroker({ node }: CourseHost, name: string): Promise<string> {
-  const broker = name === "all" ? null : name;
+  const broker = name === ALL ? null : name;
   try {
     // Also when it is this broker itself: the answer comes before the order to end.
     await node.control({ kind: "removeBroker", broker });

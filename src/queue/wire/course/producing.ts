@@ -44,8 +44,7 @@ async function append(host: CourseHost, registration: Registration<ProducerRecor
   let shard: ShardEntry;
   if (record.part !== null) shard = partFor(topic, record.part);
   else {
-    shard = topic.shards[record.turn % topic.shards.length] as ShardEntry;
-    record.turn++;
+    shard = nextInTurn(topic, record);
     await registration.save();
   }
   await host.shards.append(shard, { batch, trusted: true }, false);
@@ -90,10 +89,7 @@ function newPlace(
   numbered: NumberedRecord,
   sequence: number,
 ): NumberedPlace {
-  const shard =
-    record.part === null
-      ? (topic.shards[record.turn++ % topic.shards.length] as ShardEntry)
-      : partFor(topic, record.part);
+  const shard = record.part === null ? nextInTurn(topic, record) : partFor(topic, record.part);
   const count = numbered.shards[shard.shard] ?? { epoch: 0, next: 0 };
   const place: NumberedPlace = {
     sequence,
@@ -115,6 +111,13 @@ function beginAnew(numbered: NumberedRecord, place: NumberedPlace): void {
   place.epoch++;
   place.at = 0;
   numbered.shards[place.number] = { epoch: place.epoch, next: 1 };
+}
+
+/** A place and no count: a shard that is created meanwhile gets its turn after those before it, and none comes twice. */
+function nextInTurn(topic: TopicEntry, record: ProducerRecord): ShardEntry {
+  const index = record.turn % topic.shards.length;
+  record.turn = index + 1;
+  return topic.shards[index] as ShardEntry;
 }
 
 function topicFor(host: CourseHost, { topic }: ProducerRecord): TopicEntry {

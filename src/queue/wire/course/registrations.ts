@@ -8,7 +8,7 @@ export interface ProducerRecord {
   readonly topic: string;
   /** Null: every shard in turn. */
   readonly part: string | null;
-  /** Messages that were given a shard by turn so far. */
+  /** The shard, counted in the order of creation, that has its turn; behind the last one the first follows. */
   turn: number;
   /** Only once it has numbered its messages: where the next one of each shard stands, and the last numbers' places. */
   numbered?: NumberedRecord;
