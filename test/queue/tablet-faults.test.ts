@@ -266,7 +266,8 @@ describe("a full disk", () => {
     needs("mount rights", canMount),
     async () => {
       const mount = join(folder, "small");
-      const script = 'mkdir -p "$0" && mount -t tmpfs -o size=3m tmpfs "$0" && exec "$@"';
+      const script =
+        'mkdir -p "$0" && mount -t tmpfs -o size=4m tmpfs "$0" && head -c 1000000 /dev/zero >"$0/ballast" && exec "$@"';
       const program = await start(join(mount, "full.lmdb"), 1, {
         prefix: ["unshare", "--mount", "sh", "-c", script, mount],
       });
@@ -295,7 +296,9 @@ describe("a full disk", () => {
       }
       assert.equal(answer.baseOffset, accepted.length);
       assert.equal((await program.ask({ do: "state" })).state, "open");
-      assert.ok(Number((await program.ask({ do: "compact" })).bytesAfter) < 500_000);
+      rmSync(`/proc/${program.child.pid}/root${mount}/ballast`); // an operator makes room for the copy
+      const compacted = await program.ask({ do: "compact" });
+      assert.ok(Number(compacted.bytesAfter) < 500_000, JSON.stringify(compacted));
       assert.equal((await program.ask({ do: "append", text: "goes on" })).baseOffset, accepted.length + 1);
       assert.equal(program.lines.filter((line) => line.unhandled !== undefined).length, 0);
       await kill(program);

@@ -59,8 +59,13 @@ export async function replaceBySmallest(table: TabletTable, options: CompactOpti
     removeLeftCopy(file);
     throw full ? diskFull(file, "the copy has filled the disk") : error;
   }
-  syncNames(file);
-  return next;
+  try {
+    syncNames(file);
+    return next;
+  } catch (error) {
+    await next.close(); // whoever opens the tablet anew finds no environment of ours on this file
+    throw error;
+  }
 }
 
 function requireRoom(file: string, bytes: number): void {
