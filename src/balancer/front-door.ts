@@ -18,7 +18,7 @@ import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
 import { savedChanges } from "./desired-state.ts";
-import { createKeptFleet } from "./kept-fleet.ts";
+import { createKeptFleet, type KeptFleet } from "./kept-fleet.ts";
 import { createKeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
@@ -79,10 +79,11 @@ export async function createFrontDoor(options: FrontDoorOptions, parts: FrontDoo
   try {
     const keyErrors = createKeyErrors(log);
     const settings = settleOptions(options, keyErrors.note);
-    const { fleet, state } = createKeptFleet(options, settings.ringCapacity, parts, () => house.config);
+    const kept = createKeptFleet(options, settings.ringCapacity, parts, () => house.config);
+    const { fleet, state } = kept;
     open[0] = () => fleet.stop(0);
     const house: Running = { ...parts, config: options, settings, fleet, state, keyErrors };
-    return await openHouse(house, open);
+    return await openHouse(house, kept, open);
   } catch (error) {
     for (const close of open.reverse()) await close();
     throw error;
@@ -92,7 +93,7 @@ export async function createFrontDoor(options: FrontDoorOptions, parts: FrontDoo
 /** How to close what has been opened, in the order of opening. */
 type Opened = (() => Promise<void> | void)[];
 
-async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
+async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise<FrontDoor> {
   const { fleet, log, state, settings, keyErrors } = house;
   await state.save(); // what cannot be kept is known before anything starts
   const controlPath = await openControl(house, () => shutdown.closing, open);
@@ -104,6 +105,8 @@ async function openHouse(house: Running, open: Opened): Promise<FrontDoor> {
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
   fleet.onChange(state.note);
+  if (kept.steering !== null && settings.routingPolicy === "hash") table.steer(kept.steering);
+  kept.steeredBy(table);
   open.push(dataPlane.close);
   const shutdown = createShutdown({
     lameDuckMs: () => house.settings.lameDuckMs,

@@ -6,11 +6,17 @@ import type { Log } from "../telemetry/log.ts";
 import type { Config } from "./config.ts";
 import { createDesiredState, type DesiredState, replicasToStart, unkept } from "./desired-state.ts";
 import { fleetOptions } from "./fleet-options.ts";
-import { readStateFile } from "./state-file.ts";
+import type { Steering } from "./policies/steering.ts";
+import type { RoutingTable } from "./routing-table.ts";
+import { readStateFile, type StoredState } from "./state-file.ts";
 
-interface KeptFleet {
+export interface KeptFleet {
   readonly fleet: Fleet;
   readonly state: DesiredState;
+  /** What was switched before the last stop; null: nothing. */
+  readonly steering: NonNullable<StoredState["steering"]> | null;
+  /** From now on the file follows this steering too. */
+  steeredBy(table: Pick<RoutingTable, "current">): void;
 }
 
 /**
@@ -26,19 +32,41 @@ export function createKeptFleet(
   current: () => Config,
 ): KeptFleet {
   const options = fleetOptions(config, capacity, parts);
-  if (config.state === undefined) return { fleet: createFleet(options), state: unkept };
+  if (config.state === undefined) {
+    return { fleet: createFleet(options), state: unkept, steering: null, steeredBy: () => {} };
+  }
   const stored = readStateFile(config.state);
   const replicas = stored === null ? undefined : replicasToStart(stored, options.replicaCount);
   const fleet = createFleet({ ...options, replicas });
-  const read = () => ({
-    replicasConfigured: fleetOptions(current(), capacity, parts).replicaCount,
-    replicas: fleet.desired().map((replica) => withoutGivenWeight(replica, parts.launcher)),
-  });
-  return { fleet, state: createDesiredState(config.state, read, parts.log) };
+  const stands = stored?.steering ?? null;
+  let steering = () => stands;
+  const read = () => {
+    const steered = steering();
+    return {
+      replicasConfigured: fleetOptions(current(), capacity, parts).replicaCount,
+      replicas: fleet.desired().map((replica) => withoutGivenWeight(replica, parts.launcher)),
+      ...(steered === null ? {} : { steering: steered }),
+    };
+  };
+  return {
+    fleet,
+    state: createDesiredState(config.state, read, parts.log),
+    steering: stands,
+    steeredBy: (table) => {
+      steering = () => withoutGiven(table.current.steering, current());
+    },
+  };
 }
 
 /** A weight that the configuration gives is not kept: there it can be changed for the next start. */
 function withoutGivenWeight(replica: { name: string; seat: number; weight: number }, launcher: Launcher) {
   const { name, seat, weight } = replica;
   return weight === (launcher.weightOf?.(seat) ?? 1) ? { name, seat } : { name, seat, weight };
+}
+
+/** Null when it is what the configuration says: there it can be changed for the next start. */
+function withoutGiven({ loadFactor, spreads }: Steering, { boundedLoad }: Config) {
+  const given = typeof boundedLoad === "number" ? boundedLoad : null;
+  if (loadFactor === given && spreads.length === 0) return null;
+  return { loadFactor, spreads: [...spreads] };
 }

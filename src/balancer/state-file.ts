@@ -6,6 +6,7 @@ import { open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { RoundhouseError } from "../errors.ts";
+import { spreadsMax } from "./policies/steering.ts";
 
 /** The version that is written, and the only one that is read. */
 const version = 1;
@@ -17,6 +18,14 @@ const replicaSchema = z.strictObject({
   weight: z.number().positive().optional(),
 });
 
+/** What an operator has switched while requests ran; see policies/steering.ts. */
+const steeringSchema = z.strictObject({
+  loadFactor: z.number().gt(1).nullable(),
+  spreads: z
+    .array(z.strictObject({ key: z.union([z.string(), z.int().min(0)]), over: z.int().min(2) }))
+    .max(spreadsMax),
+});
+
 /** A later field is optional, so that files written before it are still read. */
 const stateSchema = z.strictObject({
   format: z.literal("roundhouse-state"),
@@ -25,6 +34,8 @@ const stateSchema = z.strictObject({
   replicasConfigured: z.int().min(0),
   /** In the order of joining. */
   replicas: z.array(replicaSchema),
+  /** Only when it is not what the configuration says. */
+  steering: steeringSchema.optional(),
 });
 
 export type StoredState = Omit<z.infer<typeof stateSchema>, "format" | "version">;
@@ -40,12 +51,13 @@ export function readStateFile(path: string): StoredState | null {
   }
   const parsed = stateSchema.safeParse(value);
   if (!parsed.success) throw damaged(path, z.prettifyError(parsed.error).replaceAll("\n", " "));
-  const { replicas, replicasConfigured } = parsed.data;
+  const { format: _, version: __, ...state } = parsed.data;
   for (const what of ["name", "seat"] as const) {
+    const { replicas } = state;
     const twice = replicas.find((each, at) => replicas.findIndex((other) => other[what] === each[what]) < at);
     if (twice !== undefined) throw damaged(path, `the ${what} ${twice[what]} occurs twice`);
   }
-  return { replicas, replicasConfigured };
+  return state;
 }
 
 function parse(path: string): unknown {

@@ -27,7 +27,7 @@ const identities = (replicas: readonly Replica[]) =>
   replicas.map(({ name, seat }) => `${name}@${seat}`).sort();
 
 test("after kill -9 and a restart N, names and seats are the same", async () => {
-  const args = ["--state", join(directory, "state.json"), "-n", "3"];
+  const args = ["--state", join(directory, "state.json"), "-n", "3", "--key", "path"];
   const door = await up(args, { cwd: directory });
   assert.equal((await run(["add", "A", "B", "--url", door.url])).code, 0);
   assert.equal((await run(["rm", "S2", "--url", door.url])).code, 0);
@@ -35,6 +35,10 @@ test("after kill -9 and a restart N, names and seats are the same", async () => 
   const headers = { "content-type": "application/json" };
   const weighed = await fetch(`${door.adminUrl}/api/v1/replicas/A`, { method: "PUT", headers, body });
   assert.equal(weighed.status, 200);
+  const put = (path: string, what: object) =>
+    fetch(`${door.adminUrl}${path}`, { method: "PUT", headers, body: JSON.stringify(what) });
+  assert.equal((await put("/api/v1/bounded-load", { factor: 1.5 })).status, 200);
+  assert.equal((await put("/api/v1/spreads", { key: "/popular", over: 2 })).status, 200);
   const victim = (await replicasOf(door)).find(({ name }) => name === "S3") as Replica;
   process.kill(victim.pid, "SIGKILL");
   const before = await eventually("the dead one is replaced", async () => {
@@ -55,6 +59,9 @@ test("after kill -9 and a restart N, names and seats are the same", async () => 
     });
     assert.deepEqual(identities(now), [...identities(before), "LAST@2"].sort());
     assert.equal(now.find(({ name }) => name === "A")?.weight, 2.5);
+    const policy = (await (await fetch(`${again.adminUrl}/api/v1/policy`)).json()) as Record<string, unknown>;
+    assert.equal(policy.boundedLoad, 1.5);
+    assert.equal((policy.spreads as { key: string }[])[0]?.key, "/popular");
   } finally {
     await again.stop();
   }
