@@ -1,5 +1,5 @@
-// `roundhouse queue verify|dump|backup|compact`: a queue as a whole. Verify, dump and backup ask a system that runs, or,
-// with --data, take a directory that nobody uses; compact works on such a directory alone.
+// `roundhouse queue verify|dump|backup|compact|release`: a queue as a whole. They ask a system that runs; all but release
+// take, with --data, a directory that nobody uses.
 import type { Command } from "commander";
 import { RoundhouseError } from "../errors.ts";
 import { type LogSource, partsOf } from "../queue/maintenance/log-source.ts";
@@ -12,6 +12,7 @@ import { messageLine } from "./message-lines.ts";
 import { print, table } from "./output.ts";
 import { progressLine } from "./progress.ts";
 import { type QueueFlags, withQueue, withQueueFlags } from "./queue-flags.ts";
+import { usage } from "./usage.ts";
 
 interface SourceFlags extends QueueFlags {
   readonly data?: string;
@@ -20,7 +21,9 @@ interface SourceFlags extends QueueFlags {
 }
 
 export function addQueueCommands(program: Command): void {
-  const queue = program.command("queue").description("a whole queue: verify, dump, back up, compact");
+  const queue = program
+    .command("queue")
+    .description("a whole queue: verify, dump, back up, compact, release");
   withSourceFlags(queue.command("verify"))
     .description("read every message, compare every checksum, and report what is damaged or missing")
     .option("--json", "print JSON, a line per shard")
@@ -39,15 +42,74 @@ export function addQueueCommands(program: Command): void {
     .argument("<to>", "a name: the copy is in backups/NAME beside the data; with --data, a directory")
     .addHelpText("after", backupHelp)
     .action(async (to: string, flags: SourceFlags) => print(await backUp(to, flags)));
-  queue
-    .command("compact")
-    .description("give back the disk room that a stopped queue does not use any more")
-    .requiredOption("--data <directory>", "the queue's directory")
-    .addHelpText("after", "\nExample: roundhouse queue compact --data ./roundhouse-queue")
-    .action(async ({ data }: { data: string }) => {
+  withSourceFlags(queue.command("compact"))
+    .description(
+      "give back the disk room that is not used any more, tablet by tablet while the queue goes on",
+    )
+    .addHelpText(
+      "after",
+      "\nExit code 1 when a tablet could not be compacted.\nExample: roundhouse queue compact",
+    )
+    .action(async (flags: SourceFlags) => {
+      if (flags.data === undefined) return compactOnline(flags);
       const { compactStopped } = await import("../queue/maintenance/stopped-queue.ts");
-      print(sizesText(await compactStopped(data, await quiet()), "compacted"));
+      print(sizesText(await compactStopped(flags.data, await quiet()), "compacted"));
     });
+  withQueueFlags(queue.command("release"))
+    .description("try tablets again that were set aside after repeated failures")
+    .argument("[tablet]", "this one alone; default: each that is set aside", wholeNumber)
+    .addHelpText("after", "\nExit code 1 when one is set aside again.\nExample: roundhouse queue release 3")
+    .action(release);
+}
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw usage(`the tablet is "${text}"; accepted: its number, such as 3`);
+}
+
+/** What fails for one tablet and may go well for the next. */
+const ofOneTablet: ReadonlySet<string> = new Set(["DISK_FULL", "FENCED", "STORE_FAILED", "TIMEOUT"]);
+
+const isUnreachable = (error: unknown): boolean =>
+  error instanceof RoundhouseError && error.code === "UNREACHABLE";
+
+async function compactOnline(flags: SourceFlags): Promise<void> {
+  const { retry } = await import("../queue/client/retry.ts");
+  // Done twice it does no harm: a broker that is lost meanwhile is followed by another.
+  const patience = { withinMs: 15_000, mayPass: isUnreachable };
+  const progress = progressLine();
+  const rows: string[][] = [];
+  let refused = 0;
+  await withQueue(flags, async ({ api }) => {
+    for (let tablet = 0; ; tablet++) {
+      progress.show(`${tablet} tablets`);
+      try {
+        const { bytesBefore, bytesAfter } = await retry(() => api.compact(tablet), patience);
+        rows.push([`${tablet}`, `${bytesBefore}`, `${bytesAfter}`, ""]);
+      } catch (error) {
+        if (!(error instanceof RoundhouseError)) throw error;
+        // There are no more of them; before the first one, it is another server that knows no such thing.
+        if (error.code === "NOT_FOUND" && tablet > 0) break;
+        if (!ofOneTablet.has(error.code)) throw error;
+        refused++;
+        rows.push([`${tablet}`, "", "", error.message]);
+      }
+    }
+  });
+  progress.end();
+  print(table(["tablet", "bytes before", "bytes after", ""], rows));
+  if (refused > 0) throw new RoundhouseError("STORE_FAILED", `${refused} tablets could not be compacted`);
+}
+
+async function release(tablet: number | undefined, flags: QueueFlags): Promise<void> {
+  const tried = await withQueue(flags, ({ api }) => api.release(tablet ?? null));
+  if (tried.length === 0) return print("no tablet is set aside");
+  for (const { tablet: number, owner, reason } of tried) {
+    if (owner !== null) print(`tablet ${number} is served by ${owner}`);
+    else print(`tablet ${number} is not served: ${reason ?? "no broker could try it yet"}`);
+  }
+  const left = tried.filter(({ owner }) => owner === null).length;
+  if (left > 0) throw new RoundhouseError("STORE_FAILED", `${left} tablets are still not served`);
 }
 
 const backupHelp = `

@@ -1,6 +1,6 @@
 // What a broker asks of the control plane, which alone changes topics, shards, ids and brokers; and what it gets.
 import type { IdSeries, ShardEntry, TopicEntry } from "./catalog.ts";
-import type { Retention } from "./tablet.ts";
+import type { Retention, Sizes } from "./tablet.ts";
 
 export type ControlCommand =
   /** NAME_TAKEN when it exists, BAD_REQUEST for names that are not accepted. */
@@ -28,6 +28,10 @@ export type ControlCommand =
   | { readonly kind: "takeId"; readonly series: IdSeries }
   /** Copies everything into a directory of this name, beside the data; NAME_TAKEN, BAD_REQUEST. */
   | { readonly kind: "backUp"; readonly backup: string }
+  /** Has the owner give back the disk room that the tablet's file does not use. NOT_FOUND, DISK_FULL, STORE_FAILED. */
+  | { readonly kind: "compact"; readonly tablet: number }
+  /** Lets a tablet that is set aside be tried again, or, with null, each that is. NOT_FOUND, BAD_REQUEST. */
+  | { readonly kind: "release"; readonly tablet: number | null }
   /** Resolves when it serves; NAME_TAKEN when there is one of that name. */
   | { readonly kind: "addBroker"; readonly broker: string }
   /** Resolves when its tablets are with others and its process has ended; null: all brokers. NOT_FOUND. */
@@ -40,6 +44,14 @@ export interface BackedUp {
   readonly bytes: number;
 }
 
+export interface ReleasedTablet {
+  readonly tablet: number;
+  /** The broker that serves it now; null: it has failed again, or nobody could try yet. */
+  readonly owner: string | null;
+  /** Why it is set aside again, or null. */
+  readonly reason: string | null;
+}
+
 /** By the command's kind. When it arrives, the asker's map shows the change. */
 export interface ControlResults {
   readonly createTopic: TopicEntry;
@@ -47,6 +59,8 @@ export interface ControlResults {
   readonly deleteTopic: null;
   readonly takeId: number;
   readonly backUp: BackedUp;
+  readonly compact: Sizes;
+  readonly release: readonly ReleasedTablet[];
   readonly addBroker: null;
   readonly removeBroker: null;
 }

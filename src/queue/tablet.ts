@@ -81,6 +81,12 @@ export interface Retention {
   readonly countMax?: number | undefined;
 }
 
+/** Of a tablet's file. */
+export interface Sizes {
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+}
+
 /** What happened, for telemetry and long polls. Called synchronously; must not throw. */
 export interface TabletEvents {
   /** The shard's readable end was raised, by so many messages in a batch of so many bytes. */
@@ -131,6 +137,12 @@ export interface Tablet {
 
   /** Copies what is committed now into this file, which must not exist, in its smallest form and synced. */
   copyTo(file: string): Promise<void>;
+
+  /**
+   * Gives back the disk room that is not used any more. Appends that arrive meanwhile wait; reads go on. DISK_FULL when
+   * there is no room for the copy that takes the file's place: then nothing has changed.
+   */
+  compact(): Promise<Sizes>;
 
   /** Waits for what is under way, then lets go of the files. */
   close(): Promise<void>;

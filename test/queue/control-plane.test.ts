@@ -164,6 +164,44 @@ describe("a control plane", () => {
     });
   });
 
+  it("tries a tablet again that was set aside, when an operator says so: with its file repaired it serves", async () => {
+    const dataDir = newDir();
+    const file = join(dataDir, "tablets", "03.lmdb");
+    const topic = { kind: "createTopic", topic: "t", shards: ["P1"], retention: {}, tablet: 3 } as const;
+    await withPlane({ dataDir }, (plane) => plane.desk.control(topic).then(() => {}));
+    const sound = readFileSync(file);
+    writeFileSync(file, "what a bad disk has left ".repeat(500));
+    await withPlane({ dataDir }, async (plane) => {
+      await until(() => plane.figures().quarantined === 1);
+      const { control } = plane.desk;
+      const [again] = await control({ kind: "release", tablet: null });
+      assert.deepEqual([again?.tablet, again?.owner], [3, null]);
+      assert.match(again?.reason ?? "", /03.lmdb: it is not a tablet file/);
+      await assert.rejects(control({ kind: "release", tablet: 2 }), rejectsWith("BAD_REQUEST"));
+      await assert.rejects(control({ kind: "release", tablet: 8 }), rejectsWith("NOT_FOUND"));
+      await assert.rejects(control({ kind: "compact", tablet: 3 }), rejectsWith("STORE_FAILED"));
+
+      writeFileSync(file, sound);
+      const desk = await serveNode(plane.desk);
+      const headers = { "content-type": "application/json" };
+      const { status, body } = await call(desk.port, "/v1/releases", {
+        method: "POST",
+        headers,
+        body: '{"tablet":3}',
+      });
+      assert.equal(status, 200, body);
+      assert.deepEqual(JSON.parse(body), { tablets: [{ tablet: 3, owner: "broker0", reason: null }] });
+      assert.equal(plane.figures().quarantined, 0);
+      const path = "/v1/topics/t/shards/P1/records";
+      assert.equal(
+        (await call(desk.port, path, { method: "POST", headers, body: '{"value":"x"}' })).status,
+        200,
+      );
+      assert.deepEqual(await control({ kind: "release", tablet: null }), []);
+      await desk.close(0);
+    });
+  });
+
   it("has its brokers keep what retention allows, by count, size and age", () =>
     withPlane({ brokerCount: 2, retentionEveryMs: 100 }, async (plane) => {
       const retentions = { count: { countMax: 10 }, size: { bytesMax: 1000 }, age: { ageMs: 300 } };

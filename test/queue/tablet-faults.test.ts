@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -135,6 +135,28 @@ describe("an owner that is killed", () => {
   });
 });
 
+describe("an owner that is killed while it compacts", () => {
+  it("has left one of the two files whole, at whatever moment", async () => {
+    const file = join(folder, "compacting.lmdb");
+    let known = 0;
+    for (let epoch = 1; epoch <= 12; epoch++) {
+      const program = await start(file, epoch);
+      program.say({ do: "churn" });
+      await untilLine(program, (line) => line.compacted !== undefined);
+      // Compactions take most of the time from now on: these moments lie anywhere in them.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 40));
+      await kill(program);
+      assert.equal(program.errors(), "");
+      const acked = Math.max(...program.lines.map((line) => Number(line.acked ?? -1)));
+      const texts = await textsOf(file, ++epoch);
+      assert.ok(texts.length > acked, `${texts.length} messages are there, ${acked + 1} were acknowledged`);
+      assert.ok(acked >= known, "offsets go on from where they were");
+      known = texts.length;
+      assert.ok(!existsSync(`${file}.small`), "what was left of a copy is gone");
+    }
+  });
+});
+
 describe("an owner that does not know that it has been replaced", () => {
   it("is fenced in mid-flood: nothing acknowledged by either is lost or given twice", async () => {
     const file = join(folder, "replaced.lmdb");
@@ -244,7 +266,8 @@ describe("a full disk", () => {
     needs("mount rights", canMount),
     async () => {
       const mount = join(folder, "small");
-      const script = 'mkdir -p "$0" && mount -t tmpfs -o size=3m tmpfs "$0" && exec "$@"';
+      const script =
+        'mkdir -p "$0" && mount -t tmpfs -o size=4m tmpfs "$0" && head -c 1000000 /dev/zero >"$0/ballast" && exec "$@"';
       const program = await start(join(mount, "full.lmdb"), 1, {
         prefix: ["unshare", "--mount", "sh", "-c", script, mount],
       });
@@ -261,6 +284,10 @@ describe("a full disk", () => {
       const last = await program.ask({ do: "read", from: accepted.length - 1 });
       assert.equal((last.texts as string[])[0]?.startsWith(accepted.at(-1) as string), true);
 
+      const compacting = await program.ask({ do: "compact" });
+      assert.equal(compacting.refused, "DISK_FULL");
+      assert.match(String(compacting.message), /Cannot compact full.lmdb: .* Nothing has changed$/);
+
       assert.equal((await program.ask({ do: "truncate", countMax: 2 })).removed, accepted.length - 2);
       let answer: Answer = {};
       for (let tries = 0; tries < 100 && answer.baseOffset === undefined; tries++) {
@@ -269,6 +296,10 @@ describe("a full disk", () => {
       }
       assert.equal(answer.baseOffset, accepted.length);
       assert.equal((await program.ask({ do: "state" })).state, "open");
+      rmSync(`/proc/${program.child.pid}/root${mount}/ballast`); // an operator makes room for the copy
+      const compacted = await program.ask({ do: "compact" });
+      assert.ok(Number(compacted.bytesAfter) < 500_000, JSON.stringify(compacted));
+      assert.equal((await program.ask({ do: "append", text: "goes on" })).baseOffset, accepted.length + 1);
       assert.equal(program.lines.filter((line) => line.unhandled !== undefined).length, 0);
       await kill(program);
     },

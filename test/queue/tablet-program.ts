@@ -10,6 +10,8 @@ import { openLmdbTablet } from "../../src/queue/stores/lmdb.ts";
 export type Command =
   | { readonly do: "append"; readonly text: string; readonly bytes?: number }
   | { readonly do: "flood" } // appends one after the other until it dies, and says `{"acked": n}` after each
+  | { readonly do: "compact" }
+  | { readonly do: "churn" } // floods while it compacts without a pause, with room to give back each time
   | { readonly do: "read"; readonly from: number }
   | { readonly do: "truncate"; readonly countMax: number }
   | { readonly do: "state" };
@@ -27,6 +29,15 @@ function append(text: string, bytes = 0) {
   return tablet.append({ shard: 0, batch: packBatch([{ value }], { timestampMs: Date.now() }) });
 }
 
+async function compactWithoutEnd(): Promise<void> {
+  for (let round = 0; ; round++) {
+    const rewritten = Array.from({ length: 20 }, () => tablet.setNote("large", Buffer.alloc(60_000, round)));
+    await Promise.all(rewritten);
+    const { bytesBefore, bytesAfter } = await tablet.compact();
+    say({ compacted: bytesBefore - bytesAfter });
+  }
+}
+
 async function obey(command: Command): Promise<object> {
   switch (command.do) {
     case "append":
@@ -36,6 +47,11 @@ async function obey(command: Command): Promise<object> {
         const { baseOffset } = await append(`m${i}`);
         say({ acked: baseOffset });
       }
+    case "compact":
+      return { ...(await tablet.compact()) };
+    case "churn":
+      void compactWithoutEnd();
+      return obey({ do: "flood" });
     case "read": {
       const { batches, start, end } = await tablet.read(0, command.from);
       const texts = batches.flatMap((batch) =>

@@ -5,6 +5,7 @@ import { RoundhouseError } from "../../errors.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { openCatalog } from "../catalog.ts";
 import { backUp } from "../control/backup.ts";
+import { releaseTablets, requireTablet } from "../control/tablet-care.ts";
 import { createTopicChanges, type ShardKeeper } from "../control/topic-changes.ts";
 import type { Control, ControlCommand, ControlResults } from "../control-command.ts";
 import { type DataDir, openDataDir } from "../data-dir.ts";
@@ -84,6 +85,12 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
             catalog,
             copyTablet: async (tablet, to) => open[tablet]?.copyTo(to),
           });
+        case "compact":
+          requireTablet(command.tablet, tabletCount);
+          return (open[command.tablet] as Tablet).compact();
+        case "release":
+          // Each tablet was opened, or this process would have ended: there is nothing to release.
+          return releaseTablets(command.tablet, { ...nothingSetAside, tabletCount });
         case "addBroker":
         case "removeBroker":
           throw alone();
@@ -119,6 +126,12 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
     };
   }
 }
+
+const nothingSetAside = {
+  isSetAside: () => false,
+  reasonOf: () => null,
+  tryAgain: async () => null,
+};
 
 function keeperOf(open: readonly Tablet[]): ShardKeeper {
   return {

@@ -47,6 +47,8 @@ export type ToBroker =
     }
   /** Answered with null when the tablet's copy is there, or refused when the tablet is not open. */
   | { readonly kind: "copyTablet"; readonly id: number; readonly tablet: number; readonly to: string }
+  /** Answered with the {@link Sizes} of its file, or refused. */
+  | { readonly kind: "compactTablet"; readonly id: number; readonly tablet: number }
   | { readonly kind: "ping" }
   /** It owns nothing any more: finish what is under way, and end. */
   | { readonly kind: "stop" }

@@ -121,6 +121,9 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
           return owned.copyTo(order.to);
         });
         break;
+      case "compactTablet":
+        void answer(order, (owned) => owned.compact());
+        break;
       case "ping":
         link.send({ kind: "pong" });
         break;
@@ -132,13 +135,13 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
 
   async function answer(
     { id, tablet }: { readonly id: number; readonly tablet: number },
-    work: (owned: Tablet) => Promise<void>,
+    work: (owned: Tablet) => Promise<unknown>,
   ): Promise<void> {
     try {
       const owned = tablets.get(tablet);
       if (owned === null) throw new Error(`tablet ${tablet} is not open here`);
-      await work(owned);
-      link.send({ kind: "answer", id, result: null });
+      const result = (await work(owned)) ?? null;
+      link.send({ kind: "answer", id, result });
     } catch (error) {
       link.send({ kind: "refusal", id, error: toErrorText(error) });
     }

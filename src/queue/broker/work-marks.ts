@@ -84,6 +84,7 @@ export function createWorkMarks(dataDir: string, broker: string): WorkMarks {
       setPosition: (...all) => written(() => tablet.setPosition(...all)),
       removePosition: (...all) => written(() => tablet.removePosition(...all)),
       setNote: (...all) => written(() => tablet.setNote(...all)),
+      compact: () => written(() => tablet.compact()),
     };
   }
 

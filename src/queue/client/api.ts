@@ -1,8 +1,8 @@
 // What producers and consumers ask of a queue, whatever carries it: native-api.ts is the one over HTTP. One question,
 // one try; every promise rejects with a RoundhouseError, `retryable` where the same may succeed later.
 import type { Place } from "../consumer.ts";
-import type { BackedUp } from "../control-command.ts";
-import type { Retention } from "../tablet.ts";
+import type { BackedUp, ReleasedTablet } from "../control-command.ts";
+import type { Retention, Sizes } from "../tablet.ts";
 
 export interface ShardView {
   readonly name: string;
@@ -60,6 +60,10 @@ export interface QueueApi {
   newProducer(): Promise<ProducerId>;
   /** Copies everything into a directory of this name beside the data, while the queue goes on. NAME_TAKEN. */
   backUp(name: string): Promise<BackedUp>;
+  /** Gives back the disk room that a tablet does not use, while the queue goes on. NOT_FOUND, DISK_FULL. */
+  compact(tablet: number): Promise<Sizes>;
+  /** Has this tablet tried again that was set aside, or, with null, each that is. NOT_FOUND, BAD_REQUEST. */
+  release(tablet: number | null): Promise<readonly ReleasedTablet[]>;
   /** Appends one record batch; resolves to the offset of its first message when that is durable. */
   append(to: ShardName, batch: Buffer, signal?: AbortSignal): Promise<number>;
   /** OFFSET_OUT_OF_RANGE below the start and above the end; DAMAGED. */

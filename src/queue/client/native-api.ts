@@ -2,7 +2,7 @@
 // they are stored in both directions.
 import { type ErrorCode, RoundhouseError } from "../../errors.ts";
 import type { Place } from "../consumer.ts";
-import type { BackedUp } from "../control-command.ts";
+import type { BackedUp, ReleasedTablet } from "../control-command.ts";
 import { batchesIn } from "../record-batch.ts";
 import type { Retention } from "../tablet.ts";
 import type { DamagedRange, FetchedBatches, Places, QueueApi, ShardName, TopicView } from "./api.ts";
@@ -10,8 +10,8 @@ import type { Answer, HttpClient, Question } from "./http.ts";
 
 /** For an answer, besides the time that a fetch waits: longer than requests wait for a shard's new owner. */
 const TRY_MS = 12_000;
-/** For a copy of everything. */
-const BACKUP_MS = 3_600_000;
+/** For what goes through everything that is stored. */
+const MAINTENANCE_MS = 3_600_000;
 const BATCH_TYPE = "application/x-kafka-record-batch";
 
 interface TopicText {
@@ -24,6 +24,11 @@ interface TopicText {
     readonly bytes: number;
     readonly address?: string | null;
   }[];
+}
+
+interface CompactedText {
+  readonly bytes_before: number;
+  readonly bytes_after: number;
 }
 
 interface FetchedText {
@@ -42,6 +47,14 @@ export function createNativeApi(http: HttpClient, origin: string): QueueApi {
     const answer = await http.ask(at ?? origin, { timeoutMs: TRY_MS, ...question });
     if (answer.status >= 200 && answer.status < 300) return answer;
     throw errorOf(answer, question, at ?? origin);
+  }
+
+  /** For what takes as long as all that is stored takes. */
+  async function patiently<T>(path: string, question: object): Promise<T> {
+    const body = JSON.stringify(question);
+    const content = { body, headers: { "content-type": "application/json" } };
+    const answer = await call({ method: "POST", path, timeoutMs: MAINTENANCE_MS, ...content });
+    return JSON.parse(String(answer.body)) as T;
   }
 
   async function json<T>(
@@ -77,11 +90,14 @@ export function createNativeApi(http: HttpClient, origin: string): QueueApi {
       const made = await json<{ producer_id: number; epoch: number }>("POST", "/v1/producers");
       return { id: made.producer_id, epoch: made.epoch };
     },
-    async backUp(name) {
-      const body = JSON.stringify({ name });
-      const headers = { "content-type": "application/json" };
-      const question = { method: "POST", path: "/v1/backups", headers, body, timeoutMs: BACKUP_MS } as const;
-      return JSON.parse(String((await call(question)).body)) as BackedUp;
+    backUp: (name) => patiently<BackedUp>("/v1/backups", { name }),
+    async compact(tablet) {
+      const sizes = await patiently<CompactedText>("/v1/compactions", { tablet });
+      return { bytesBefore: sizes.bytes_before, bytesAfter: sizes.bytes_after };
+    },
+    async release(tablet) {
+      const body = tablet === null ? {} : { tablet };
+      return (await patiently<{ tablets: ReleasedTablet[] }>("/v1/releases", body)).tablets;
     },
     async append({ topic, shard, at = null }, batch, signal) {
       const headers = { "content-type": BATCH_TYPE };

@@ -12,18 +12,20 @@ import type { BrokerNode } from "../broker/node.ts";
 import { type Catalog, openCatalog } from "../catalog.ts";
 import type { Control, ControlCommand, ControlResults } from "../control-command.ts";
 import { type DataDir, openDataDir } from "../data-dir.ts";
-import { createLatestMap, type LatestMap } from "../latest-map.ts";
+import { createLatestMap } from "../latest-map.ts";
 import { type MappedBroker, ownerOf, type QueueMap } from "../map.ts";
 import { MESSAGE_BYTES_MAX } from "../message.ts";
 import type { OwnershipEffect } from "../ownership.ts";
 import type { Durability } from "../tablet.ts";
-import { createWaits } from "../waits.ts";
 import { backUp } from "./backup.ts";
 import { createBrokers, type Member } from "./brokers.ts";
+import { createDesk } from "./desk.ts";
 import { createFiguresLedger, type QueueFigures } from "./figures-ledger.ts";
 import { createOwners } from "./owners.ts";
-import { createQuestions, type Question } from "./questions.ts";
+import { createOwnersWork } from "./owners-work.ts";
+import { createQuestions } from "./questions.ts";
 import { endSurvivors, recordProcesses } from "./survivors.ts";
+import { releaseTablets, requireTablet } from "./tablet-care.ts";
 import { createTopicChanges } from "./topic-changes.ts";
 
 export interface ControlPlaneOptions {
@@ -57,8 +59,8 @@ export interface ControlPlane {
 
 const TABLETS = 32;
 const RETENTION_EVERY_MS = 30_000;
-/** How long a change waits for the owner of a tablet. */
-const OWNER_WAIT_MS = 10_000;
+/** How long a tablet that was released may take until it is served or set aside again: three openings. */
+const TRIAL_WAIT_MS = 35_000;
 /** How long a broker that has been added waits for its first tablet. */
 const FIRST_TABLET_WAIT_MS = 3000;
 const CLOSE_DEADLINE_MS = 5000;
@@ -83,6 +85,8 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
   const listeners: ((map: QueueMap) => void)[] = [];
   const questions = createQuestions();
   const ledger = createFiguresLedger();
+  /** Why tablets were set aside, the last time. */
+  const setAside = new Map<number, string>();
   let publishing: NodeJS.Immediate | null = null;
   let ownerChanges = 0;
   let closing: Promise<void> | null = null;
@@ -114,15 +118,8 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     },
     changed: publishSoon,
   });
-  const changes = createTopicChanges(
-    catalog,
-    tabletCount,
-    {
-      makeShard: (tablet, shard) => onOwner({ kind: "makeShard", tablet, shard }),
-      dropShard: (tablet, shard) => onOwner({ kind: "dropShard", tablet, shard }),
-    },
-    Date.now,
-  );
+  const onOwner = createOwnersWork({ latest, brokers, questions, isSetAside });
+  const changes = createTopicChanges(catalog, tabletCount, onOwner, Date.now);
 
   // — What follows from ownership
 
@@ -146,6 +143,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
         publishSoon();
         break;
       case "quarantine":
+        setAside.set(effect.tablet, effect.reason);
         log.error(
           { event: "quarantine", tablet: effect.tablet },
           `Tablet ${effect.tablet} is set aside and the others are served: ${effect.reason}`,
@@ -217,10 +215,16 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
       case "takeId":
         return catalog.takeId(command.series);
       case "backUp":
-        return backUp(command.backup, {
-          directory,
-          catalog,
-          copyTablet: (tablet, to) => onOwner({ kind: "copyTablet", tablet, to }),
+        return backUp(command.backup, { directory, catalog, copyTablet: onOwner.copyTablet });
+      case "compact":
+        requireTablet(command.tablet, tabletCount);
+        return onOwner.compactTablet(command.tablet);
+      case "release":
+        return releaseTablets(command.tablet, {
+          tabletCount,
+          isSetAside,
+          reasonOf: (tablet) => setAside.get(tablet) ?? null,
+          tryAgain,
         });
       case "addBroker":
         return addBroker(command.broker).then(() => null);
@@ -242,29 +246,18 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     await Promise.all(all.map((broker) => brokers.remove(broker.name)));
   }
 
-  /** Has something done by the tablet's owner, whoever that is in the end. */
-  async function onOwner(question: Question): Promise<void> {
-    const untilMs = performance.now() + OWNER_WAIT_MS;
-    for (;;) {
-      const leftMs = Math.max(0, untilMs - performance.now());
-      const owner = await latest.where((map) => servedBy(map, question.tablet), leftMs);
-      const broker = brokers.get(owner.name);
-      try {
-        if (broker !== null) await questions.ask(broker, question);
-        return;
-      } catch (error) {
-        if (performance.now() >= untilMs) throw error;
-        // It has ended or lost the tablet meanwhile; or the disk is full, which passes.
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    }
+  function isSetAside(tablet: number): boolean {
+    return owners.state().tablets[tablet]?.phase === "quarantined";
   }
 
-  /** Refuses for a tablet that nobody will serve before somebody looks at it. */
-  function servedBy(map: QueueMap, tablet: number): MappedBroker | undefined {
-    if (owners.state().tablets[tablet]?.phase !== "quarantined") return ownerOf(map, tablet) ?? undefined;
-    const text = `Tablet ${tablet} is set aside after repeated failures; see the log, and verify its file`;
-    throw new RoundhouseError("STORE_FAILED", text);
+  /** The owner when it serves the tablet; null when it has failed again, or nobody could try in time. */
+  async function tryAgain(tablet: number): Promise<string | null> {
+    const epochOf = () => owners.state().tablets[tablet]?.epoch ?? 0;
+    const before = epochOf();
+    owners.happen({ kind: "release", tablet });
+    const ended = (map: QueueMap) =>
+      isSetAside(tablet) && epochOf() > before ? null : ownerOf(map, tablet)?.name;
+    return latest.where(ended, TRIAL_WAIT_MS).catch(() => null);
   }
 
   // — The map
@@ -332,19 +325,5 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
       closing ??= closeAll(gone);
       return closing;
     },
-  };
-}
-
-function createDesk(latest: LatestMap, control: Control, log: Log, messageBytesMax: number): BrokerNode {
-  return {
-    name: "desk",
-    map: latest.get,
-    mapWhere: latest.where,
-    tablet: () => null,
-    awaitAppend: createWaits().begin,
-    control,
-    log,
-    messageBytesMax,
-    nowMs: Date.now,
   };
 }

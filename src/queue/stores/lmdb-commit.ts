@@ -26,6 +26,11 @@ export interface Commits {
   state(): TabletState;
   /** Stages the work in the next transaction; resolves with what it returned when that is durable. */
   run<T>(work: Work<T>): Promise<T>;
+  /**
+   * Runs between two transactions; works that arrive wait, bounded as ever. A STORE_FAILED of it gives the tablet up;
+   * after any other rejection all is as it was.
+   */
+  alone<T>(run: () => Promise<T>): Promise<T>;
   /** Refuses new work and resolves when none is left. */
   close(): Promise<void>;
 }
@@ -60,12 +65,18 @@ interface Waiting {
   refusal: unknown;
 }
 
-export function createCommits(table: TabletTable, shards: ShardMemories, options: CommitOptions): Commits {
+/** `current`: the environment, which may be another one after each {@link Commits.alone}. */
+export function createCommits(
+  current: () => TabletTable,
+  shards: ShardMemories,
+  options: CommitOptions,
+): Commits {
   const { tablet, epoch, events, nowMs } = options;
   let state: TabletState = "open";
   let reason = "";
   let waiting: Waiting[] = [];
   let waitingBytes = 0;
+  const waitingAlone: (() => Promise<void>)[] = [];
   let busy = false;
   let retryAtMs = 0;
   let whenIdle: (() => void) | null = null;
@@ -78,17 +89,23 @@ export function createCommits(table: TabletTable, shards: ShardMemories, options
     events.onState?.(next, why);
   }
 
-  /** Why this work cannot even wait, or null. */
-  function refusalOf(work: Work<unknown>): RoundhouseError | null {
+  /** Why nothing is written any more, or null. */
+  function ending(): RoundhouseError | null {
     const name = `Cannot write to tablet ${tablet}: `;
     if (state === "fenced") return new RoundhouseError("FENCED", name + reason);
     if (state === "failed") return new RoundhouseError("STORE_FAILED", name + reason);
-    if (state === "closed")
-      return new RoundhouseError("SHUTTING_DOWN", `${name}it is being closed`, { retryable: true });
+    if (state !== "closed") return null;
+    return new RoundhouseError("SHUTTING_DOWN", `${name}it is being closed`, { retryable: true });
+  }
+
+  /** Why this work cannot even wait, or null. */
+  function refusalOf(work: Work<unknown>): RoundhouseError | null {
+    const over = ending();
+    if (over !== null) return over;
     if (state === "full" && work.frees !== true && nowMs() < retryAtMs) return diskFull();
     if (waitingBytes + work.bytes <= options.pendingBytesMax || waiting.length === 0) return null;
     const why = `${waitingBytes} bytes wait for the disk already, and ${options.pendingBytesMax} may; retry`;
-    return new RoundhouseError("FULL", name + why, { retryable: true });
+    return new RoundhouseError("FULL", `Cannot write to tablet ${tablet}: ${why}`, { retryable: true });
   }
 
   function diskFull(): RoundhouseError {
@@ -108,10 +125,43 @@ export function createCommits(table: TabletTable, shards: ShardMemories, options
         refusal: null,
       });
       waitingBytes += work.bytes;
-      if (busy) return;
-      busy = true;
-      setImmediate(commitNext);
+      begin();
     });
+  }
+
+  function alone<T>(run: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      waitingAlone.push(async () => {
+        const over = ending();
+        if (over !== null) reject(over);
+        else await run().then(resolve, (error: unknown) => reject(aloneFailed(error)));
+      });
+      begin();
+    });
+  }
+
+  function aloneFailed(error: unknown): unknown {
+    if (!(error instanceof RoundhouseError) || error.code !== "STORE_FAILED") return error;
+    enter("failed", error.message);
+    refuseAll([]);
+    return ending();
+  }
+
+  function begin(): void {
+    if (busy) return;
+    busy = true;
+    setImmediate(next);
+  }
+
+  async function next(): Promise<void> {
+    const first = waitingAlone.shift();
+    if (first !== undefined) await first();
+    if (waiting.length > 0) await commitNext();
+    if (waitingAlone.length > 0 || waiting.length > 0) next();
+    else {
+      busy = false;
+      whenIdle?.();
+    }
   }
 
   /** As many of the waiting works as one transaction takes. */
@@ -132,6 +182,7 @@ export function createCommits(table: TabletTable, shards: ShardMemories, options
   async function commitNext(): Promise<void> {
     const works = takeNext();
     const startedMs = performance.now();
+    const table = current();
     const draft = createDraft(table, shards, options);
     try {
       const mine = await table.ifVersion(LABEL_KEY, epoch, () => {
@@ -142,11 +193,6 @@ export function createCommits(table: TabletTable, shards: ShardMemories, options
       else fence(works);
     } catch (error) {
       await fail(works, error);
-    }
-    if (waiting.length > 0) commitNext();
-    else {
-      busy = false;
-      whenIdle?.();
     }
   }
 
@@ -198,6 +244,7 @@ export function createCommits(table: TabletTable, shards: ShardMemories, options
   return {
     state: () => state,
     run,
+    alone,
     close() {
       if (state === "open" || state === "full") enter("closed", "closed");
       if (!busy) return Promise.resolve();

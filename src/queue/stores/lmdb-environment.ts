@@ -43,7 +43,8 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Tabl
   }
 }
 
-function openFile(file: string, durability: Durability): TabletTable {
+/** One that is there already, or an empty one; see {@link openEnvironment} for the rest. */
+export function openFile(file: string, durability: Durability): TabletTable {
   const fault = tabletFileFault(file);
   if (fault !== null)
     throw new RoundhouseError("DATA_FORMAT", `Cannot open the tablet file ${file}: ${fault}`);

@@ -10,7 +10,7 @@ const STEP_ENTRIES = 512;
 
 /** Tells how many messages went; see Tablet.truncate. */
 export async function truncateLog(
-  table: TabletTable,
+  table: () => TabletTable,
   commits: Commits,
   shard: number,
   retention: Retention,
@@ -18,7 +18,7 @@ export async function truncateLog(
 ): Promise<number> {
   let total = 0;
   for (;;) {
-    const stage = (draft: Draft) => dropOldest(table, draft, shard, retention, nowMs());
+    const stage = (draft: Draft) => dropOldest(table(), draft, shard, retention, nowMs());
     const { messages, more } = await commits.run({ bytes: 0, frees: true, stage });
     total += messages;
     if (!more) break;
@@ -68,7 +68,7 @@ function forgetTimes(table: TabletTable, draft: Draft, shard: number, start: num
 
 /** Marks the shard, removes its contents in steps, then its record. Goes on where a crash has cut it short. */
 export async function removeShard(
-  table: TabletTable,
+  table: () => TabletTable,
   shards: ShardMemories,
   commits: Commits,
   shard: number,
@@ -76,7 +76,7 @@ export async function removeShard(
   if (!shards.has(shard)) return;
   if (shards.get(shard)?.deleting === false) await commits.run({ bytes: 0, frees: true, stage: mark(shard) });
   for (const kind of SHARD_CONTENTS) {
-    const stage = (draft: Draft) => clearStep(table, draft, kind, shard);
+    const stage = (draft: Draft) => clearStep(table(), draft, kind, shard);
     while (await commits.run({ bytes: 0, frees: true, stage }));
   }
   await commits.run({ bytes: 0, frees: true, stage: (draft) => draft.dropShard(shard) });

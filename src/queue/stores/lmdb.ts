@@ -3,9 +3,10 @@
 // (lmdb-retention.ts), and how it all lies on the disk (lmdb-layout.ts).
 import { RoundhouseError } from "../../errors.ts";
 import { producedBatchFault, readHeader } from "../record-batch.ts";
-import type { Append, Appended, Durability, ShardRange, Tablet, TabletEvents } from "../tablet.ts";
+import type { Append, Appended, Durability, ShardRange, Sizes, Tablet, TabletEvents } from "../tablet.ts";
 import { stageAppend } from "./lmdb-append.ts";
 import { type Commits, createCommits } from "./lmdb-commit.ts";
+import { neededBytes, removeLeftCopy, replaceBySmallest, sizeOf } from "./lmdb-compact.ts";
 import { copyTable } from "./lmdb-copy.ts";
 import { type Draft, loadShards, type ShardMemories } from "./lmdb-draft.ts";
 import { openEnvironment, type TabletTable } from "./lmdb-environment.ts";
@@ -50,15 +51,13 @@ export interface LmdbTabletOptions {
 export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet> {
   const { file, tablet, epoch, events = {}, nowMs = Date.now } = options;
   const owner = options.owner ?? `process ${process.pid}`;
-  const table = await openEnvironment({
-    file,
-    tablet,
-    epoch,
-    owner,
-    durability: options.durability ?? "synced",
-  });
+  const durability = options.durability ?? "synced";
+  removeLeftCopy(file);
+  let table = await openEnvironment({ file, tablet, epoch, owner, durability });
+  /** Another one after each compaction: not to be kept beyond a turn of the event loop. */
+  const current = (): TabletTable => table;
   const shards = loadShards(table);
-  const commits = createCommits(table, shards, {
+  const commits = createCommits(current, shards, {
     file,
     tablet,
     epoch,
@@ -67,7 +66,7 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     producersMax: options.producersMax ?? 1000,
     pendingBytesMax: options.pendingBytesMax ?? 64 * 1024 * 1024,
   });
-  const deletions = resumeDeletions(table, shards, commits);
+  const deletions = resumeDeletions(current, shards, commits);
   /** Under way: the environment must not be closed under them. */
   const copies = new Set<Promise<void>>();
   let closed = false;
@@ -104,6 +103,17 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     return appended;
   }
 
+  async function compactNow(): Promise<Sizes> {
+    const bytesBefore = sizeOf(file);
+    if (neededBytes(table) >= bytesBefore) return { bytesBefore, bytesAfter: bytesBefore };
+    const old = table;
+    table = await replaceBySmallest(old, { file, epoch, durability });
+    // Copies that others make of it are under way in other threads; reads were over in their turns.
+    await Promise.allSettled(copies);
+    await old.close();
+    return { bytesBefore, bytesAfter: sizeOf(file) };
+  }
+
   return {
     tablet,
     epoch,
@@ -112,13 +122,13 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
       [...shards.keys()].filter((shard) => shards.get(shard)?.deleting === false).sort((a, b) => a - b),
     range: (shard) => (shards.get(shard)?.deleting === false ? rangeOf(shard) : null),
     createShard: (shard) => commits.run({ bytes: 64, stage: (draft) => draft.addShard(shard) }),
-    deleteShard: (shard) => removeShard(table, shards, commits, shard),
+    deleteShard: (shard) => removeShard(current, shards, commits, shard),
     append,
     async read(shard, offset, limits = {}) {
       return readLog(opened(), shard, rangeOf(shard), offset, limits, (damage) => events.onDamaged?.(damage));
     },
     offsetAt: async (shard, timestampMs) => offsetAtTime(opened(), shard, rangeOf(shard), timestampMs),
-    truncate: (shard, retention) => truncateLog(table, commits, shard, retention, nowMs),
+    truncate: (shard, retention) => truncateLog(current, commits, shard, retention, nowMs),
     position(shard, consumer) {
       const found = opened().getBinary(positionKey(shard, checkedName("consumer", consumer)));
       return found === undefined ? null : decodeNumber(found);
@@ -153,6 +163,7 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
       copies.add(copy);
       return copy;
     },
+    compact: () => commits.alone(compactNow),
     async close() {
       await commits.close();
       await Promise.allSettled(copies);
@@ -164,7 +175,11 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
 }
 
 /** Goes on with shards whose removal a crash has cut short; a failure shows in the tablet's state. */
-function resumeDeletions(table: TabletTable, shards: ShardMemories, commits: Commits): Promise<unknown> {
+function resumeDeletions(
+  table: () => TabletTable,
+  shards: ShardMemories,
+  commits: Commits,
+): Promise<unknown> {
   const halfway = [...shards.keys()].filter((shard) => shards.get(shard)?.deleting === true);
   return Promise.allSettled(halfway.map((shard) => removeShard(table, shards, commits, shard)));
 }

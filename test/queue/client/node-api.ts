@@ -77,6 +77,8 @@ export function createNodeApi(node: BrokerNode, faults: Faults, random: () => nu
     newProducer: () =>
       over(async () => ({ id: await node.control({ kind: "takeId", series: "native-producer" }), epoch: 0 })),
     backUp: (backup) => over(() => node.control({ kind: "backUp", backup })),
+    compact: (tablet) => over(() => node.control({ kind: "compact", tablet })),
+    release: (tablet) => over(() => node.control({ kind: "release", tablet })),
     append: (to, batch) =>
       over(async () => {
         const { shard, tablet } = shardNamed(to.topic, to.shard);

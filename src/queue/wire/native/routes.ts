@@ -13,6 +13,7 @@ import { fetchRecords } from "./fetch.ts";
 import { BATCH_TYPE, LINES_TYPE, produce } from "./produce.ts";
 import { type Described, jsonAnswer, type Route, route } from "./route.ts";
 import * as form from "./schemas.ts";
+import { compact, release } from "./tablet-care.ts";
 import { addShard, createTopic, deleteTopic, describeTopic, listTopics, newProducerId } from "./topics.ts";
 
 const json = (description: string, schema: z.ZodType): Described => ({
@@ -125,6 +126,24 @@ export const routes: readonly Route[] = [
     answers: { 201: json("Copied; a queue can be started from it.", form.backup) },
     run: ({ node }, { body }) =>
       node.control({ kind: "backUp", backup: body.name }).then((made) => jsonAnswer(201, made)),
+  }),
+  route({
+    method: "POST",
+    path: "/v1/compactions",
+    id: "compact",
+    summary: "Give back the disk room that a tablet does not use, while the queue goes on",
+    body: form.newCompaction,
+    answers: { 200: json("The size of the tablet's file, before and after.", form.compaction) },
+    run: ({ node }, { body }) => compact(node, body.tablet),
+  }),
+  route({
+    method: "POST",
+    path: "/v1/releases",
+    id: "release",
+    summary: "Try a tablet again that was set aside after repeated failures",
+    body: form.newRelease,
+    answers: { 200: json("How each trial has ended.", form.release) },
+    run: ({ node }, { body }) => release(node, body.tablet ?? null),
   }),
   route({
     method: "GET",

@@ -163,6 +163,28 @@ export const newBackup = z.strictObject({ name });
 
 export const backup = z.strictObject({ directory: z.string(), files: z.int(), bytes: z.int() });
 
+export const newCompaction = z.strictObject({ tablet: z.int().min(0) });
+
+export const compaction = z.strictObject({
+  tablet: z.int(),
+  bytes_before: z.int(),
+  bytes_after: z.int(),
+});
+
+export const newRelease = z.strictObject({
+  tablet: z.int().min(0).optional().meta({ description: "Default: each that is set aside." }),
+});
+
+export const release = z.strictObject({
+  tablets: z.array(
+    z.strictObject({
+      tablet: z.int(),
+      owner: z.string().nullable().meta({ description: "The broker that serves it now, or null." }),
+      reason: z.string().nullable().meta({ description: "Why it is set aside again, or null." }),
+    }),
+  ),
+});
+
 export const newProducer = z.strictObject({ producer_id: z.int(), epoch: z.int() });
 
 export const problem = z
