@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { type LoadResult, runLoad } from "../../src/load/load.ts";
 import { settleLoad } from "../../src/load/load-settings.ts";
 import { type Random, seededRandom } from "../../src/load/random.ts";
+import { failedCount } from "../../src/load/recorder.ts";
 import { type RunningFrontDoor, up } from "../../test/cli/roundhouse-process.ts";
 
 interface Sample {
@@ -124,7 +125,7 @@ function quarter(samples: readonly Sample[], from: number, to: number): { rssMb:
 
 function report(result: LoadResult, samples: readonly Sample[], churn: Churn, command: string): string {
   const [second, last] = [quarter(samples, 0.25, 0.5), quarter(samples, 0.75, 1)];
-  const failed = Object.values(result.counts.failed).reduce((sum, count) => sum + count, 0);
+  const failed = failedCount(result.counts);
   const bad = Object.entries(result.byCode).filter(([code]) => code !== "200");
   const peak = Math.max(...samples.map(({ rssMb }) => rssMb));
   return `# Soak: millions of requests in a fleet that never rests

@@ -2,7 +2,7 @@
 import { barChart } from "../charts/bar-chart.ts";
 import type { PlacementName } from "../ring/ring.ts";
 import { type Experiment, type Findings, type Progress, percent, type Settings } from "./experiment.ts";
-import { countsOf, greetingLoad } from "./greeting-load.ts";
+import { greetingLoad } from "./greeting-load.ts";
 import { placements, ringOf, sharesOfIds, titleOf } from "./placements.ts";
 import { chiSquared, spreadOf } from "./spread.ts";
 
@@ -46,17 +46,8 @@ async function run(settings: Settings, progress: Progress): Promise<Findings> {
 async function measure(placement: PlacementName, settings: Settings): Promise<Run> {
   const fleet = await settings.startFleet(["-n", String(serverCount), "--hash", placement]);
   try {
-    const result = await greetingLoad(fleet, settings.requestCount, settings.seed, settings.signal);
-    const { replicas } = await fleet.status();
-    const bySeat = [...replicas].sort((a, b) => a.seat - b.seat).map(({ name }) => name);
-    const failed = Object.values(result.counts.failed).reduce((sum, count) => sum + count, 0);
-    return {
-      placement,
-      counts: countsOf(result, bySeat),
-      expected: sharesOfIds(ringOf(placement, serverCount)),
-      failed,
-      seconds: result.seconds,
-    };
+    const greeted = await greetingLoad(fleet, settings);
+    return { placement, expected: sharesOfIds(ringOf(placement, serverCount)), ...greeted };
   } finally {
     await fleet.stop();
   }

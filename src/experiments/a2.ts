@@ -4,7 +4,7 @@ import { barChart } from "../charts/bar-chart.ts";
 import { lineChart } from "../charts/line-chart.ts";
 import type { PlacementName } from "../ring/ring.ts";
 import type { Experiment, Findings, Progress, Settings } from "./experiment.ts";
-import { countsOf, greetingLoad } from "./greeting-load.ts";
+import { greetingLoads } from "./greeting-load.ts";
 import { placements, titleOf } from "./placements.ts";
 import { type Spread, spreadOf } from "./spread.ts";
 
@@ -30,19 +30,9 @@ async function run(settings: Settings, progress: Progress): Promise<Findings> {
   for (const placement of placements) {
     const fleet = await settings.startFleet(["-n", String(sizes[0]), "--hash", placement]);
     try {
-      for (const servers of sizes) {
+      const tell = (servers: number) =>
         progress(runs.length, placements.length * sizes.length, `${titleOf(placement)}, N = ${servers}`);
-        if (servers > sizes[0]) await fleet.add(1);
-        const result = await greetingLoad(
-          fleet,
-          settings.requestCount,
-          settings.seed + servers,
-          settings.signal,
-        );
-        const { replicas } = await fleet.status();
-        const names = [...replicas].sort((a, b) => a.seat - b.seat).map(({ name }) => name);
-        const counts = countsOf(result, names);
-        const failed = Object.values(result.counts.failed).reduce((sum, count) => sum + count, 0);
+      for await (const { servers, counts, failed } of greetingLoads(fleet, sizes, settings, tell)) {
         runs.push({ placement, servers, counts, failed, ...spreadOf(counts) });
       }
     } finally {

@@ -7,7 +7,7 @@ import { barChart } from "../charts/bar-chart.ts";
 import { lineChart } from "../charts/line-chart.ts";
 import { type LoadResult, runLoad } from "../load/load.ts";
 import { settleLoad } from "../load/load-settings.ts";
-import type { LoadSample } from "../load/recorder.ts";
+import { failedCount, type LoadSample } from "../load/recorder.ts";
 import { askEndpoints, type EndpointCheck } from "./endpoints.ts";
 import type { Experiment, Findings, Progress, Settings } from "./experiment.ts";
 import { labCommand, setMood } from "./lab-fleet.ts";
@@ -137,13 +137,12 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 function summed(fault: Fault, spares: number, incidents: readonly Incident[], result: LoadResult): Run {
   const { byCode, counts, problems, samples } = result;
   const bad = Object.entries(byCode).filter(([code]) => Number(code) >= 500);
-  const failed = Object.values(counts.failed).reduce((sum, count) => sum + count, 0);
   return {
     fault,
     spares,
     incidents,
     answered: counts.answered,
-    failed: bad.reduce((sum, [, count]) => sum + count, failed),
+    failed: bad.reduce((sum, [, count]) => sum + count, failedCount(counts)),
     byCode,
     problems,
     samples,

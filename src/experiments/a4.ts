@@ -8,7 +8,7 @@ import { lineChart } from "../charts/line-chart.ts";
 import type { Ring } from "../ring/ring.ts";
 import { type HashPair, hashPairs, ringWith, slots, slotsReached } from "./course-hashes.ts";
 import { type Experiment, type Findings, type Progress, percent, type Settings } from "./experiment.ts";
-import { countsOf, greetingLoad } from "./greeting-load.ts";
+import { greetingLoads } from "./greeting-load.ts";
 import { placements, ringOf, titleOf } from "./placements.ts";
 import { spreadOf } from "./spread.ts";
 
@@ -146,18 +146,8 @@ async function measure(hashes: HashPair, settings: Settings): Promise<Measured[]
   const fleet = await settings.startFleet(["-n", String(measuredSizes[0]), "--config", config]);
   const measured: Measured[] = [];
   try {
-    for (const servers of measuredSizes) {
-      if (servers > measuredSizes[0]) await fleet.add(1);
-      const result = await greetingLoad(
-        fleet,
-        settings.requestCount,
-        settings.seed + servers,
-        settings.signal,
-      );
-      const { replicas } = await fleet.status();
-      const names = [...replicas].sort((a, b) => a.seat - b.seat).map(({ name }) => name);
-      const failed = Object.values(result.counts.failed).reduce((sum, count) => sum + count, 0);
-      measured.push({ name: hashes.name, servers, counts: countsOf(result, names), failed });
+    for await (const { servers, counts, failed } of greetingLoads(fleet, measuredSizes, settings)) {
+      measured.push({ name: hashes.name, servers, counts, failed });
     }
   } finally {
     await fleet.stop();

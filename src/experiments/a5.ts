@@ -3,6 +3,7 @@
 import { barChart } from "../charts/bar-chart.ts";
 import { runLoad } from "../load/load.ts";
 import { settleLoad } from "../load/load-settings.ts";
+import { failedCount } from "../load/recorder.ts";
 import { type Experiment, type Findings, type Progress, percent, type Settings } from "./experiment.ts";
 import { labCommand } from "./lab-fleet.ts";
 import { spreadOf } from "./spread.ts";
@@ -102,7 +103,7 @@ async function measure(way: (typeof ways)[number], exponent: number, settings: S
       overflow: policy.bounded === 0 ? null : policy.overflowShare,
       answersPerS: result.answersPerS,
       p99Ms: result.latencyMs?.p99 ?? Number.NaN,
-      failed: Object.values(result.counts.failed).reduce((sum, count) => sum + count, 0),
+      failed: failedCount(result.counts),
     };
   } finally {
     await fleet.stop();

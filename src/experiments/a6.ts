@@ -3,6 +3,7 @@
 import { barChart } from "../charts/bar-chart.ts";
 import { runLoad } from "../load/load.ts";
 import { settleLoad } from "../load/load-settings.ts";
+import { failedCount } from "../load/recorder.ts";
 import { type Experiment, type Findings, type Progress, percent, type Settings } from "./experiment.ts";
 import { labCommand, setMood } from "./lab-fleet.ts";
 import type { ReplicaState, RunningFleet } from "./running-fleet.ts";
@@ -109,7 +110,7 @@ async function measure(way: Way, settings: Settings): Promise<Run> {
       slowShare: (result.byReplica[slow.name] ?? 0) / Math.max(1, result.counts.answered),
       p50Ms: result.latencyMs?.p50 ?? Number.NaN,
       p99Ms: result.latencyMs?.p99 ?? Number.NaN,
-      failed: Object.values(result.counts.failed).reduce((sum, count) => sum + count, 0),
+      failed: failedCount(result.counts),
     };
   } finally {
     await fleet.stop();

@@ -3,7 +3,7 @@ import { barChart } from "../charts/bar-chart.ts";
 import { lineChart } from "../charts/line-chart.ts";
 import { type LoadResult, runLoad } from "../load/load.ts";
 import { settleLoad } from "../load/load-settings.ts";
-import type { LoadSample } from "../load/recorder.ts";
+import { failedCount, type LoadSample } from "../load/recorder.ts";
 import type { Experiment, Findings, Progress, Settings } from "./experiment.ts";
 import { until } from "./running-product.ts";
 import type { RunningQueue } from "./running-queue.ts";
@@ -133,7 +133,7 @@ async function measure(brokers: number, shards: number, batch: number, settings:
 }
 
 function failedIn({ counts, byCode }: LoadResult): number {
-  return sum(Object.values(counts.failed)) + counts.answered - (byCode["200"] ?? 0);
+  return failedCount(counts) + counts.answered - (byCode["200"] ?? 0);
 }
 
 async function killOne(settings: Settings): Promise<Kill> {

@@ -44,6 +44,11 @@ export interface LoadCounts {
   bytes: number;
 }
 
+/** Requests that ended without an answer, for whatever reason. */
+export function failedCount({ failed }: LoadCounts): number {
+  return Object.values(failed).reduce((sum, count) => sum + count, 0);
+}
+
 const histogram = (): RecordableHistogram =>
   createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
 /** Distinct replicas that are counted each for itself. */
@@ -111,10 +116,6 @@ export class Recorder {
     this.sample.reset();
     this.sampleAnswered = 0;
     this.sampleFailed = 0;
-  }
-
-  get failedCount(): number {
-    return Object.values(this.counts.failed).reduce((sum, count) => sum + count, 0);
   }
 
   latencies(): {

@@ -3,11 +3,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { seededRandom } from "../../src/load/random.ts";
 import { connectQueue } from "../../src/queue/client/client.ts";
 import { createHttpClient, type HttpClient } from "../../src/queue/client/http.ts";
 import { retry } from "../../src/queue/client/retry.ts";
 import { recordsOf } from "../../src/queue/records.ts";
-import { seededRandom } from "../queue/agenda.ts";
 import { checkHistory, type Finding } from "./check.ts";
 import { createFaultedSystem, type FaultedSystem } from "./system.ts";
 import * as work from "./workload.ts";

@@ -1,6 +1,7 @@
 // One history of a model broker: producers that send again when no answer comes, readers that read during the faults
 // and move about, syncs, crashes and replaced owners, all at the times that a seed decides.
-import { createAgenda, seededRandom } from "../queue/agenda.ts";
+import { seededRandom } from "../../src/load/random.ts";
+import { createAgenda } from "../queue/agenda.ts";
 import type { History, Outcome, Poll, Produce, Seek } from "./history.ts";
 import { type Answer, createModelBroker, type Defect } from "./model-broker.ts";
 

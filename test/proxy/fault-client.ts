@@ -1,9 +1,9 @@
 // Clients of a fault run: keep-alive connections that send one to four requests at a time, each with its own nonce,
 // and judge every answer.
 import { connect, type Socket } from "node:net";
+import { seededRandom } from "../../src/load/random.ts";
 import { parseAnswer, statusOf, valuesOf } from "../http/strict.ts";
 import { faultOf, type Outcome, objection, type Plan, type PlanOptions } from "./fault-plan.ts";
-import { seededRandom } from "./random.ts";
 
 export interface Tally {
   /** `GET 200`, `POST 502`, `GET ended` …: how often. */

@@ -1,6 +1,6 @@
 // What goes wrong with which request: a pure function of the run's seed and the request's nonce, so that the origin
 // which commits the fault and the client which judges the outcome agree without talking.
-import { seededRandom } from "./random.ts";
+import { seededRandom } from "../../src/load/random.ts";
 
 /** Answers that are complete, though not always nicely sent: the client must get them. */
 const sound = [

@@ -1,4 +1,4 @@
-// Time and chance of a simulation: a list of what is to happen when, and random numbers that a seed decides.
+// Time in a simulation: a list of what is to happen when.
 
 export interface Agenda {
   nowMs(): number;
@@ -25,17 +25,5 @@ export function createAgenda(): Agenda {
       nowMs = entry.at;
       return entry.run;
     },
-  };
-}
-
-/** mulberry32: small, good enough for schedules, and the same on every machine. */
-export function seededRandom(seed: number): () => number {
-  let a = seed >>> 0;
-  return () => {
-    a = (a + 0x6d2b79f5) >>> 0;
-    let t = a;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
 }

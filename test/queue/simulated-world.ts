@@ -3,6 +3,8 @@
 // follow routes which may be out of date; a control plane that is itself started anew. One seed, one history.
 // The world checks what must always hold, and records what went wrong in words. It holds no threads and no clock:
 // time is a number, and what happens next is the earliest entry of the agenda.
+
+import { seededRandom } from "../../src/load/random.ts";
 import {
   createOwnership,
   type Ownership,
@@ -10,7 +12,7 @@ import {
   type OwnershipEvent,
   type OwnershipStep,
 } from "../../src/queue/ownership.ts";
-import { createAgenda, seededRandom } from "./agenda.ts";
+import { createAgenda } from "./agenda.ts";
 
 export interface WorldOptions {
   readonly seed: number;

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { RoundhouseError } from "../../../src/errors.ts";
+import { seededRandom } from "../../../src/load/random.ts";
 import { type LocalNode, openLocalNode } from "../../../src/queue/broker/local-node.ts";
 import type { QueueApi } from "../../../src/queue/client/api.ts";
 import { openConsumerOn } from "../../../src/queue/client/consumer.ts";
@@ -14,7 +15,6 @@ import type { Message } from "../../../src/queue/message.ts";
 import { createLog } from "../../../src/telemetry/log.ts";
 import { checkHistory } from "../../checker/check.ts";
 import type { Poll, Produce } from "../../checker/history.ts";
-import { seededRandom } from "../agenda.ts";
 import { createNodeApi, type Faults } from "./node-api.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "roundhouse-client-"));

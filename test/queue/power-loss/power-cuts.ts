@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { seededRandom } from "../../../src/load/random.ts";
 import { createDiskModel, inImage, type Random } from "./disk-image.ts";
 import type { DiskEvent } from "./disk-trace.ts";
 import type { ImageContents } from "./image-reader.ts";
@@ -107,13 +108,8 @@ function startReader(): { read(directory: string): Promise<ImageContents>; end()
   };
 }
 
-/** A small generator with a seed (mulberry32), so that a finding can be looked at again. */
+/** Chance with a seed, so that a finding can be looked at again. */
 export function seeded(start: number): Random {
-  let state = start >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
+  const random = seededRandom(start);
+  return (below) => Math.floor(random() * below);
 }
