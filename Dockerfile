@@ -16,7 +16,9 @@ RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build \
  && npm prune --omit=dev --ignore-scripts \
- && find dist \( -name '*.map' -o -name '*.d.ts' -o -name .tsbuildinfo \) -delete
+ && find dist node_modules -type f \( -name '*.map' -o -name '*.d.?ts' -o -name '*.d.ts' -o -name '*.md' -o -name .tsbuildinfo \) -delete
+# lmdb brings a binary for each C library and age of Node; this Node on Debian takes the one that is left.
+RUN find node_modules -name '*.musl.node' -delete -o -name '*.abi*.node' -delete
 
 # Node alone, without npm: what is not in the image cannot be attacked in it.
 FROM debian:bookworm-slim
