@@ -4,6 +4,7 @@
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { RolloutReport } from "../fleet/revision.ts";
+import type { Usage } from "../fleet/usage.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
@@ -69,6 +70,9 @@ export interface ReplicaReport {
   readonly pid: number | null;
   /** Number of the program that it runs: 1 at first, one more with each roll-out. */
   readonly revision: number;
+  /** Processor time per time, in hundredths of a core, and memory, as last looked at (every 2 s); null: not known. */
+  readonly cpuPercent: number | null;
+  readonly rssBytes: number | null;
   /** Set aside, full, waited for; null while it is not in the ring. */
   readonly condition: ReplicaCondition | null;
   /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
@@ -165,6 +169,7 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
     revision: replica.revision,
+    ...usageReport(fleet.usageOf(replica.name)),
     condition: conditionOf(replica.name),
     reason: replica.reason,
     sinceMs: replica.sinceMs,
@@ -184,6 +189,11 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     understudies: fleet.understudies().map(report),
     rollout: fleet.rolloutReport(),
   };
+}
+
+function usageReport(usage: Usage | null): Pick<ReplicaReport, "cpuPercent" | "rssBytes"> {
+  const { cpuCores = null, rssBytes = null } = usage ?? {};
+  return { cpuPercent: cpuCores === null ? null : Number((100 * cpuCores).toFixed(1)), rssBytes };
 }
 
 function rampOf({ weight }: Replica, now: number | undefined): number | null {

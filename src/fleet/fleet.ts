@@ -4,6 +4,7 @@
 import type { HeartbeatOptions } from "./heartbeat.ts";
 import type { Address, Launcher, Program } from "./launcher.ts";
 import type { RolloutPlan, RolloutReport, StoredRevisions } from "./revision.ts";
+import type { Usage } from "./usage.ts";
 
 export type ReplicaState =
   | "starting" // launched, or about to be after a failed try; not yet healthy
@@ -111,6 +112,8 @@ export interface Fleet {
   spares(): readonly Replica[];
   /** New replicas that start to take over the seats of others; their seat is 0 until then. */
   understudies(): readonly Replica[];
+  /** What a replica in the ring uses of the machine; null: it is not in the ring, or was not looked at yet. */
+  usageOf(name: string): Usage | null;
   /** How many there should be. */
   readonly desiredCount: number;
   /** Those that there should be, in the order of joining; those of an {@link add} under way are not among them yet. */

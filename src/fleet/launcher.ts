@@ -46,6 +46,8 @@ export interface LaunchHandle {
   confirm(): Promise<boolean>;
   /** Memory of the whole process tree, or null where that cannot be known. */
   rssBytes(): Promise<number | null>;
+  /** Processor time that the whole process tree has used since its start, or null where that cannot be known. */
+  cpuSeconds(): Promise<number | null>;
 }
 
 export interface Launcher {
