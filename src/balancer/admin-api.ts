@@ -4,6 +4,8 @@
 import type { IncomingMessage } from "node:http";
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
+import type { RolloutReport } from "../fleet/revision.ts";
+import type { Usage } from "../fleet/usage.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
@@ -15,10 +17,11 @@ import { parsePreviewRequest } from "./preview-request.ts";
 import type { ChangeReplicas } from "./replica-changes.ts";
 import type { ReplicaCondition } from "./replica-condition.ts";
 import { replicaRequestIn } from "./replica-request.ts";
+import { type RolloutApiParts, rolloutApi } from "./rollout-api.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
-export interface AdminApiParts extends SteeringApiParts {
+export interface AdminApiParts extends SteeringApiParts, RolloutApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
@@ -50,6 +53,9 @@ export interface StatusReport {
   readonly replicas: readonly ReplicaReport[];
   /** Warm spares, which have no seat yet. */
   readonly spares: readonly ReplicaReport[];
+  /** New replicas that start to take over the seats of others; they have none yet either. */
+  readonly understudies: readonly ReplicaReport[];
+  readonly rollout: RolloutReport;
 }
 
 export interface ReplicaReport {
@@ -66,6 +72,11 @@ export interface ReplicaReport {
   /** `host:port`, or null while unknown. */
   readonly address: string | null;
   readonly pid: number | null;
+  /** Number of the program that it runs: 1 at first, one more with each roll-out. */
+  readonly revision: number;
+  /** Processor time per time, in hundredths of a core, and memory, as last looked at (every 2 s); null: not known. */
+  readonly cpuPercent: number | null;
+  readonly rssBytes: number | null;
   /** Set aside, full, waited for; null while it is not in the ring. */
   readonly condition: ReplicaCondition | null;
   /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
@@ -112,7 +123,7 @@ const candidatesMax = 16;
 
 /** The routes, for the admin listener. Who may change replicas may read this; the port may be open to others. */
 export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRoute>> {
-  const { table } = parts;
+  const { table, saved } = parts;
   const route = (answer: AdminRoute["answer"]): AdminRoute => ({
     refuse: (request) =>
       readRefusal(request, parts.policy) ??
@@ -145,15 +156,18 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     "GET /api/v1/tls": route(() => certificatesOf(parts).report()),
     "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
     "POST /api/v1/ring/preview": reading((_query, body) => previewReport(table.current.ring, body)),
-    // A weight that was answered as changed is on disk; where nothing has changed, nothing is written.
-    ...steeringApi(parts, (answer) =>
-      route(async (...asked) => {
-        const report = await answer(...asked);
-        await parts.saved();
-        return report;
-      }),
-    ),
+    // What was answered as changed is on disk; where nothing has changed, nothing is written.
+    ...steeringApi(parts, savedRoute),
+    ...rolloutApi(parts, savedRoute),
   };
+
+  function savedRoute(answer: AdminRoute["answer"]): AdminRoute {
+    return route(async (...asked) => {
+      const report = await answer(...asked);
+      await saved();
+      return report;
+    });
+  }
 }
 
 /** Null when the request may read what the admin API tells, else why not. */
@@ -187,6 +201,8 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
+    revision: replica.revision,
+    ...usageReport(fleet.usageOf(replica.name)),
     condition: conditionOf(replica.name),
     reason: replica.reason,
     sinceMs: replica.sinceMs,
@@ -203,7 +219,14 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     ringChanges: table.ring.changes,
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
+    understudies: fleet.understudies().map(report),
+    rollout: fleet.rolloutReport(),
   };
+}
+
+function usageReport(usage: Usage | null): Pick<ReplicaReport, "cpuPercent" | "rssBytes"> {
+  const { cpuCores = null, rssBytes = null } = usage ?? {};
+  return { cpuPercent: cpuCores === null ? null : Number((100 * cpuCores).toFixed(1)), rssBytes };
 }
 
 function rampOf({ weight }: Replica, now: number | undefined): number | null {
