@@ -18,7 +18,7 @@ export interface Program {
 export interface LaunchSpec {
   /** The replica's name: 1–63 of letters, digits, `_`, `.`, `-`. */
   readonly name: string;
-  /** Its seat, or 0 for one that has none yet: a spare, or an understudy. */
+  /** Its seat, or the one that it is to take over; 0 for a spare, which knows of none yet. */
   readonly seat: number;
   /** The program's number: 1 at first, one more with each roll-out. */
   readonly revision: number;
