@@ -11,11 +11,12 @@ import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
+import { type RecordsApiParts, recordsApi } from "./records-api.ts";
 import type { ReplicaCondition } from "./replica-condition.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
-export interface AdminApiParts extends SteeringApiParts {
+export interface AdminApiParts extends SteeringApiParts, RecordsApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
@@ -124,6 +125,7 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     "GET /api/v1/tls": route(() => certificatesOf(parts).report()),
     "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
     "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
+    ...recordsApi(parts, route),
     // A weight that was answered as changed is on disk; where nothing has changed, nothing is written.
     ...steeringApi(parts, (answer) =>
       route(async (...asked) => {

@@ -9,7 +9,7 @@ import { createLaunches } from "./launches.ts";
 import { reduce } from "./lifecycle.ts";
 import { watchMemory } from "./memory.ts";
 import type { ProbeResult } from "./probe.ts";
-import { checkAdd, checkRemove, checkStart, checkWeigh, type FleetBounds } from "./requests.ts";
+import { checkAdd, checkRemove, checkRestart, checkStart, checkWeigh, type FleetBounds } from "./requests.ts";
 import {
   desiredOf,
   type Effect,
@@ -219,6 +219,12 @@ export function createFleet(options: FleetOptions): Fleet {
     dispatch({ type: "weigh", name, weight });
   }
 
+  function restart(name: string): void {
+    refuseWhenStopping();
+    const { run } = checkRestart(state, name);
+    dispatch({ type: "outgrown", run, reason: "restart asked for" });
+  }
+
   async function stop(deadlineMs: number): Promise<void> {
     const gone = new Promise<void>((resolve) => {
       const before = vanished;
@@ -268,6 +274,7 @@ export function createFleet(options: FleetOptions): Fleet {
     add: (count, names) => inOrder(() => add(count, names)),
     remove: (count, names) => inOrder(() => remove(count, names)),
     setWeight,
+    restart,
     suspect(name, gone = false) {
       for (const life of state.lives.values()) {
         if (life.name === name && life.run > 0) heartbeat.probeNow(life.run, gone);

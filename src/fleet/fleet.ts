@@ -125,6 +125,11 @@ export interface Fleet {
    */
   setWeight(name: string, weight: number): void;
   /**
+   * Replaces a healthy replica without a gap: a new one, which gets a new name, takes its seat when it is healthy; then
+   * the old one drains. One at a time; the others wait. Throws BAD_REQUEST or NOT_FOUND.
+   */
+  restart(name: string): void;
+  /**
    * The data plane suspects this replica: probe it now. With `gone` (a connection to it was refused) one failed
    * probe is enough to take it out of the ring.
    */

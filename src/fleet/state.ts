@@ -30,7 +30,7 @@ export interface Life extends Replica {
   readonly asked: "nothing" | "stop" | "kill";
   /** Dead because it hung, or starting in place of one that hung: it holds one of the kills allowed at once. */
   readonly hung: boolean;
-  /** How it uses too much memory, in words: drained as soon as a spare can take its seat. Empty: it does not. */
+  /** Why it is to be relieved (too much memory, asked for): drained as soon as a spare has its seat. Empty: it is not. */
   readonly outgrown: string;
   /** Since when it has been healthy (misses that it recovered from included). */
   readonly provenFromMs: number;
@@ -107,6 +107,7 @@ export type FleetEvent = { readonly entropy: number } & (
   | { readonly type: "answered"; readonly run: number }
   /** `enough`: this one miss takes it out of the ring (a connection to it was refused). */
   | { readonly type: "missed"; readonly run: number; readonly reason: string; readonly enough: boolean }
+  /** It serves well, and shall be replaced without a gap: it uses too much memory, or somebody asked for it. */
   | { readonly type: "outgrown"; readonly run: number; readonly reason: string }
   /** A draining replica has no request in flight. */
   | { readonly type: "idle"; readonly id: number }

@@ -19,7 +19,7 @@ export interface AdminOptions {
   readonly ready: () => boolean;
   /** Called before the metrics or a route are answered: fetches what is told elsewhere. */
   readonly gather?: () => Promise<void>;
-  /** Further routes by method and path: `GET /api/v1/status`; a path may end in a star: `PUT /api/v1/replicas/*`. */
+  /** Further routes by method and path: `GET /api/v1/status`; a part of a path may be a star: `PUT /api/v1/replicas/*`. */
   readonly routes?: Readonly<Record<string, AdminRoute>>;
 }
 
@@ -106,14 +106,18 @@ function createAnswer({ metrics, ready, routes = {}, gather = async () => {} }: 
   };
 }
 
-/** The route itself, or the one with a star for the last part of the path, and that part. */
+/** The route itself, or the one with a star for one of the last two parts of the path, and that part. */
 function routeFor(
   routes: Readonly<Record<string, AdminRoute>>,
   target: string,
 ): [route: AdminRoute | undefined, rest: string] {
   if (Object.hasOwn(routes, target)) return [routes[target], ""];
-  const slash = target.lastIndexOf("/");
-  return [routes[`${target.slice(0, slash)}/*`], target.slice(slash + 1)];
+  const parts = target.split("/");
+  for (const at of [parts.length - 1, parts.length - 2]) {
+    const route = routes[parts.with(at, "*").join("/")];
+    if (route !== undefined) return [route, parts[at] ?? ""];
+  }
+  return [undefined, ""];
 }
 
 async function answerRoute(
