@@ -3,6 +3,8 @@
 // removed through the front port. Errors are thrown and get their shape from the listener.
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
+import type { RolloutReport } from "../fleet/revision.ts";
+import type { Usage } from "../fleet/usage.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
@@ -13,10 +15,11 @@ import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
 import { type RecordsApiParts, recordsApi } from "./records-api.ts";
 import type { ReplicaCondition } from "./replica-condition.ts";
+import { type RolloutApiParts, rolloutApi } from "./rollout-api.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
-export interface AdminApiParts extends SteeringApiParts, RecordsApiParts {
+export interface AdminApiParts extends SteeringApiParts, RolloutApiParts, RecordsApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
@@ -47,6 +50,9 @@ export interface StatusReport {
   readonly replicas: readonly ReplicaReport[];
   /** Warm spares, which have no seat yet. */
   readonly spares: readonly ReplicaReport[];
+  /** New replicas that start to take over the seats of others; they have none yet either. */
+  readonly understudies: readonly ReplicaReport[];
+  readonly rollout: RolloutReport;
 }
 
 export interface ReplicaReport {
@@ -63,6 +69,11 @@ export interface ReplicaReport {
   /** `host:port`, or null while unknown. */
   readonly address: string | null;
   readonly pid: number | null;
+  /** Number of the program that it runs: 1 at first, one more with each roll-out. */
+  readonly revision: number;
+  /** Processor time per time, in hundredths of a core, and memory, as last looked at (every 2 s); null: not known. */
+  readonly cpuPercent: number | null;
+  readonly rssBytes: number | null;
   /** Set aside, full, waited for; null while it is not in the ring. */
   readonly condition: ReplicaCondition | null;
   /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
@@ -109,7 +120,7 @@ const candidatesMax = 16;
 
 /** The routes, for the admin listener. Who may change replicas may read this; the port may be open to others. */
 export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRoute>> {
-  const { table } = parts;
+  const { table, saved } = parts;
   const route = (answer: AdminRoute["answer"]): AdminRoute => ({
     refuse: ({ socket, headers }) => refusal(socket.remoteAddress ?? "", headers, parts.policy),
     answer,
@@ -126,15 +137,18 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
     "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
     ...recordsApi(parts, route),
-    // A weight that was answered as changed is on disk; where nothing has changed, nothing is written.
-    ...steeringApi(parts, (answer) =>
-      route(async (...asked) => {
-        const report = await answer(...asked);
-        await parts.saved();
-        return report;
-      }),
-    ),
+    // What was answered as changed is on disk; where nothing has changed, nothing is written.
+    ...steeringApi(parts, savedRoute),
+    ...rolloutApi(parts, savedRoute),
   };
+
+  function savedRoute(answer: AdminRoute["answer"]): AdminRoute {
+    return route(async (...asked) => {
+      const report = await answer(...asked);
+      await saved();
+      return report;
+    });
+  }
 }
 
 function certificatesOf({ certificates }: AdminApiParts): CertificateKeeper {
@@ -156,6 +170,8 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
+    revision: replica.revision,
+    ...usageReport(fleet.usageOf(replica.name)),
     condition: conditionOf(replica.name),
     reason: replica.reason,
     sinceMs: replica.sinceMs,
@@ -172,7 +188,14 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     ringChanges: table.ring.changes,
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
+    understudies: fleet.understudies().map(report),
+    rollout: fleet.rolloutReport(),
   };
+}
+
+function usageReport(usage: Usage | null): Pick<ReplicaReport, "cpuPercent" | "rssBytes"> {
+  const { cpuCores = null, rssBytes = null } = usage ?? {};
+  return { cpuPercent: cpuCores === null ? null : Number((100 * cpuCores).toFixed(1)), rssBytes };
 }
 
 function rampOf({ weight }: Replica, now: number | undefined): number | null {

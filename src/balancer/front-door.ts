@@ -24,6 +24,7 @@ import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
 import { keepRecords } from "./records.ts";
+import { faultIn } from "./replica-condition.ts";
 import type { ServedFleet } from "./served-fleet.ts";
 import { createShutdown } from "./shutdown.ts";
 import { slowlyStarting } from "./slow-fleet.ts";
@@ -105,7 +106,9 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
   const dataPlane = crew ?? createDataPlane({ settings, fleet: served, log, keyErrors, controlPath, queue });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
+  fleet.setFaultOf((name) => faultIn(dataPlane.conditionOf(name)));
   fleet.onChange(state.note);
+  fleet.onRollout(state.note);
   if (kept.steering !== null && settings.routingPolicy === "hash") table.steer(kept.steering);
   kept.steeredBy(table);
   open.push(dataPlane.close);

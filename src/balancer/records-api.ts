@@ -10,7 +10,7 @@ import type { ReplicaFigures } from "../telemetry/traffic-step.ts";
 import type { Records } from "./records.ts";
 
 export interface RecordsApiParts {
-  readonly fleet: Pick<Fleet, "replicas" | "spares" | "restart">;
+  readonly fleet: Pick<Fleet, "replicas" | "spares">;
   readonly records: Records;
 }
 
@@ -44,12 +44,6 @@ export interface ReplicaDetails {
   readonly output: readonly OutputLine[] | null;
 }
 
-/** `POST /api/v1/replicas/NAME/restart`. */
-export interface RestartReport {
-  /** Will be replaced, and then drained. */
-  readonly restarting: string;
-}
-
 const busiestMax = 64;
 
 /** @param route guards an answer like those of the other routes */
@@ -65,10 +59,6 @@ export function recordsApi(
     }),
     "GET /api/v1/replicas": route(() => replicasReport(records)),
     "GET /api/v1/replicas/*": route((_query, _body, name) => replicaDetails({ fleet, records }, name)),
-    "POST /api/v1/replicas/*/restart": route((_query, _body, name): RestartReport => {
-      fleet.restart(name);
-      return { restarting: name };
-    }),
   };
 }
 

@@ -159,6 +159,7 @@ describe("the chronicle of a fleet", () => {
       pid: null,
       sinceMs,
       reason: state,
+      revision: 1,
     });
     for (const name of ["S1", "S2", "S3"]) {
       chronicle.note({ replica: replica(name, "starting", 0), from: null, more: false });

@@ -58,21 +58,6 @@ export function checkWeigh(state: FleetState, name: string, weight: number): voi
   if (!holders(state).some((life) => life.name === name)) throw unknown("weigh", name, holders(state));
 }
 
-/** Gives the life whose place is to be taken over by a new one. */
-export function checkRestart(state: FleetState, name: string): Life {
-  const life = holders(state).find((each) => each.name === name);
-  if (life === undefined) throw unknown("restart", name, holders(state));
-  if (state.policy.fixed) {
-    throw refused(
-      `Cannot restart replica "${name}": it is a server that somebody else runs; restart it there`,
-    );
-  }
-  if (life.state === "healthy") return life;
-  throw refused(
-    `Cannot restart replica "${name}": it is ${life.state} (${life.reason}), and is replaced by itself when it does not recover; only a healthy one can be restarted`,
-  );
-}
-
 function checkCount(verb: string, count: number): void {
   if (Number.isSafeInteger(count) && count >= 1) return;
   throw refused(`Cannot ${verb} ${String(count)} replicas: n must be a whole number of at least 1`);

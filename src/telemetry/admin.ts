@@ -19,13 +19,15 @@ export interface AdminOptions {
   readonly ready: () => boolean;
   /** Called before the metrics or a route are answered: fetches what is told elsewhere. */
   readonly gather?: () => Promise<void>;
-  /** Further routes by method and path: `GET /api/v1/status`; a part of a path may be a star: `PUT /api/v1/replicas/*`. */
+  /** Further routes by method and path: `GET /api/v1/status`; a part may be a star: `PUT /api/v1/replicas/*`. */
   readonly routes?: Readonly<Record<string, AdminRoute>>;
 }
 
 export interface AdminRoute {
   /** Null when this request may be answered, else why not (403). */
   refuse(request: IncomingMessage): string | null;
+  /** The same, for what the body asks for. Default: whoever may ask may ask for anything. */
+  refuseBody?(request: IncomingMessage, body: unknown): string | null;
   /**
    * Gives what is sent as JSON; a RoundhouseError becomes a 400. `body` is the parsed JSON of a POST
    * or PUT, `rest` what stands in the place of the path's star.
@@ -106,18 +108,18 @@ function createAnswer({ metrics, ready, routes = {}, gather = async () => {} }: 
   };
 }
 
-/** The route itself, or the one with a star for one of the last two parts of the path, and that part. */
+/** The route itself, or the one with a star for the last part of the path, or the one before, and that part. */
 function routeFor(
   routes: Readonly<Record<string, AdminRoute>>,
   target: string,
 ): [route: AdminRoute | undefined, rest: string] {
   if (Object.hasOwn(routes, target)) return [routes[target], ""];
-  const parts = target.split("/");
-  for (const at of [parts.length - 1, parts.length - 2]) {
-    const route = routes[parts.with(at, "*").join("/")];
-    if (route !== undefined) return [route, parts[at] ?? ""];
-  }
-  return [undefined, ""];
+  const slash = target.lastIndexOf("/");
+  const last = target.slice(slash + 1);
+  const starred = routes[`${target.slice(0, slash)}/*`];
+  if (starred !== undefined) return [starred, last];
+  const before = target.lastIndexOf("/", slash - 1);
+  return [routes[`${target.slice(0, before)}/*/${last}`], target.slice(before + 1, slash)];
 }
 
 async function answerRoute(
@@ -130,6 +132,8 @@ async function answerRoute(
   if (reason !== null) return sendFailure(request, response, 403, reason);
   const hasBody = request.method === "POST" || request.method === "PUT";
   const body = hasBody ? parseJson(await readBody(request, bodyBytesMax)) : undefined;
+  const bodyRefusal = route.refuseBody?.(request, body) ?? null;
+  if (bodyRefusal !== null) return sendFailure(request, response, 403, bodyRefusal);
   const answer = await route.answer(new URLSearchParams(query), body, rest);
   sendJson(request, response, 200, JSON.stringify(answer));
 }
