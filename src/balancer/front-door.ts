@@ -16,6 +16,7 @@ import { createReload, type ReloadReport, type Running } from "./apply-config.ts
 import { type CertificateKeeper, keepCertificates } from "./certificates.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
+import { createDashboard } from "./dashboard/dashboard.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
 import { savedChanges } from "./desired-state.ts";
 import { createKeptFleet, type KeptFleet } from "./kept-fleet.ts";
@@ -24,6 +25,7 @@ import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
 import { keepRecords } from "./records.ts";
+import { type ChangeReplicas, createReplicaChanges } from "./replica-changes.ts";
 import { faultIn } from "./replica-condition.ts";
 import type { ServedFleet } from "./served-fleet.ts";
 import { createShutdown } from "./shutdown.ts";
@@ -98,7 +100,8 @@ type Opened = (() => Promise<void> | void)[];
 async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise<FrontDoor> {
   const { fleet, log, state, settings, keyErrors } = house;
   await state.save(); // what cannot be kept is known before anything starts
-  const controlPath = await openControl(house, () => shutdown.closing, open);
+  const change = createReplicaChanges(savedChanges(fleet, state), () => shutdown.closing);
+  const controlPath = await openControl(house, change, open);
   const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
   open.push(served.close);
@@ -152,6 +155,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     hotKeys: dataPlane.hotKeys,
     conditionOf: dataPlane.conditionOf,
     records,
+    change,
     reload,
     saved: state.save,
     rollWorkers: async () => {
@@ -200,15 +204,15 @@ async function listen(
 }
 
 /** Gives the Unix socket on which the control API listens, or null when it is off. */
-async function openControl(house: Running, closing: () => boolean, open: Opened): Promise<string | null> {
-  const { settings, fleet, state } = house;
+async function openControl(house: Running, change: ChangeReplicas, open: Opened): Promise<string | null> {
+  const { settings, fleet } = house;
   if (!settings.control) return null;
   const socket = await makeControlSocket();
   open.push(socket.remove);
   const api = await createControlApi({
     path: socket.path,
-    fleet: savedChanges(fleet, state),
-    closing,
+    fleet,
+    change,
     get policy() {
       return house.settings.policy;
     },
@@ -263,14 +267,16 @@ async function openAdmin(
 ): Promise<FrontDoor["admin"]> {
   if (settings.admin === null) return null;
   const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS, queue?.metrics);
+  const dashboard = createDashboard(report);
   const admin = await createAdmin({
     ...settings.admin,
     metrics,
     ready,
     ...(gather === undefined ? {} : { gather }),
-    routes: adminApi(report),
+    routes: { ...adminApi(report), ...dashboard.routes },
+    takes: dashboard.takes,
   });
-  open.push(admin.close);
+  open.push(admin.close, dashboard.close);
   return { host: admin.host, port: admin.port };
 }
 

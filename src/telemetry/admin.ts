@@ -7,7 +7,7 @@ import { RoundhouseError } from "../errors.ts";
 import { hostIsOurs } from "./host-check.ts";
 import { listenError } from "./listen-error.ts";
 import type { MetricsPage } from "./metrics.ts";
-import { BodyTooLarge, readBody, send, sendFailure, sendJson } from "./own-answers.ts";
+import { failureStatus, readBody, send, sendFailure, sendJson } from "./own-answers.ts";
 
 export interface AdminOptions {
   /** Address to listen on. Default `127.0.0.1`. */
@@ -21,7 +21,16 @@ export interface AdminOptions {
   readonly gather?: () => Promise<void>;
   /** Further routes by method and path: `GET /api/v1/status`; a part may be a star: `PUT /api/v1/replicas/*`. */
   readonly routes?: Readonly<Record<string, AdminRoute>>;
+  /** What answers by itself, such as files and streams of events. */
+  readonly takes?: TakesRequest;
 }
+
+/** Answers the request and gives true, or false when it is none of its own. `target` is `GET /path`. */
+export type TakesRequest = (
+  target: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+) => boolean | Promise<boolean>;
 
 export interface AdminRoute {
   /** Null when this request may be answered, else why not (403). */
@@ -69,7 +78,8 @@ export async function createAdmin(options: AdminOptions): Promise<Admin> {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-function createAnswer({ metrics, ready, routes = {}, gather = async () => {} }: AdminOptions): Answer {
+function createAnswer(options: AdminOptions): Answer {
+  const { metrics, ready, routes = {}, gather = async () => {}, takes = () => false } = options;
   let pages = 0;
   async function sendMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (pages >= pagesMax)
@@ -97,6 +107,7 @@ function createAnswer({ metrics, ready, routes = {}, gather = async () => {} }: 
         const [route, rest] = routeFor(routes, `${method} ${path}`);
         if (route !== undefined) await gather();
         if (route !== undefined) return answerRoute(route, { query, rest }, request, response);
+        if (await takes(`${method} ${path}`, request, response)) return;
         return sendFailure(
           request,
           response,
@@ -152,8 +163,7 @@ function parseJson(body: Buffer): unknown {
 
 function fail(request: IncomingMessage, response: ServerResponse, error: Error): void {
   if (response.headersSent || response.destroyed) return;
-  const known = error instanceof RoundhouseError ? 400 : 500;
-  sendFailure(request, response, error instanceof BodyTooLarge ? 413 : known, error.message);
+  sendFailure(request, response, failureStatus(error), error.message);
 }
 
 /** Whoever listens on another address has opened the page to others, under whatever names they know. */

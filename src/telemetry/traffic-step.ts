@@ -111,7 +111,10 @@ export function createTrafficSteps(
     const counts = latency.map((count, bucket) => Math.max(0, count - (since?.[bucket] ?? 0)));
     window.push(latency);
     if (window.length > latencySteps) window.shift();
-    return parts.map((part) => quantileMs(counts, boundsS, part));
+    return parts.map((part) => {
+      const ms = quantileMs(counts, boundsS, part);
+      return ms === null ? null : fourDigits(ms);
+    });
   }
 
   function replicaStep(name: string, tally: Tally, elapsedS: number, inFlight: number): ReplicaFigures {
@@ -186,8 +189,11 @@ export function createTrafficSteps(
 
 /** A worker that was killed takes its last counts with it: a sum may then be a little less than before. */
 function rate(now: number, before: number, elapsedS: number): number {
-  return elapsedS > 0 ? Math.max(0, now - before) / elapsedS : 0;
+  return elapsedS > 0 ? fourDigits(Math.max(0, now - before) / elapsedS) : 0;
 }
+
+/** What anybody can read off a chart. */
+const fourDigits = (value: number): number => Number(value.toPrecision(4));
 
 function sum(numbers: Iterable<number>): number {
   let total = 0;
