@@ -150,6 +150,10 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     hotKeys: dataPlane.hotKeys,
     conditionOf: dataPlane.conditionOf,
     change,
+    hashing: {
+      requestHash: house.config.requestHash,
+      idKeys: settings.keyText === "random",
+    },
     reload,
     saved: state.save,
     rollWorkers: async () => {

@@ -5,7 +5,8 @@ import type { AdminRoute, TakesRequest } from "../../telemetry/admin.ts";
 import { sendFailure, sendJson } from "../../telemetry/own-answers.ts";
 import { type AdminApiParts, readRefusal, statusReport } from "../admin-api.ts";
 import { pageRefusal } from "../authorization.ts";
-import { createEventHub } from "./event-hub.ts";
+import { type HotKeysReport, hotKeysReport, type PolicyReport, policyReport } from "../steering-api.ts";
+import { createEventHub, type EventSource } from "./event-hub.ts";
 import { fleetSource } from "./fleet-source.ts";
 import { createPageFiles } from "./page-files.ts";
 
@@ -26,7 +27,7 @@ export interface SessionReport {
 
 export function createDashboard(parts: AdminApiParts): Dashboard {
   const files = createPageFiles(new URL("../../dashboard/", import.meta.url));
-  const events = createEventHub([fleetSource(() => statusReport(parts))]);
+  const events = createEventHub([fleetSource(() => statusReport(parts)), steeringSource(parts)]);
   return {
     routes: {},
     takes: async (target, request, response) => {
@@ -43,6 +44,23 @@ export function createDashboard(parts: AdminApiParts): Dashboard {
       return target.startsWith("GET ") && files(target.slice("GET ".length), request, response);
     },
     close: events.close,
+  };
+}
+
+/** `event: steering`. */
+export interface SteeringReading {
+  readonly policy: PolicyReport;
+  /** Null: keys do not recur. */
+  readonly hotKeys: HotKeysReport | null;
+}
+
+const hotKeysShown = 10;
+
+function steeringSource(parts: AdminApiParts): EventSource<SteeringReading> {
+  return {
+    name: "steering",
+    everyMs: 2_000,
+    read: () => ({ policy: policyReport(parts), hotKeys: hotKeysReport(parts, hotKeysShown) }),
   };
 }
 
