@@ -14,6 +14,7 @@ import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
+import { type RecordsApiParts, recordsApi } from "./records-api.ts";
 import type { ChangeReplicas } from "./replica-changes.ts";
 import type { ReplicaCondition } from "./replica-condition.ts";
 import { replicaRequestIn } from "./replica-request.ts";
@@ -23,7 +24,7 @@ import { type RolloutApiParts, rolloutApi } from "./rollout-api.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
-export interface AdminApiParts extends SteeringApiParts, RolloutApiParts {
+export interface AdminApiParts extends SteeringApiParts, RolloutApiParts, RecordsApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
@@ -153,6 +154,7 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     }),
     "GET /api/v1/ring": route((query) => ringPicture(table, query)),
     "GET /api/v1/ring/slots": route((query) => slotsReport(table, query)),
+    ...recordsApi(parts, route),
     // What was answered as changed is on disk; where nothing has changed, nothing is written.
     ...steeringApi(parts, savedRoute),
     ...rolloutApi(parts, savedRoute),

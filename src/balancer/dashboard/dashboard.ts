@@ -9,6 +9,7 @@ import { type HotKeysReport, hotKeysReport, type PolicyReport, policyReport } fr
 import { createEventHub, type EventSource } from "./event-hub.ts";
 import { fleetSource } from "./fleet-source.ts";
 import { createPageFiles } from "./page-files.ts";
+import { trafficSource } from "./traffic-source.ts";
 
 export interface Dashboard {
   readonly routes: Readonly<Record<string, AdminRoute>>;
@@ -27,7 +28,15 @@ export interface SessionReport {
 
 export function createDashboard(parts: AdminApiParts): Dashboard {
   const files = createPageFiles(new URL("../../dashboard/", import.meta.url));
-  const events = createEventHub([fleetSource(() => statusReport(parts)), steeringSource(parts)]);
+  const { history, chronicle } = parts.records;
+  const events = createEventHub([
+    fleetSource(() => statusReport(parts)),
+    steeringSource(parts),
+    trafficSource(
+      () => history.latest,
+      () => chronicle.departed,
+    ),
+  ]);
   return {
     routes: {},
     takes: async (target, request, response) => {
