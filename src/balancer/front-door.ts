@@ -156,6 +156,10 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     conditionOf: dataPlane.conditionOf,
     records,
     change,
+    hashing: {
+      requestHash: house.config.requestHash,
+      idKeys: settings.keyText === "random",
+    },
     reload,
     saved: state.save,
     rollWorkers: async () => {

@@ -2,6 +2,7 @@
 import type { ComponentType } from "preact";
 import type { StatusReport } from "../balancer/admin-api.ts";
 import { FleetView } from "./fleet-view.tsx";
+import { RingView } from "./ring-view.tsx";
 import { TrafficView } from "./traffic-view.tsx";
 
 export interface ViewProps {
@@ -16,6 +17,7 @@ export interface View {
 }
 
 export const views: readonly [View, ...View[]] = [
+  { id: "ring", title: "Ring", View: RingView },
   { id: "fleet", title: "Fleet", View: FleetView },
   { id: "traffic", title: "Traffic", View: TrafficView },
 ];

@@ -5,7 +5,8 @@ import type { AdminRoute, TakesRequest } from "../../telemetry/admin.ts";
 import { sendFailure, sendJson } from "../../telemetry/own-answers.ts";
 import { type AdminApiParts, readRefusal, statusReport } from "../admin-api.ts";
 import { pageRefusal } from "../authorization.ts";
-import { createEventHub } from "./event-hub.ts";
+import { type HotKeysReport, hotKeysReport, type PolicyReport, policyReport } from "../steering-api.ts";
+import { createEventHub, type EventSource } from "./event-hub.ts";
 import { fleetSource } from "./fleet-source.ts";
 import { createPageFiles } from "./page-files.ts";
 import { trafficSource } from "./traffic-source.ts";
@@ -30,6 +31,7 @@ export function createDashboard(parts: AdminApiParts): Dashboard {
   const { history, chronicle } = parts.records;
   const events = createEventHub([
     fleetSource(() => statusReport(parts)),
+    steeringSource(parts),
     trafficSource(
       () => history.latest,
       () => chronicle.departed,
@@ -51,6 +53,23 @@ export function createDashboard(parts: AdminApiParts): Dashboard {
       return target.startsWith("GET ") && files(target.slice("GET ".length), request, response);
     },
     close: events.close,
+  };
+}
+
+/** `event: steering`. */
+export interface SteeringReading {
+  readonly policy: PolicyReport;
+  /** Null: keys do not recur. */
+  readonly hotKeys: HotKeysReport | null;
+}
+
+const hotKeysShown = 10;
+
+function steeringSource(parts: AdminApiParts): EventSource<SteeringReading> {
+  return {
+    name: "steering",
+    everyMs: 2_000,
+    read: () => ({ policy: policyReport(parts), hotKeys: hotKeysReport(parts, hotKeysShown) }),
   };
 }
 
