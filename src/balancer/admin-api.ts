@@ -8,6 +8,7 @@ import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import type { AutoscaleReport, Autoscaler } from "./autoscaler.ts";
 import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
@@ -20,6 +21,7 @@ export interface AdminApiParts extends SteeringApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
+  readonly autoscale: Autoscaler["report"];
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
@@ -47,6 +49,8 @@ export interface StatusReport {
   readonly replicas: readonly ReplicaReport[];
   /** Warm spares, which have no seat yet. */
   readonly spares: readonly ReplicaReport[];
+  /** Null: it is off. */
+  readonly autoscale: AutoscaleReport | null;
 }
 
 export interface ReplicaReport {
@@ -119,6 +123,7 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
   });
   return {
     "GET /api/v1/status": route(() => statusReport(parts)),
+    "GET /api/v1/autoscale": route(() => autoscaleReport(parts)),
     "POST /api/v1/reload": route(async (query) => {
       const report = await parts.reload();
       return query.get("workers") === "roll" ? { ...report, rolled: await parts.rollWorkers() } : report;
@@ -144,7 +149,14 @@ function certificatesOf({ certificates }: AdminApiParts): CertificateKeeper {
   throw bad("TLS is off; give --tls-cert and --tls-key to switch it on");
 }
 
-export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: AdminApiParts): StatusReport {
+function autoscaleReport({ autoscale }: AdminApiParts): AutoscaleReport {
+  const report = autoscale();
+  if (report !== null) return report;
+  throw bad("Autoscale is off; give --autoscale 1..8 and a target such as --target-in-flight 5");
+}
+
+export function statusReport(parts: AdminApiParts): StatusReport {
+  const { fleet, table, conditionOf, key, routingPolicy } = parts;
   const { ring } = table.current;
   const weightsNow = new Map(table.current.replicas.map(({ name, weight }) => [name, weight]));
   const shares = table.ring.shares();
@@ -175,6 +187,7 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     ringChanges: table.ring.changes,
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
+    autoscale: parts.autoscale(),
   };
 }
 

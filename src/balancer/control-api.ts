@@ -9,6 +9,7 @@ import type { Fleet } from "../fleet/fleet.ts";
 import { peerHeader } from "../proxy/upstream.ts";
 import { BodyTooLarge, readBody, sendFailure, sendJson } from "../telemetry/own-answers.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import type { ChangeQueue } from "./change-queue.ts";
 import { allowedMethods, answerUnknownMethod } from "./control-method.ts";
 import { parseReplicaRequest, type ReplicaVerb } from "./replica-request.ts";
 
@@ -19,6 +20,8 @@ export interface ControlApiOptions {
   readonly path: string;
   readonly fleet: ControlledFleet;
   readonly policy: AuthorizationPolicy;
+  /** Where changes wait for their turn. */
+  readonly change: ChangeQueue;
   /** True once we are shutting down: then replicas are not changed any more. */
   readonly closing: () => boolean;
 }
@@ -29,18 +32,13 @@ export interface ControlApi {
 
 /** A body holds at most 64 names of 63 characters. */
 const bodyBytesMax = 64 * 1024;
-/** Changes that wait for the one under way, and it; more → 503. */
-const changesMax = 32;
-/** How long a change may wait for its turn. */
-const turnMsMax = 20_000;
 /** How long `/add` waits for the last bearer of a name to be gone, and how often it looks. */
 const nameWaitMs = 10_000;
 const namePollMs = 20;
 
 export async function createControlApi(options: ControlApiOptions): Promise<ControlApi> {
-  const change = createQueue();
   const server = createServer((request, response) => {
-    answer(request, response, options, change).catch((error: Error) => fail(request, response, error));
+    answer(request, response, options).catch((error: Error) => fail(request, response, error));
   });
   // The data plane keeps its connections until they are idle too long for it; it must be the one that closes them.
   server.keepAliveTimeout = 60_000;
@@ -55,13 +53,10 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   };
 }
 
-type Change = (task: () => Promise<void>) => Promise<void>;
-
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   options: ControlApiOptions,
-  change: Change,
 ): Promise<void> {
   const path = request.url?.split("?", 1)[0] ?? "";
   const method = request.method ?? "";
@@ -76,7 +71,7 @@ async function answer(
   if (path !== "/rep") {
     const reason = refusal(peerOf(request), request.headers, options.policy);
     if (reason !== null) return sendFailure(request, response, 403, reason);
-    await changeReplicas(path === "/add" ? "add" : "remove", request, options, change);
+    await changeReplicas(path === "/add" ? "add" : "remove", request, options);
   }
   sendJson(request, response, 200, membersOf(options.fleet));
 }
@@ -89,8 +84,7 @@ function peerOf(request: IncomingMessage): string {
 async function changeReplicas(
   verb: ReplicaVerb,
   request: IncomingMessage,
-  { fleet, closing }: ControlApiOptions,
-  change: Change,
+  { fleet, change, closing }: ControlApiOptions,
 ): Promise<void> {
   const { count, names } = parseReplicaRequest(
     verb,
@@ -143,35 +137,4 @@ function statusOf(error: Error): number {
     default:
       return 400;
   }
-}
-
-/**
- * Runs tasks one after another. Refuses one when too many wait already, or when its turn does not come in time: the
- * data plane would answer for it with 504 before it was done.
- */
-function createQueue(): Change {
-  let last: Promise<unknown> = Promise.resolve();
-  let changes = 0;
-  return async (task) => {
-    if (changes >= changesMax) throw busy(`${changes} changes wait already`);
-    changes += 1;
-    const asked = Date.now();
-    const turn = last.then(() => {
-      const waitedMs = Date.now() - asked;
-      if (waitedMs > turnMsMax) throw busy(`Earlier changes took ${waitedMs} ms`);
-      return task();
-    });
-    last = turn
-      .catch(() => {})
-      .finally(() => {
-        changes -= 1;
-      });
-    return turn;
-  };
-}
-
-function busy(why: string): RoundhouseError {
-  return new RoundhouseError("UNREACHABLE", `${why}, and nothing was changed; try again later`, {
-    retryable: true,
-  });
 }

@@ -13,20 +13,23 @@ import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
 import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
 import { createReload, type ReloadReport, type Running } from "./apply-config.ts";
+import { type Autoscaler, createAutoscaler } from "./autoscaler.ts";
+import { boundedChanges } from "./bounded-changes.ts";
 import { type CertificateKeeper, keepCertificates } from "./certificates.ts";
+import { createChangeQueue } from "./change-queue.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
 import { savedChanges } from "./desired-state.ts";
 import { createKeptFleet, type KeptFleet } from "./kept-fleet.ts";
 import { createKeyErrors } from "./key-errors.ts";
+import { createLoadMeter } from "./load-meter.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
-import type { ServedFleet } from "./served-fleet.ts";
 import { createShutdown } from "./shutdown.ts";
 import { slowlyStarting } from "./slow-fleet.ts";
-import type { Crew } from "./workers/crew.ts";
+import type { Crew, CrewParts } from "./workers/crew.ts";
 
 export type { FrontDoorOptions } from "./options.ts";
 
@@ -82,7 +85,8 @@ export async function createFrontDoor(options: FrontDoorOptions, parts: FrontDoo
     const kept = createKeptFleet(options, settings.ringCapacity, parts, () => house.config);
     const { fleet, state } = kept;
     open[0] = () => fleet.stop(0);
-    const house: Running = { ...parts, config: options, settings, fleet, state, keyErrors };
+    const change = createChangeQueue();
+    const house: Running = { ...parts, config: options, settings, fleet, state, keyErrors, change };
     return await openHouse(house, kept, open);
   } catch (error) {
     for (const close of open.reverse()) await close();
@@ -100,8 +104,9 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
   const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
   open.push(served.close);
-  const crew = await openCrew(house, { fleet: served, controlPath, queue });
-  const dataPlane = crew ?? createDataPlane({ settings, fleet: served, log, keyErrors, controlPath, queue });
+  const shared = { fleet: served, controlPath, queue, wake: () => autoscaler.wake() };
+  const crew = await openCrew(house, shared);
+  const dataPlane = crew ?? createDataPlane({ settings, log, keyErrors, ...shared });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
   fleet.onChange(state.note);
@@ -124,6 +129,8 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
       await log.flush().catch(() => {});
     },
   });
+  const autoscaler = scaleWithLoad(house, dataPlane, crew, () => shutdown.closing);
+  open.push(autoscaler.close);
   const ports = await listen(settings, dataPlane);
   const certificates =
     settings.tls === null
@@ -133,6 +140,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     closing: () => shutdown.closing,
     reconfigure: async (next) => {
       await dataPlane.reconfigure(next);
+      autoscaler.reconfigure(next.autoscale);
       certificates?.reload();
     },
   });
@@ -142,6 +150,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     routingPolicy: settings.routingPolicy,
     counters: () => dataPlane.read().hashing,
     hotKeys: dataPlane.hotKeys,
+    autoscale: autoscaler.report,
     conditionOf: dataPlane.conditionOf,
     reload,
     saved: state.save,
@@ -158,11 +167,16 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
       return house.settings.policy;
     },
   };
-  const ready = () => !shutdown.closing && table.current.replicas.length > 0 && (queue?.ready() ?? true);
-  const admin = await openAdmin(house, { dataPlane, gather: crew?.gather, queue, report, ready }, open);
+  // At rest with no replicas it serves too: whoever asks is held until one has started.
+  const atRest = () => house.settings.autoscale?.room != null && fleet.desired().length === 0;
+  const serves = () => table.current.replicas.length > 0 || atRest();
+  const ready = () => !shutdown.closing && serves() && (queue?.ready() ?? true);
+  const shown = { dataPlane, autoscaler, gather: crew?.gather, queue, report, ready };
+  const admin = await openAdmin(house, shown, open);
   const settled = startFleet(fleet, log).then(() => {
     served.begin();
     dataPlane.begin();
+    autoscaler.begin();
   });
   return {
     host: settings.host,
@@ -198,7 +212,15 @@ async function openControl(house: Running, closing: () => boolean, open: Opened)
   open.push(socket.remove);
   const api = await createControlApi({
     path: socket.path,
-    fleet: savedChanges(fleet, state),
+    fleet: savedChanges(
+      {
+        replicas: fleet.replicas,
+        serving: fleet.serving,
+        ...boundedChanges(fleet, () => house.settings.autoscale),
+      },
+      state,
+    ),
+    change: house.change,
     closing,
     get policy() {
       return house.settings.policy;
@@ -211,13 +233,37 @@ async function openControl(house: Running, closing: () => boolean, open: Opened)
 /** The workers, or null when this process serves by itself; what they need is not even loaded then. */
 async function openCrew(
   house: Running,
-  shared: { fleet: ServedFleet; controlPath: string | null; queue: QueueHouse | null },
+  shared: Pick<CrewParts, "fleet" | "controlPath" | "wake"> & { queue: QueueHouse | null },
 ): Promise<Crew | null> {
   const { settings, configFile, log } = house;
   if (settings.workers === 1) return null;
   const { createCrew } = await import("./workers/crew.ts");
   const config = () => house.config;
   return createCrew({ size: settings.workers, config, configFile, settings, ...shared, log });
+}
+
+/** In flight is looked at so often; with workers each look is a message to all of them. In ms. */
+const sampleEveryMs = 100;
+const gatherEveryMs = 250;
+
+function scaleWithLoad(
+  house: Running,
+  dataPlane: DataPlane,
+  crew: Crew | null,
+  closing: () => boolean,
+): Autoscaler {
+  const { fleet, settings, state, change, log } = house;
+  const averageMs = () => house.settings.autoscale?.averageMs ?? 0;
+  return createAutoscaler({
+    settings: settings.autoscale,
+    fleet,
+    meter: createLoadMeter({ fleet, dataPlane, gather: crew?.gather, averageMs }),
+    change,
+    saved: state.save,
+    closing,
+    sampleEveryMs: crew === null ? sampleEveryMs : gatherEveryMs,
+    log,
+  });
 }
 
 function notRolled(): RoundhouseError {
@@ -240,6 +286,7 @@ async function openQueue({ settings, log }: Running, open: Opened): Promise<Queu
 /** What the admin listener shows. */
 interface Shown {
   readonly dataPlane: DataPlane;
+  readonly autoscaler: Autoscaler;
   /** Called before figures are read. */
   readonly gather: (() => Promise<void>) | undefined;
   readonly queue: QueueHouse | null;
@@ -249,11 +296,12 @@ interface Shown {
 
 async function openAdmin(
   { settings, fleet }: Running,
-  { dataPlane, gather, queue, report, ready }: Shown,
+  { dataPlane, autoscaler, gather, queue, report, ready }: Shown,
   open: Opened,
 ): Promise<FrontDoor["admin"]> {
   if (settings.admin === null) return null;
-  const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS, queue?.metrics);
+  const read = () => readMetrics(fleet, dataPlane, autoscaler);
+  const metrics = createMetricsPage(read, latencyBucketsS, queue?.metrics);
   const admin = await createAdmin({
     ...settings.admin,
     metrics,

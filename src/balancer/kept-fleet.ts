@@ -36,7 +36,8 @@ export function createKeptFleet(
     return { fleet: createFleet(options), state: unkept, steering: null, steeredBy: () => {} };
   }
   const stored = readStateFile(config.state);
-  const replicas = stored === null ? undefined : replicasToStart(stored, options.replicaCount);
+  const replicas =
+    stored === null ? undefined : replicasToStart(stored, options.replicaCount, config.autoscale);
   const fleet = createFleet({ ...options, replicas });
   const stands = stored?.steering ?? null;
   let steering = () => stands;
