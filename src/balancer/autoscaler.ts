@@ -61,7 +61,7 @@ export interface AutoscalerParts {
   readonly settings: AutoscaleSettings | null;
   readonly fleet: Pick<Fleet, "replicas" | "serving" | "desired" | "add" | "remove">;
   readonly meter: LoadMeter;
-  readonly change: ChangeQueue;
+  readonly inTurn: ChangeQueue;
   /** Resolves when what there should be now is on disk. */
   readonly saved: () => Promise<void>;
   readonly closing: () => boolean;
@@ -122,7 +122,7 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
     counters[to > from ? "up" : "down"] += 1;
     note({ ...decision, atMs: Date.now(), outcome: "under way" });
     changing = true;
-    const ended = await parts.change(() => resize(decision)).catch((error: Error) => failed(decision, error));
+    const ended = await parts.inTurn(() => resize(decision)).catch((error: Error) => failed(decision, error));
     changing = false;
     outcome = ended === "superseded" ? null : ended;
     note({ ...(decisions[0] as DecisionReport), outcome: ended }, true);

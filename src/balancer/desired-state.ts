@@ -104,9 +104,12 @@ export function replicasToStart(
   configured: number,
   { min = 0, max = Number.POSITIVE_INFINITY }: NonNullable<Config["autoscale"]> = {},
 ): DesiredReplica[] {
-  const first: DesiredReplica[] = replicas.map(({ name, seat, weight }) =>
-    weight === undefined ? { name, seat } : { name, seat, weight },
-  );
+  const first: DesiredReplica[] = replicas.map(({ name, seat, weight, revision }) => ({
+    name,
+    seat,
+    ...(weight === undefined ? {} : { weight }),
+    ...(revision === undefined ? {} : { revision }),
+  }));
   const count = replicasConfigured === configured ? first.length : configured;
   const bounded = Math.min(max, Math.max(min, count));
   while (first.length < bounded) first.push(newcomer(first));

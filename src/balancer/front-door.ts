@@ -19,6 +19,7 @@ import { type CertificateKeeper, keepCertificates } from "./certificates.ts";
 import { createChangeQueue } from "./change-queue.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
+import { createDashboard } from "./dashboard/dashboard.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
 import { savedChanges } from "./desired-state.ts";
 import { createKeptFleet, type KeptFleet } from "./kept-fleet.ts";
@@ -27,6 +28,8 @@ import { createLoadMeter } from "./load-meter.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
+import { type ChangeReplicas, type ControlledFleet, createReplicaChanges } from "./replica-changes.ts";
+import { faultIn } from "./replica-condition.ts";
 import { createShutdown } from "./shutdown.ts";
 import { slowlyStarting } from "./slow-fleet.ts";
 import type { Crew, CrewParts } from "./workers/crew.ts";
@@ -85,8 +88,8 @@ export async function createFrontDoor(options: FrontDoorOptions, parts: FrontDoo
     const kept = createKeptFleet(options, settings.ringCapacity, parts, () => house.config);
     const { fleet, state } = kept;
     open[0] = () => fleet.stop(0);
-    const change = createChangeQueue();
-    const house: Running = { ...parts, config: options, settings, fleet, state, keyErrors, change };
+    const inTurn = createChangeQueue();
+    const house: Running = { ...parts, config: options, settings, fleet, state, keyErrors, inTurn };
     return await openHouse(house, kept, open);
   } catch (error) {
     for (const close of open.reverse()) await close();
@@ -100,7 +103,8 @@ type Opened = (() => Promise<void> | void)[];
 async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise<FrontDoor> {
   const { fleet, log, state, settings, keyErrors } = house;
   await state.save(); // what cannot be kept is known before anything starts
-  const controlPath = await openControl(house, () => shutdown.closing, open);
+  const change = createReplicaChanges(controlled(house), house.inTurn, () => shutdown.closing);
+  const controlPath = await openControl(house, change, open);
   const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
   open.push(served.close);
@@ -109,7 +113,9 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
   const dataPlane = crew ?? createDataPlane({ settings, log, keyErrors, ...shared });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
+  fleet.setFaultOf((name) => faultIn(dataPlane.conditionOf(name)));
   fleet.onChange(state.note);
+  fleet.onRollout(state.note);
   if (kept.steering !== null && settings.routingPolicy === "hash") table.steer(kept.steering);
   kept.steeredBy(table);
   open.push(dataPlane.close);
@@ -152,6 +158,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     hotKeys: dataPlane.hotKeys,
     autoscale: autoscaler.report,
     conditionOf: dataPlane.conditionOf,
+    change,
     reload,
     saved: state.save,
     rollWorkers: async () => {
@@ -204,24 +211,24 @@ async function listen(
   return { port: front, tlsPort: tls.port === null ? front : await dataPlane.listen(host, tls.port, "tls") };
 }
 
+/** The fleet as `/add` and `/rm` may change it: within autoscale's bounds, and on disk when it is answered. */
+function controlled(house: Running): ControlledFleet {
+  const { fleet, state } = house;
+  const { replicas, serving } = fleet;
+  const bounded = boundedChanges(fleet, () => house.settings.autoscale);
+  return savedChanges({ replicas, serving, ...bounded }, state);
+}
+
 /** Gives the Unix socket on which the control API listens, or null when it is off. */
-async function openControl(house: Running, closing: () => boolean, open: Opened): Promise<string | null> {
-  const { settings, fleet, state } = house;
+async function openControl(house: Running, change: ChangeReplicas, open: Opened): Promise<string | null> {
+  const { settings, fleet } = house;
   if (!settings.control) return null;
   const socket = await makeControlSocket();
   open.push(socket.remove);
   const api = await createControlApi({
     path: socket.path,
-    fleet: savedChanges(
-      {
-        replicas: fleet.replicas,
-        serving: fleet.serving,
-        ...boundedChanges(fleet, () => house.settings.autoscale),
-      },
-      state,
-    ),
-    change: house.change,
-    closing,
+    fleet,
+    change,
     get policy() {
       return house.settings.policy;
     },
@@ -252,13 +259,13 @@ function scaleWithLoad(
   crew: Crew | null,
   closing: () => boolean,
 ): Autoscaler {
-  const { fleet, settings, state, change, log } = house;
+  const { fleet, settings, state, inTurn, log } = house;
   const averageMs = () => house.settings.autoscale?.averageMs ?? 0;
   return createAutoscaler({
     settings: settings.autoscale,
     fleet,
     meter: createLoadMeter({ fleet, dataPlane, gather: crew?.gather, averageMs }),
-    change,
+    inTurn,
     saved: state.save,
     closing,
     sampleEveryMs: crew === null ? sampleEveryMs : gatherEveryMs,
@@ -302,14 +309,16 @@ async function openAdmin(
   if (settings.admin === null) return null;
   const read = () => readMetrics(fleet, dataPlane, autoscaler);
   const metrics = createMetricsPage(read, latencyBucketsS, queue?.metrics);
+  const dashboard = createDashboard(report);
   const admin = await createAdmin({
     ...settings.admin,
     metrics,
     ready,
     ...(gather === undefined ? {} : { gather }),
-    routes: adminApi(report),
+    routes: { ...adminApi(report), ...dashboard.routes },
+    takes: dashboard.takes,
   });
-  open.push(admin.close);
+  open.push(admin.close, dashboard.close);
   return { host: admin.host, port: admin.port };
 }
 

@@ -3,7 +3,7 @@
 // metrics work.
 import { Registry } from "prom-client";
 import { registerAutoscale } from "./autoscale-metrics.ts";
-import { registerEjection, registerFleet, registerUsage } from "./fleet-metrics.ts";
+import { registerEjection, registerFleet, registerRollouts, registerUsage } from "./fleet-metrics.ts";
 import { latencyHistogram } from "./latency-histogram.ts";
 import type { MetricsMoment, MetricsReading } from "./metrics-reading.ts";
 import { registerSelf } from "./process-metrics.ts";
@@ -32,6 +32,7 @@ export function createMetricsPage(
   registerRetries(registry, page);
   registerBatching(registry, page);
   registerFleet(registry, page);
+  registerRollouts(registry, page);
   registerUsage(registry, page);
   registerAutoscale(registry, page);
   registerEjection(registry, page);
