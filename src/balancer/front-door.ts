@@ -13,23 +13,21 @@ import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
 import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
 import { createReload, type ReloadReport, type Running } from "./apply-config.ts";
-import { type Autoscaler, createAutoscaler } from "./autoscaler.ts";
-import { boundedChanges } from "./bounded-changes.ts";
+import type { Autoscaler } from "./autoscaler.ts";
 import { type CertificateKeeper, keepCertificates } from "./certificates.ts";
 import { createChangeQueue } from "./change-queue.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
-import { savedChanges } from "./desired-state.ts";
 import { createKeptFleet, type KeptFleet } from "./kept-fleet.ts";
 import { createKeyErrors } from "./key-errors.ts";
-import { createLoadMeter } from "./load-meter.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
-import { type ChangeReplicas, type ControlledFleet, createReplicaChanges } from "./replica-changes.ts";
+import { type ChangeReplicas, createReplicaChanges } from "./replica-changes.ts";
 import { faultIn } from "./replica-condition.ts";
+import { changedByHand, scaleWithLoad } from "./scaled-fleet.ts";
 import { createShutdown } from "./shutdown.ts";
 import { slowlyStarting } from "./slow-fleet.ts";
 import type { Crew, CrewParts } from "./workers/crew.ts";
@@ -103,7 +101,7 @@ type Opened = (() => Promise<void> | void)[];
 async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise<FrontDoor> {
   const { fleet, log, state, settings, keyErrors } = house;
   await state.save(); // what cannot be kept is known before anything starts
-  const change = createReplicaChanges(controlled(house), house.inTurn, () => shutdown.closing);
+  const change = createReplicaChanges(changedByHand(house), house.inTurn, () => shutdown.closing);
   const controlPath = await openControl(house, change, open);
   const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
@@ -211,14 +209,6 @@ async function listen(
   return { port: front, tlsPort: tls.port === null ? front : await dataPlane.listen(host, tls.port, "tls") };
 }
 
-/** The fleet as `/add` and `/rm` may change it: within autoscale's bounds, and on disk when it is answered. */
-function controlled(house: Running): ControlledFleet {
-  const { fleet, state } = house;
-  const { replicas, serving } = fleet;
-  const bounded = boundedChanges(fleet, () => house.settings.autoscale);
-  return savedChanges({ replicas, serving, ...bounded }, state);
-}
-
 /** Gives the Unix socket on which the control API listens, or null when it is off. */
 async function openControl(house: Running, change: ChangeReplicas, open: Opened): Promise<string | null> {
   const { settings, fleet } = house;
@@ -247,30 +237,6 @@ async function openCrew(
   const { createCrew } = await import("./workers/crew.ts");
   const config = () => house.config;
   return createCrew({ size: settings.workers, config, configFile, settings, ...shared, log });
-}
-
-/** In flight is looked at so often; with workers each look is a message to all of them. In ms. */
-const sampleEveryMs = 100;
-const gatherEveryMs = 250;
-
-function scaleWithLoad(
-  house: Running,
-  dataPlane: DataPlane,
-  crew: Crew | null,
-  closing: () => boolean,
-): Autoscaler {
-  const { fleet, settings, state, inTurn, log } = house;
-  const averageMs = () => house.settings.autoscale?.averageMs ?? 0;
-  return createAutoscaler({
-    settings: settings.autoscale,
-    fleet,
-    meter: createLoadMeter({ fleet, dataPlane, gather: crew?.gather, averageMs }),
-    inTurn,
-    saved: state.save,
-    closing,
-    sampleEveryMs: crew === null ? sampleEveryMs : gatherEveryMs,
-    log,
-  });
 }
 
 function notRolled(): RoundhouseError {
