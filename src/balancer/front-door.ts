@@ -25,6 +25,7 @@ import { createKeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
+import { keepRecords } from "./records.ts";
 import { type ChangeReplicas, createReplicaChanges } from "./replica-changes.ts";
 import { faultIn } from "./replica-condition.ts";
 import { changedByHand, scaleWithLoad } from "./scaled-fleet.ts";
@@ -117,6 +118,9 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
   if (kept.steering !== null && settings.routingPolicy === "hash") table.steer(kept.steering);
   kept.steeredBy(table);
   open.push(dataPlane.close);
+  const { launcher } = house;
+  const records = keepRecords({ fleet, launcher, dataPlane, gather: crew?.gather, queue, log });
+  open.push(records.close);
   const shutdown = createShutdown({
     lameDuckMs: () => house.settings.lameDuckMs,
     stopAccepting: dataPlane.stopAccepting,
@@ -136,6 +140,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
   const autoscaler = scaleWithLoad(house, dataPlane, crew, () => shutdown.closing);
   open.push(autoscaler.close);
   const ports = await listen(settings, dataPlane);
+  records.begin();
   const certificates =
     settings.tls === null
       ? null
@@ -156,7 +161,12 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     hotKeys: dataPlane.hotKeys,
     autoscale: autoscaler.report,
     conditionOf: dataPlane.conditionOf,
+    records,
     change,
+    hashing: {
+      requestHash: house.config.requestHash,
+      idKeys: settings.keyText === "random",
+    },
     reload,
     saved: state.save,
     rollWorkers: async () => {
