@@ -3,9 +3,9 @@
 import type { Fleet } from "../fleet/fleet.ts";
 import type { LoadSignals } from "../fleet/load-opinions.ts";
 import { latencyBucketsS } from "../proxy/upstream.ts";
+import { quantileMs } from "../telemetry/quantile.ts";
 import type { TrafficSum } from "../telemetry/traffic.ts";
 import type { DataPlane } from "./data-plane.ts";
-import { p95Of } from "./latency-window.ts";
 
 export interface LoadReading {
   readonly signals: LoadSignals;
@@ -97,7 +97,7 @@ function signalsBetween(then: Mark | undefined, now: Mark, inFlightNow: number):
   const answers = total(latencies);
   const inFlight = (now.inFlightMs - then.inFlightMs) / ms;
   // Nothing asked is as good as answered at once; nothing answered of what was asked is not.
-  const p95Ms = answers > 0 ? p95Of(latencies, latencyBucketsS) : inFlightNow + inFlight === 0 ? 0 : null;
+  const p95Ms = quantileMs(latencies, latencyBucketsS, 0.95) ?? (inFlightNow + inFlight === 0 ? 0 : null);
   return { inFlight, requestsPerS: (1000 * answers) / ms, p95Ms, answers };
 }
 
