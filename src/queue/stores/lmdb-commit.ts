@@ -215,7 +215,7 @@ export function createCommits(
     const draft = createDraft(table, shards, options);
     try {
       const mine = await table.ifVersion(LABEL_KEY, epoch, () => {
-        for (const one of works) stage(one, draft);
+        stageAll(works, draft);
         draft.finish();
       });
       if (mine) succeed(works, draft, performance.now() - startedMs);
@@ -282,7 +282,26 @@ export function createCommits(
   };
 }
 
+/**
+ * In their order; but requests of several connections overtake each other on their way, so a batch that has come before
+ * the one that it follows is put behind that one.
+ */
+function stageAll(works: readonly Waiting[], draft: Draft): void {
+  for (const one of works) stage(one, draft);
+  let early = works.filter(cameEarly);
+  while (early.length > 0) {
+    for (const one of early) stage(one, draft);
+    const still = early.filter(cameEarly);
+    if (still.length === early.length) return;
+    early = still;
+  }
+}
+
+const cameEarly = ({ refusal }: Waiting): boolean =>
+  refusal instanceof RoundhouseError && refusal.code === "SEQUENCE_GAP";
+
 function stage(one: Waiting, draft: Draft): void {
+  one.refusal = null;
   try {
     one.value = one.work.stage(draft);
   } catch (error) {
