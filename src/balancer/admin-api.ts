@@ -6,29 +6,36 @@ import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { RolloutReport } from "../fleet/revision.ts";
 import type { Usage } from "../fleet/usage.ts";
-import type { Key, Ring } from "../ring/ring.ts";
+import type { Key } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
 import { type AuthorizationPolicy, pageRefusal, refusal } from "./authorization.ts";
+import type { AutoscaleReport, Autoscaler } from "./autoscaler.ts";
 import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
+import { type RecordsApiParts, recordsApi } from "./records-api.ts";
 import type { ChangeReplicas } from "./replica-changes.ts";
 import type { ReplicaCondition } from "./replica-condition.ts";
 import { replicaRequestIn } from "./replica-request.ts";
+import { ringPicture, slotsReport } from "./ring-picture.ts";
+import { type PreviewParts, previewReport } from "./ring-preview.ts";
 import { type RolloutApiParts, rolloutApi } from "./rollout-api.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
-export interface AdminApiParts extends SteeringApiParts, RolloutApiParts {
+export interface AdminApiParts extends SteeringApiParts, RolloutApiParts, RecordsApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
+  readonly autoscale: Autoscaler["report"];
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
   readonly change: ChangeReplicas;
+  /** How keys are hashed, for previews of another placement. */
+  readonly hashing: Omit<PreviewParts, "ring">;
   readonly reload: () => Promise<ReloadReport>;
   /** Resolves when what there should be now is on disk. */
   readonly saved: () => Promise<void>;
@@ -53,6 +60,8 @@ export interface StatusReport {
   readonly replicas: readonly ReplicaReport[];
   /** Warm spares, which have no seat yet. */
   readonly spares: readonly ReplicaReport[];
+  /** Null: it is off. */
+  readonly autoscale: AutoscaleReport | null;
   /** New replicas that start to take over the seats of others; they have none yet either. */
   readonly understudies: readonly ReplicaReport[];
   readonly rollout: RolloutReport;
@@ -104,20 +113,6 @@ export interface SharesReport {
   }[];
 }
 
-/** `POST /api/v1/ring/preview`, with a body of preview-request.ts. */
-export interface PreviewReport {
-  /** Fraction of the key space with another owner afterwards, 0…1. */
-  readonly moved: number;
-  /** Seats; null stands for nobody. */
-  readonly moves: readonly {
-    readonly from: number | null;
-    readonly to: number | null;
-    readonly fraction: number;
-  }[];
-  /** Shares by seat afterwards. */
-  readonly after: Readonly<Record<string, number>>;
-}
-
 /** Candidates listed by a lookup. */
 const candidatesMax = 16;
 
@@ -139,6 +134,7 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
   });
   return {
     "GET /api/v1/status": route(() => statusReport(parts)),
+    "GET /api/v1/autoscale": route(() => autoscaleReport(parts)),
     "POST /api/v1/reload": route(async (query) => {
       const report = await parts.reload();
       return query.get("workers") === "roll" ? { ...report, rolled: await parts.rollWorkers() } : report;
@@ -155,7 +151,15 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     }),
     "GET /api/v1/tls": route(() => certificatesOf(parts).report()),
     "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
-    "POST /api/v1/ring/preview": reading((_query, body) => previewReport(table.current.ring, body)),
+    "POST /api/v1/ring/preview": reading((_query, body) => {
+      if (parts.routingPolicy !== "hash")
+        throw bad("No key decides where a request goes: nothing would move");
+      const change = parsePreviewRequest(body);
+      return previewReport({ ...parts.hashing, ring: table.current.ring }, change);
+    }),
+    "GET /api/v1/ring": route((query) => ringPicture(table, query)),
+    "GET /api/v1/ring/slots": route((query) => slotsReport(table, query)),
+    ...recordsApi(parts, route),
     // What was answered as changed is on disk; where nothing has changed, nothing is written.
     ...steeringApi(parts, savedRoute),
     ...rolloutApi(parts, savedRoute),
@@ -183,11 +187,18 @@ function certificatesOf({ certificates }: AdminApiParts): CertificateKeeper {
   throw bad("TLS is off; give --tls-cert and --tls-key to switch it on");
 }
 
+function autoscaleReport({ autoscale }: AdminApiParts): AutoscaleReport {
+  const report = autoscale();
+  if (report !== null) return report;
+  throw bad("Autoscale is off; give --autoscale 1..8 and a target such as --target-in-flight 5");
+}
+
 function servingNames(fleet: Fleet): string[] {
   return fleet.serving().map(({ name }) => name);
 }
 
-export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: AdminApiParts): StatusReport {
+export function statusReport(parts: AdminApiParts): StatusReport {
+  const { fleet, table, conditionOf, key, routingPolicy } = parts;
   const { ring } = table.current;
   const weightsNow = new Map(table.current.replicas.map(({ name, weight }) => [name, weight]));
   const shares = table.ring.shares();
@@ -219,6 +230,7 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     ringChanges: table.ring.changes,
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
+    autoscale: parts.autoscale(),
     understudies: fleet.understudies().map(report),
     rollout: fleet.rolloutReport(),
   };
@@ -268,18 +280,6 @@ function lookupKey(query: URLSearchParams): Key {
   if (key !== null && id === null) return key;
   if (id !== null && key === null && /^\d{1,15}$/.test(id)) return Number(id);
   throw bad("A lookup needs either key=TEXT or id=NUMBER, a whole number of at most 15 digits");
-}
-
-function previewReport(ring: Ring, body: unknown): PreviewReport {
-  const change = parsePreviewRequest(body);
-  try {
-    const { moved, moves, after } = ring.preview(change);
-    return { moved, moves, after: Object.fromEntries(after) };
-  } catch (cause) {
-    // The ring refuses with a RangeError that says what would fit.
-    if (cause instanceof RangeError) throw bad(cause.message);
-    throw cause;
-  }
 }
 
 function bad(message: string): RoundhouseError {

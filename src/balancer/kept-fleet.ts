@@ -49,7 +49,8 @@ export function createKeptFleet(
   }
   const { readFile = readStateFile, writeFile, fleet: seams } = parts.world ?? {};
   const stored = readFile(config.state);
-  const replicas = stored === null ? undefined : replicasToStart(stored, options.replicaCount);
+  const replicas =
+    stored === null ? undefined : replicasToStart(stored, options.replicaCount, config.autoscale);
   const revisions = stored === null ? undefined : revisionsToStart(config, stored);
   const fleet = createFleet({ ...options, ...seams, replicas, revisions });
   const stands = stored?.steering ?? null;

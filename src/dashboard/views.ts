@@ -2,6 +2,9 @@
 import type { ComponentType } from "preact";
 import type { StatusReport } from "../balancer/admin-api.ts";
 import { FleetView } from "./fleet-view.tsx";
+import { RingView } from "./ring-view.tsx";
+import { TrafficView } from "./traffic-view.tsx";
+import { WhatIfView } from "./what-if-view.tsx";
 
 export interface ViewProps {
   readonly fleet: StatusReport;
@@ -14,4 +17,9 @@ export interface View {
   readonly View: ComponentType<ViewProps>;
 }
 
-export const views: readonly [View, ...View[]] = [{ id: "fleet", title: "Fleet", View: FleetView }];
+export const views: readonly [View, ...View[]] = [
+  { id: "ring", title: "Ring", View: RingView },
+  { id: "what-if", title: "What if", View: WhatIfView },
+  { id: "fleet", title: "Fleet", View: FleetView },
+  { id: "traffic", title: "Traffic", View: TrafficView },
+];
