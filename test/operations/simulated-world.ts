@@ -2,6 +2,7 @@
 // table and ring, on a clock and an engine that are made up. Everything follows from the seed.
 import assert from "node:assert/strict";
 import { createReload, type Running } from "../../src/balancer/apply-config.ts";
+import { createChangeQueue } from "../../src/balancer/change-queue.ts";
 import type { Config } from "../../src/balancer/config.ts";
 import { savedChanges } from "../../src/balancer/desired-state.ts";
 import { createKeptFleet } from "../../src/balancer/kept-fleet.ts";
@@ -77,7 +78,8 @@ export function createSimulatedWorld(
     const kept = createKeptFleet(config, settings.ringCapacity, parts, () => running.config);
     const { fleet, state } = kept;
     const readConfig = async () => config;
-    const running: Running = { config, settings, fleet, launcher, log, keyErrors, state, readConfig };
+    const inTurn = createChangeQueue();
+    const running: Running = { config, settings, fleet, launcher, log, keyErrors, state, inTurn, readConfig };
     const table = tableFor(fleet);
     fleet.onChange(table.apply);
     fleet.onChange(state.note);
