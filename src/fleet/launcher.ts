@@ -1,5 +1,6 @@
 // What starts and stops one server, whatever that is: a process, a container, or a server that somebody else runs.
 // A launcher knows nothing of seats' history, heartbeats or retries; the lifecycle decides those.
+import type { DesiredReplica } from "./fleet.ts";
 
 /** Where a server listens. */
 export interface Address {
@@ -38,6 +39,13 @@ export interface LaunchHandle {
   rssBytes(): Promise<number | null>;
 }
 
+/** A fleet as an earlier front door left it, in the order of joining. */
+export interface FoundFleet {
+  readonly replicas: readonly DesiredReplica[];
+  /** How many the configuration asked for then. */
+  readonly replicasConfigured: number;
+}
+
 export interface Launcher {
   /** Starts a server. Does not throw: what fails is reported as {@link LaunchEvents.exited}. */
   start(spec: LaunchSpec, events: LaunchEvents): LaunchHandle;
@@ -52,6 +60,12 @@ export interface Launcher {
   weightOf?(seat: number): number;
   /** Most servers it can start; undefined: no limit of its own. */
   readonly capacity?: number;
+  /** What runs already, where servers outlive a front door: {@link start} takes over those that it names. */
+  readonly found?: FoundFleet;
+  /** Called once, before the first start: what is there besides these is ended. */
+  expect?(replicas: readonly DesiredReplica[]): void;
+  /** The fleet stops, and these servers shall go on without it; undefined: all are ended. */
+  letGo?(replicas: readonly DesiredReplica[]): void;
   /** Opens the file of its servers' output anew, after a log rotation; undefined: it has none. */
   reopenLog?(): void;
   /** Frees what the launcher holds, once all its servers are gone. */
