@@ -3,6 +3,7 @@
 // removed through the front port. Errors are thrown and get their shape from the listener.
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
+import type { Usage } from "../fleet/usage.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
@@ -62,6 +63,9 @@ export interface ReplicaReport {
   /** `host:port`, or null while unknown. */
   readonly address: string | null;
   readonly pid: number | null;
+  /** Processor time per time, in hundredths of a core, and memory, as last looked at (every 2 s); null: not known. */
+  readonly cpuPercent: number | null;
+  readonly rssBytes: number | null;
   /** Set aside, full, waited for; null while it is not in the ring. */
   readonly condition: ReplicaCondition | null;
   /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
@@ -154,6 +158,7 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
+    ...usageReport(fleet.usageOf(replica.name)),
     condition: conditionOf(replica.name),
     reason: replica.reason,
     sinceMs: replica.sinceMs,
@@ -171,6 +176,11 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
   };
+}
+
+function usageReport(usage: Usage | null): Pick<ReplicaReport, "cpuPercent" | "rssBytes"> {
+  const { cpuCores = null, rssBytes = null } = usage ?? {};
+  return { cpuPercent: cpuCores === null ? null : Number((100 * cpuCores).toFixed(1)), rssBytes };
 }
 
 function rampOf({ weight }: Replica, now: number | undefined): number | null {

@@ -1,5 +1,6 @@
 // What the metrics page shows, gathered from the parts at the moment when it is asked for.
 import type { Fleet, ReplicaState } from "../fleet/fleet.ts";
+import type { Usage } from "../fleet/usage.ts";
 import type { MetricsReading } from "../telemetry/metrics-reading.ts";
 import type { DataPlane } from "./data-plane.ts";
 
@@ -27,11 +28,16 @@ export function readMetrics(
         { share: shares.get(seat) ?? 0, inFlight: table.inFlightOf(name) },
       ]),
     ),
+    usage: new Map(replicas.flatMap(({ name }) => usageRow(name, fleet.usageOf(name)))),
     hotKeyRates: hotKeys(hotKeysShown)?.keys.map(({ ratePerS }) => ratePerS) ?? [],
     slots: ring.slots,
     slotsMoved: table.ring.slotsMoved(),
     ringChanges: table.ring.changes,
   };
+}
+
+function usageRow(name: string, usage: Usage | null): [string, Usage][] {
+  return usage === null ? [] : [[name, usage]];
 }
 
 function countByState(fleet: Fleet): ReadonlyMap<string, number> {

@@ -19,6 +19,8 @@ interface ReplicaStatus {
   readonly share: number | null;
   readonly address: string | null;
   readonly pid: number | null;
+  readonly cpuPercent: number | null;
+  readonly rssBytes: number | null;
   readonly sinceMs: number;
   readonly reason: string;
 }
@@ -68,13 +70,15 @@ async function statusText(flags: RemoteFlags): Promise<string> {
   };
   if (flags.json) return JSON.stringify(status);
   return table(
-    ["name", "state", "seat", "weight", "share", "address", "pid", "since", "reason"],
+    ["name", "state", "seat", "weight", "share", "cpu", "memory", "address", "pid", "since", "reason"],
     [...status.replicas, ...status.spares].map((replica) => [
       replica.name,
       replica.state,
       replica.seat === 0 ? "spare" : String(replica.seat),
       String(replica.weight),
       replica.share === null ? "" : `${(replica.share * 100).toFixed(1)} %`,
+      replica.cpuPercent === null ? "" : `${replica.cpuPercent.toFixed(1)} %`,
+      replica.rssBytes === null ? "" : `${(replica.rssBytes / 1_048_576).toFixed(1)} MiB`,
       replica.address ?? "",
       String(replica.pid ?? ""),
       new Date(replica.sinceMs).toISOString(),

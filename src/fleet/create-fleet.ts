@@ -7,7 +7,7 @@ import type { DesiredReplica, Fleet, FleetChange, FleetOptions, FleetSettings } 
 import { createHeartbeat, defaultHeartbeat, type HeartbeatOptions } from "./heartbeat.ts";
 import { createLaunches } from "./launches.ts";
 import { reduce } from "./lifecycle.ts";
-import { watchMemory } from "./memory.ts";
+import { createMemoryLimit } from "./memory.ts";
 import type { ProbeResult } from "./probe.ts";
 import { checkAdd, checkRemove, checkStart, checkWeigh, type FleetBounds } from "./requests.ts";
 import {
@@ -21,6 +21,7 @@ import {
   servingOf,
   sparesOf,
 } from "./state.ts";
+import { createUsageMeter } from "./usage.ts";
 import { createWatching } from "./watching.ts";
 
 /** After SIGKILL at the latest, how long {@link Fleet.stop} waits for processes to vanish, in ms. */
@@ -71,12 +72,14 @@ export function createFleet(options: FleetOptions): Fleet {
     { heard },
     launcher.fixed ? fixedQuickTries : undefined,
   );
-  const memory = watchMemory(
-    () => maxRssBytes,
-    log,
-    (run, reason) => dispatch({ type: "outgrown", run, reason }),
+  const usage = createUsageMeter(
+    createMemoryLimit(
+      () => maxRssBytes,
+      log,
+      (run, reason) => dispatch({ type: "outgrown", run, reason }),
+    ),
   );
-  const watching = createWatching(heartbeat, memory, launches);
+  const watching = createWatching(heartbeat, usage, launches);
   const drains = createDrains(
     () => state.lives.values(),
     (name) => inFlightOf(name) === 0,
@@ -243,6 +246,7 @@ export function createFleet(options: FleetOptions): Fleet {
     replicas: () => [...state.lives.values()].filter((life) => life.seat > 0),
     serving: () => servingOf(state),
     spares: () => sparesOf(state),
+    usageOf: (name) => usage.of(servingOf(state).find((life) => life.name === name)?.run ?? 0),
     desired: () => (started ? desiredOf(state) : first.map(weighted)),
     get desiredCount() {
       return holders(state).length;

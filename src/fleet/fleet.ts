@@ -3,6 +3,7 @@
 // (create-fleet.ts) is the shell that joins them to clocks and sockets.
 import type { HeartbeatOptions } from "./heartbeat.ts";
 import type { Address, Launcher } from "./launcher.ts";
+import type { Usage } from "./usage.ts";
 
 export type ReplicaState =
   | "starting" // launched, or about to be after a failed try; not yet healthy
@@ -99,6 +100,8 @@ export interface Fleet {
   serving(): readonly Replica[];
   /** Warm spares, starting or healthy; their seat is 0. They show up in {@link replicas} when they take one. */
   spares(): readonly Replica[];
+  /** What a replica in the ring uses of the machine; null: it is not in the ring, or was not looked at yet. */
+  usageOf(name: string): Usage | null;
   /** How many there should be. */
   readonly desiredCount: number;
   /** Those that there should be, in the order of joining; those of an {@link add} under way are not among them yet. */

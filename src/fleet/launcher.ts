@@ -37,6 +37,8 @@ export interface LaunchHandle {
   confirm(): Promise<boolean>;
   /** Memory of the whole process tree, or null where that cannot be known. */
   rssBytes(): Promise<number | null>;
+  /** Processor time that the whole process tree has used since its start, or null where that cannot be known. */
+  cpuSeconds(): Promise<number | null>;
 }
 
 /** A fleet as an earlier front door left it, in the order of joining. */

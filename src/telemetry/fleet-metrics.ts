@@ -29,6 +29,28 @@ export function registerFleet(registry: Registry, page: MetricsMoment): void {
   );
 }
 
+/** Who is not in the ring has no series: a process that is gone uses nothing. */
+export function registerUsage(registry: Registry, page: MetricsMoment): void {
+  const rows = (of: "cpuSeconds" | "rssBytes") => () =>
+    [...page.reading.usage].flatMap(([replica, { [of]: value }]) =>
+      value === null ? [] : [[{ replica }, value] as const],
+    );
+  counter(
+    registry,
+    "roundhouse_replica_cpu_seconds_total",
+    "Processor time that a replica's process tree has used since its start, looked at every 2 s.",
+    ["replica"],
+    rows("cpuSeconds"),
+  );
+  gauge(
+    registry,
+    "roundhouse_replica_resident_memory_bytes",
+    "Memory of a replica's process tree, looked at every 2 s.",
+    ["replica"],
+    rows("rssBytes"),
+  );
+}
+
 export function registerEjection(registry: Registry, page: MetricsMoment): void {
   gauge(
     registry,

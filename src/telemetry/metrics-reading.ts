@@ -30,6 +30,11 @@ export interface MetricsReading {
   readonly heartbeatFailures: number;
   /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
   readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
+  /** By replica in the ring: processor time since its start and memory, of its process tree; null: not known. */
+  readonly usage: ReadonlyMap<
+    string,
+    { readonly cpuSeconds: number | null; readonly rssBytes: number | null }
+  >;
   /** Retries by the retry policy; those that were due and over its budget; those that would have been one too many. */
   readonly retries: number;
   readonly retriesOverBudget: number;

@@ -9,7 +9,7 @@ import { openLogFile } from "./log-file.ts";
 import { createLineCutter, createLineLimit } from "./output.ts";
 import { whoHolds } from "./port-holder.ts";
 import { createPortPicker, isFree, type PortPicker } from "./ports.ts";
-import { rssBytesOf, treeOf } from "./procfs.ts";
+import { cpuSecondsOf, rssBytesOf, treeOf } from "./procfs.ts";
 
 export interface ProcessLauncherOptions {
   /** The program and its arguments; `{port}`, `{host}` and `{id}` are expanded in the arguments. */
@@ -164,12 +164,15 @@ function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): Lau
       signalAll("SIGKILL");
       return false;
     },
-    async rssBytes() {
-      if (pid === 0) return 0;
-      const [first, ...others] = treeOf(pid).map(rssBytesOf);
-      return first == null ? null : others.reduce<number>((sum, each) => sum + (each ?? 0), first);
-    },
+    rssBytes: async () => (pid === 0 ? 0 : overTree(pid, rssBytesOf)),
+    cpuSeconds: async () => (pid === 0 ? 0 : overTree(pid, cpuSecondsOf)),
   };
+}
+
+/** Null when the first process is gone, or not ours to look at. */
+function overTree(pid: number, figureOf: (pid: number) => number | null): number | null {
+  const [first, ...others] = treeOf(pid).map(figureOf);
+  return first == null ? null : others.reduce<number>((sum, each) => sum + (each ?? 0), first);
 }
 
 function start(workshop: Workshop, spec: LaunchSpec, { host, port }: Address): ChildProcess {
