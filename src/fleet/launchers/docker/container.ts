@@ -3,6 +3,7 @@ import type Docker from "dockerode";
 import type { Address, LaunchEvents, LaunchHandle, LaunchSpec } from "../../launcher.ts";
 import { type ContainerOutput, followOutput } from "./container-output.ts";
 import { type ContainerOptions, label, networkOf, portOf } from "./container-spec.ts";
+import { type ContainerUsage, createContainerUsage } from "./container-usage.ts";
 import { type Engine, within } from "./engine.ts";
 import { engineTrouble, statusOf } from "./engine-errors.ts";
 import type { Inventory } from "./inventory.ts";
@@ -27,6 +28,7 @@ export function launchContainer(yard: Yard, spec: LaunchSpec, events: LaunchEven
   let container: Docker.Container | undefined;
   let running = false;
   let output: ContainerOutput | undefined;
+  let usage: ContainerUsage | undefined;
 
   async function begin(): Promise<void> {
     if (yard.lost()) return ended("could not be started: another front door leads the fleet");
@@ -59,6 +61,7 @@ export function launchContainer(yard: Yard, spec: LaunchSpec, events: LaunchEven
 
   function enlist(which: Docker.Container, outputSinceS: number): void {
     container = which;
+    usage = createContainerUsage(which);
     inventory.enlist(which.id, { name: spec.name, sinceMs: performance.now(), ended, remind, letGo });
     output = followOutput(engine, which.id, outputSinceS, (stream, line) =>
       yard.output(spec.name, stream, line),
@@ -110,7 +113,8 @@ export function launchContainer(yard: Yard, spec: LaunchSpec, events: LaunchEven
     },
     // Nobody else can have its address.
     confirm: () => Promise.resolve(true),
-    rssBytes: () => (container === undefined ? Promise.resolve(0) : memoryOf(container)),
+    rssBytes: async () => (await usage?.read())?.rssBytes ?? null,
+    cpuSeconds: async () => (await usage?.read())?.cpuSeconds ?? null,
   };
 }
 
@@ -126,15 +130,4 @@ function addressIn(
   const { IPAddress = "", GlobalIPv6Address = "" } = Networks[networkOf(options)] ?? {};
   const host = IPAddress || GlobalIPv6Address;
   return host === "" ? undefined : { host, port: portOf(options) };
-}
-
-/** As "docker stats" counts it: without the page cache that can be dropped at once. */
-async function memoryOf(container: Docker.Container): Promise<number | null> {
-  try {
-    const { memory_stats: memory } = await within(container.stats({ stream: false, "one-shot": true }));
-    const cache = memory.stats.total_inactive_file ?? memory.stats.inactive_file ?? 0;
-    return memory.usage - cache;
-  } catch {
-    return null;
-  }
 }
