@@ -1,28 +1,34 @@
 // The native admin API on the admin listener, under /api/v1: what `roundhouse status` and `roundhouse ring` show.
 // These read, and have the configuration read again; steering-api.ts has what changes routing; replicas are added and
 // removed through the front port. Errors are thrown and get their shape from the listener.
+import type { IncomingMessage } from "node:http";
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
+import type { RolloutReport } from "../fleet/revision.ts";
 import type { Usage } from "../fleet/usage.ts";
 import type { Key, Ring } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
-import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import { type AuthorizationPolicy, pageRefusal, refusal } from "./authorization.ts";
 import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
+import type { ChangeReplicas } from "./replica-changes.ts";
 import type { ReplicaCondition } from "./replica-condition.ts";
+import { replicaRequestIn } from "./replica-request.ts";
+import { type RolloutApiParts, rolloutApi } from "./rollout-api.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
-export interface AdminApiParts extends SteeringApiParts {
+export interface AdminApiParts extends SteeringApiParts, RolloutApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
+  readonly change: ChangeReplicas;
   readonly reload: () => Promise<ReloadReport>;
   /** Resolves when what there should be now is on disk. */
   readonly saved: () => Promise<void>;
@@ -47,6 +53,9 @@ export interface StatusReport {
   readonly replicas: readonly ReplicaReport[];
   /** Warm spares, which have no seat yet. */
   readonly spares: readonly ReplicaReport[];
+  /** New replicas that start to take over the seats of others; they have none yet either. */
+  readonly understudies: readonly ReplicaReport[];
+  readonly rollout: RolloutReport;
 }
 
 export interface ReplicaReport {
@@ -63,6 +72,8 @@ export interface ReplicaReport {
   /** `host:port`, or null while unknown. */
   readonly address: string | null;
   readonly pid: number | null;
+  /** Number of the program that it runs: 1 at first, one more with each roll-out. */
+  readonly revision: number;
   /** Processor time per time, in hundredths of a core, and memory, as last looked at (every 2 s); null: not known. */
   readonly cpuPercent: number | null;
   readonly rssBytes: number | null;
@@ -112,9 +123,18 @@ const candidatesMax = 16;
 
 /** The routes, for the admin listener. Who may change replicas may read this; the port may be open to others. */
 export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRoute>> {
-  const { table } = parts;
+  const { table, saved } = parts;
   const route = (answer: AdminRoute["answer"]): AdminRoute => ({
-    refuse: ({ socket, headers }) => refusal(socket.remoteAddress ?? "", headers, parts.policy),
+    refuse: (request) =>
+      readRefusal(request, parts.policy) ??
+      (request.method === "GET" || request.method === "HEAD"
+        ? null
+        : pageRefusal(request.headers, parts.policy)),
+    answer,
+  });
+  /** Changes nothing, whatever its method. */
+  const reading = (answer: AdminRoute["answer"]): AdminRoute => ({
+    refuse: (request) => readRefusal(request, parts.policy),
     answer,
   });
   return {
@@ -125,23 +145,46 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     }),
     "GET /api/v1/ring/shares": route(() => sharesReport(table)),
     "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
+    "POST /api/v1/replicas": route(async (_query, body) => {
+      await parts.change("add", replicaRequestIn("add", body));
+      return { serving: servingNames(parts.fleet) };
+    }),
+    "DELETE /api/v1/replicas/*": route(async (_query, _body, name) => {
+      await parts.change("remove", replicaRequestIn("remove", { n: 1, hostnames: [name] }));
+      return { serving: servingNames(parts.fleet) };
+    }),
     "GET /api/v1/tls": route(() => certificatesOf(parts).report()),
     "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
-    "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
-    // A weight that was answered as changed is on disk; where nothing has changed, nothing is written.
-    ...steeringApi(parts, (answer) =>
-      route(async (...asked) => {
-        const report = await answer(...asked);
-        await parts.saved();
-        return report;
-      }),
-    ),
+    "POST /api/v1/ring/preview": reading((_query, body) => previewReport(table.current.ring, body)),
+    // What was answered as changed is on disk; where nothing has changed, nothing is written.
+    ...steeringApi(parts, savedRoute),
+    ...rolloutApi(parts, savedRoute),
   };
+
+  function savedRoute(answer: AdminRoute["answer"]): AdminRoute {
+    return route(async (...asked) => {
+      const report = await answer(...asked);
+      await saved();
+      return report;
+    });
+  }
+}
+
+/** Null when the request may read what the admin API tells, else why not. */
+export function readRefusal(
+  { socket, headers }: IncomingMessage,
+  policy: AuthorizationPolicy,
+): string | null {
+  return refusal(socket.remoteAddress ?? "", headers, policy);
 }
 
 function certificatesOf({ certificates }: AdminApiParts): CertificateKeeper {
   if (certificates !== null) return certificates;
   throw bad("TLS is off; give --tls-cert and --tls-key to switch it on");
+}
+
+function servingNames(fleet: Fleet): string[] {
+  return fleet.serving().map(({ name }) => name);
 }
 
 export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: AdminApiParts): StatusReport {
@@ -158,6 +201,7 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
+    revision: replica.revision,
     ...usageReport(fleet.usageOf(replica.name)),
     condition: conditionOf(replica.name),
     reason: replica.reason,
@@ -175,6 +219,8 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     ringChanges: table.ring.changes,
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
+    understudies: fleet.understudies().map(report),
+    rollout: fleet.rolloutReport(),
   };
 }
 

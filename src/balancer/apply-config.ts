@@ -1,5 +1,6 @@
 // Carries out a reload: reads the configuration anew, checks it whole, and applies it whole or not at all. What may be
 // changed is in reload.ts.
+import { isDeepStrictEqual } from "node:util";
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
@@ -52,7 +53,7 @@ async function reload(running: Running, { closing, reconfigure }: ReloadSteps): 
   const { log, keyErrors } = running;
   if (closing()) throw new RoundhouseError("SHUTTING_DOWN", "The front door is shutting down");
   const config = await running.readConfig();
-  const changed = changedOptions(running.config, config);
+  const changed = changedOptions(withProgramOf(running, config), config);
   const settings = settleOptions(config, keyErrors.note);
   await applyToFleet(running, config, changed.includes("replicas"));
   running.config = config;
@@ -63,6 +64,14 @@ async function reload(running: Running, { closing, reconfigure }: ReloadSteps): 
   const what = changed.length === 0 ? "nothing has changed" : changed.join(", ");
   log.info({ event: "reload", changed }, `Configuration reloaded: ${what}`);
   return { changed };
+}
+
+/** A file that has come to say what a roll-out has brought already says nothing new. */
+function withProgramOf({ config, fleet }: Running, next: Config): Config {
+  const { command } = fleet.revisions().revision.program;
+  return command !== undefined && isDeepStrictEqual(command, next.command)
+    ? { ...config, command: [...command] }
+    : config;
 }
 
 /** Growing may fail, and then the fleet has its old settings again. */

@@ -7,6 +7,7 @@ import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
 import { type ControlApi, createControlApi } from "./control-api.ts";
 import { type ControlSocket, makeControlSocket } from "./control-socket.ts";
+import { createReplicaChanges } from "./replica-changes.ts";
 
 let names: string[] = [];
 let failWith: RoundhouseError | null = null;
@@ -48,7 +49,8 @@ let api: ControlApi;
 before(async () => {
   socket = await makeControlSocket();
   const policy = { allow: null, token: "t0ken", names: [] };
-  api = await createControlApi({ path: socket.path, fleet, policy, closing: () => closing });
+  const change = createReplicaChanges(fleet, () => closing);
+  api = await createControlApi({ path: socket.path, fleet, policy, change });
 });
 after(async () => {
   await api.close();

@@ -107,9 +107,12 @@ export function replicasToStart(
   { replicas, replicasConfigured }: RememberedFleet,
   configured: number,
 ): DesiredReplica[] {
-  const first: DesiredReplica[] = replicas.map(({ name, seat, weight }) =>
-    weight === undefined ? { name, seat } : { name, seat, weight },
-  );
+  const first: DesiredReplica[] = replicas.map(({ name, seat, weight, revision }) => ({
+    name,
+    seat,
+    ...(weight === undefined ? {} : { weight }),
+    ...(revision === undefined ? {} : { revision }),
+  }));
   if (replicasConfigured === configured) return first;
   while (first.length < configured) first.push(newcomer(first));
   return first.slice(0, configured);

@@ -16,6 +16,7 @@ import { createReload, type ReloadReport, type Running } from "./apply-config.ts
 import { type CertificateKeeper, keepCertificates } from "./certificates.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
+import { createDashboard } from "./dashboard/dashboard.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
 import { savedChanges } from "./desired-state.ts";
 import { createKeptFleet, type KeptFleet } from "./kept-fleet.ts";
@@ -23,6 +24,8 @@ import { createKeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
+import { type ChangeReplicas, createReplicaChanges } from "./replica-changes.ts";
+import { faultIn } from "./replica-condition.ts";
 import type { ServedFleet } from "./served-fleet.ts";
 import { createShutdown } from "./shutdown.ts";
 import { slowlyStarting } from "./slow-fleet.ts";
@@ -96,7 +99,8 @@ type Opened = (() => Promise<void> | void)[];
 async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise<FrontDoor> {
   const { fleet, log, state, settings, keyErrors } = house;
   await state.save(); // what cannot be kept is known before anything starts
-  const controlPath = await openControl(house, () => shutdown.closing, open);
+  const change = createReplicaChanges(savedChanges(fleet, state), () => shutdown.closing);
+  const controlPath = await openControl(house, change, open);
   const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
   open.push(served.close);
@@ -104,7 +108,9 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
   const dataPlane = crew ?? createDataPlane({ settings, fleet: served, log, keyErrors, controlPath, queue });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
+  fleet.setFaultOf((name) => faultIn(dataPlane.conditionOf(name)));
   fleet.onChange(state.note);
+  fleet.onRollout(state.note);
   if (kept.steering !== null && settings.routingPolicy === "hash") table.steer(kept.steering);
   kept.steeredBy(table);
   open.push(dataPlane.close);
@@ -143,6 +149,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     counters: () => dataPlane.read().hashing,
     hotKeys: dataPlane.hotKeys,
     conditionOf: dataPlane.conditionOf,
+    change,
     reload,
     saved: state.save,
     rollWorkers: async () => {
@@ -191,15 +198,15 @@ async function listen(
 }
 
 /** Gives the Unix socket on which the control API listens, or null when it is off. */
-async function openControl(house: Running, closing: () => boolean, open: Opened): Promise<string | null> {
-  const { settings, fleet, state } = house;
+async function openControl(house: Running, change: ChangeReplicas, open: Opened): Promise<string | null> {
+  const { settings, fleet } = house;
   if (!settings.control) return null;
   const socket = await makeControlSocket();
   open.push(socket.remove);
   const api = await createControlApi({
     path: socket.path,
-    fleet: savedChanges(fleet, state),
-    closing,
+    fleet,
+    change,
     get policy() {
       return house.settings.policy;
     },
@@ -254,14 +261,16 @@ async function openAdmin(
 ): Promise<FrontDoor["admin"]> {
   if (settings.admin === null) return null;
   const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS, queue?.metrics);
+  const dashboard = createDashboard(report);
   const admin = await createAdmin({
     ...settings.admin,
     metrics,
     ready,
     ...(gather === undefined ? {} : { gather }),
-    routes: adminApi(report),
+    routes: { ...adminApi(report), ...dashboard.routes },
+    takes: dashboard.takes,
   });
-  open.push(admin.close);
+  open.push(admin.close, dashboard.close);
   return { host: admin.host, port: admin.port };
 }
 

@@ -1,7 +1,7 @@
 // What the metrics page shows, gathered from the parts at the moment when it is asked for.
 import type { Fleet, ReplicaState } from "../fleet/fleet.ts";
 import type { Usage } from "../fleet/usage.ts";
-import type { MetricsReading } from "../telemetry/metrics-reading.ts";
+import type { MetricsReading, RolloutFigures } from "../telemetry/metrics-reading.ts";
 import type { DataPlane } from "./data-plane.ts";
 
 const states: readonly ReplicaState[] = ["starting", "healthy", "down", "draining", "dead"];
@@ -22,6 +22,7 @@ export function readMetrics(
     spares: fleet.spares().length,
     respawns: fleet.counters.respawns,
     heartbeatFailures: fleet.counters.heartbeatFailures,
+    rollouts: rolloutFigures(fleet),
     serving: new Map(
       replicas.map(({ name, seat }) => [
         name,
@@ -33,6 +34,21 @@ export function readMetrics(
     slots: ring.slots,
     slotsMoved: table.ring.slotsMoved(),
     ringChanges: table.ring.changes,
+  };
+}
+
+function rolloutFigures(fleet: Fleet): RolloutFigures {
+  const { state, current, done } = fleet.rolloutReport();
+  const { rolloutsComplete, rolloutsRolledBack } = fleet.counters;
+  return {
+    revision: current.number,
+    phases: new Map(["forward", "back"].map((phase) => [phase, state === phase ? 1 : 0])),
+    seatsDone: done,
+    understudies: fleet.understudies().length,
+    ended: new Map([
+      ["complete", rolloutsComplete],
+      ["rolled_back", rolloutsRolledBack],
+    ]),
   };
 }
 

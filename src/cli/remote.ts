@@ -15,6 +15,7 @@ interface ReplicaStatus {
   readonly name: string;
   readonly state: string;
   readonly seat: number;
+  readonly revision: number;
   readonly weight: number;
   readonly share: number | null;
   readonly address: string | null;
@@ -67,14 +68,19 @@ async function statusText(flags: RemoteFlags): Promise<string> {
   const status = (await ask(flags, urlOf("--admin", flags.admin, "/api/v1/status"))) as {
     readonly replicas: readonly ReplicaStatus[];
     readonly spares: readonly ReplicaStatus[];
+    readonly understudies: readonly ReplicaStatus[];
   };
   if (flags.json) return JSON.stringify(status);
   return table(
-    ["name", "state", "seat", "weight", "share", "cpu", "memory", "address", "pid", "since", "reason"],
-    [...status.replicas, ...status.spares].map((replica) => [
+    [
+      ...["name", "state", "seat", "revision", "weight", "share", "cpu", "memory"],
+      ...["address", "pid", "since", "reason"],
+    ],
+    [...status.replicas, ...status.understudies, ...status.spares].map((replica) => [
       replica.name,
       replica.state,
-      replica.seat === 0 ? "spare" : String(replica.seat),
+      replica.seat > 0 ? String(replica.seat) : status.spares.includes(replica) ? "spare" : "to come",
+      String(replica.revision),
       String(replica.weight),
       replica.share === null ? "" : `${(replica.share * 100).toFixed(1)} %`,
       replica.cpuPercent === null ? "" : `${replica.cpuPercent.toFixed(1)} %`,

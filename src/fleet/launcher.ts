@@ -8,12 +8,22 @@ export interface Address {
   readonly port: number;
 }
 
+/** What a server runs, where it differs from what its launcher was configured with; see rollout.ts. */
+export interface Program {
+  readonly image?: string;
+  /** The program and its arguments. */
+  readonly command?: readonly string[];
+}
+
 /** What the lifecycle asks for. */
 export interface LaunchSpec {
   /** The replica's name: 1–63 of letters, digits, `_`, `.`, `-`. */
   readonly name: string;
-  /** Its seat, or 0 for a spare that has none yet. */
+  /** Its seat, or the one that it is to take over; 0 for a spare, which may get any. */
   readonly seat: number;
+  /** The program's number: 1 at first, one more with each roll-out. */
+  readonly revision: number;
+  readonly program: Program;
 }
 
 /** What a launcher reports about one launch. Never called from inside {@link Launcher.start}. */
@@ -58,6 +68,8 @@ export interface Launcher {
   readonly fixed: boolean;
   /** Processor time that a start takes, in ms: starts are spread so that they leave room for the traffic. Default 50. */
   readonly startCostMs?: number;
+  /** What of a {@link Program} it can run; default nothing: it runs what it was configured with. */
+  readonly runs?: readonly (keyof Program)[];
   /** Weight of the server on a seat; default 1. */
   weightOf?(seat: number): number;
   /** Most servers it can start; undefined: no limit of its own. */

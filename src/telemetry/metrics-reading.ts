@@ -28,6 +28,7 @@ export interface MetricsReading {
   readonly spares: number;
   readonly respawns: number;
   readonly heartbeatFailures: number;
+  readonly rollouts: RolloutFigures;
   /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
   readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
   /** By replica in the ring: processor time since its start and memory, of its process tree; null: not known. */
@@ -63,6 +64,19 @@ export interface MetricsReading {
   readonly keyErrors: number;
   readonly logLinesDropped: number;
   readonly accessLinesDropped: number;
+}
+
+/** The program that replicas run, and how it changes. */
+export interface RolloutFigures {
+  /** Number of the fleet's revision. */
+  readonly revision: number;
+  /** By phase (forward, back): 1 while a roll-out is in it, else 0. */
+  readonly phases: ReadonlyMap<string, number>;
+  /** Seats that have what they shall have; all of them when no roll-out is under way. */
+  readonly seatsDone: number;
+  readonly understudies: number;
+  /** Since the start, by outcome. */
+  readonly ended: ReadonlyMap<string, number>;
 }
 
 /** What the metrics hang from while one page is made. */

@@ -30,6 +30,13 @@ function reading(): MetricsReading {
     spares: 1,
     respawns: 7,
     heartbeatFailures: 8,
+    rollouts: {
+      revision: 3,
+      phases: new Map([["forward", 1]]),
+      seatsDone: 1,
+      understudies: 1,
+      ended: new Map([["complete", 1]]),
+    },
     serving: new Map([["S1", { share: 0.25, inFlight: 2 }]]),
     usage: new Map([
       ["S1", { cpuSeconds: 1.5, rssBytes: 4096 }],

@@ -379,6 +379,6 @@ function functionsOf(config: Config): string {
 }
 
 /** What others may know of a replica, without what the lifecycle keeps beside it. */
-function plain({ name, seat, weight, state, address, pid, sinceMs, reason }: Replica): Replica {
-  return { name, seat, weight, state, address, pid, sinceMs, reason };
+function plain({ name, seat, weight, state, address, pid, revision, sinceMs, reason }: Replica): Replica {
+  return { name, seat, weight, state, address, pid, revision, sinceMs, reason };
 }

@@ -65,6 +65,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): ProcessL
   void sweepLeftovers(log);
   return {
     fixed: false,
+    runs: ["command"],
     start: (spec, events) => launch(workshop, spec, events),
     reopenLog: () => logFile?.reopen(),
     get keeperPid() {
@@ -101,7 +102,8 @@ function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): Lau
     const started = start(workshop, spec, address);
     started.on("error", (error) => {
       // `error` also tells of signals that could not be sent; then the child has a pid.
-      if (started.pid === undefined) events.exited(whyNotStarted(workshop.options, error));
+      if (started.pid === undefined)
+        events.exited(whyNotStarted(workshop.options, commandOf(workshop, spec), error));
     });
     if (started.pid === undefined) return;
     pid = started.pid;
@@ -169,6 +171,10 @@ function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): Lau
   };
 }
 
+function commandOf({ options }: Workshop, { program }: LaunchSpec): readonly string[] {
+  return program.command ?? options.command;
+}
+
 /** Null when the first process is gone, or not ours to look at. */
 function overTree(pid: number, figureOf: (pid: number) => number | null): number | null {
   const [first, ...others] = treeOf(pid).map(figureOf);
@@ -176,8 +182,8 @@ function overTree(pid: number, figureOf: (pid: number) => number | null): number
 }
 
 function start(workshop: Workshop, spec: LaunchSpec, { host, port }: Address): ChildProcess {
-  const { command, cwd, env } = workshop.options;
-  const [program, ...words] = command;
+  const { cwd, env } = workshop.options;
+  const [program = "", ...words] = commandOf(workshop, spec);
   const expand = (word: string): string =>
     word.replaceAll(/\{(port|host|id)\}/g, (_all, what: "port" | "host" | "id") =>
       what === "port" ? String(port) : what === "host" ? host : spec.name,
@@ -226,7 +232,7 @@ function whenEmpty(group: number, done: () => void): void {
   else done();
 }
 
-function whyNotStarted({ command, cwd }: ProcessLauncherOptions, error: Error): string {
+function whyNotStarted({ cwd }: ProcessLauncherOptions, command: readonly string[], error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ENOENT" && cwd !== undefined && !existsSync(cwd))
     return `could not be run: there is no folder ${cwd}`;

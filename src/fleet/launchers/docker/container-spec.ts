@@ -78,20 +78,20 @@ export function containerName({ prefix = "" }: ContainerOptions, replica: string
 
 /** One fingerprint for all replicas: a container with another one was started with another image or other options. */
 export function fingerprint(options: ContainerOptions, image: Image): string {
-  const shared = createRequest(
-    options,
-    image,
-    { name: "", seat: 0 },
-    { fleet: "", replicaCount: 0, run: "" },
-  );
+  const shared = createRequest(options, image, blank, { fleet: "", replicaCount: 0, run: "" });
   return createHash("sha256").update(JSON.stringify(shared)).digest("hex").slice(0, 16);
 }
+
+const blank = { name: "", seat: 0 };
+
+/** Of a launch, what is this container's alone. */
+type Place = Pick<LaunchSpec, "name" | "seat">;
 
 /** What the engine is asked to create, but for the fingerprint. */
 function createRequest(
   options: ContainerOptions,
   image: Image,
-  { name, seat }: LaunchSpec,
+  { name, seat }: Place,
   { fleet, replicaCount, run }: FleetMarks,
 ): Docker.ContainerCreateOptions {
   const network = networkOf(options);
@@ -137,7 +137,7 @@ function createRequest(
 export function containerSpec(
   options: ContainerOptions,
   image: Image,
-  spec: LaunchSpec,
+  spec: Place,
   marks: FleetMarks,
 ): Docker.ContainerCreateOptions {
   const request = createRequest(options, image, spec, marks);

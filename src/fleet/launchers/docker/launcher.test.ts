@@ -50,11 +50,11 @@ interface Started {
   readonly exited: string[];
 }
 
-function start(launcher: Launcher, name: string, seat = 1): Started {
+function start(launcher: Launcher, name: string, seat = 1, image?: string): Started {
   const launched: Address[] = [];
   const exited: string[] = [];
   const handle = launcher.start(
-    { name, seat },
+    { name, seat, revision: image === undefined ? 1 : 2, program: image === undefined ? {} : { image } },
     { launched: (address) => launched.push(address), exited: (reason) => exited.push(reason) },
   );
   return { handle, launched, exited };
@@ -222,6 +222,21 @@ test("a container that was made otherwise is replaced under its name", async () 
   second.expect?.(second.found?.replicas ?? []);
   await running(second, "S1");
   assert.notEqual(engine.named("S1")?.id, id);
+});
+
+test("a roll-out's image is looked up, and respawns of the old revision keep theirs", async () => {
+  const launcher = await open();
+  await running(launcher, "S1");
+  engine.image.id = "sha256:0002";
+  await running(launcher, "S2", 2);
+  const third = start(launcher, "S3", 3, "web:2");
+  await until("it is launched", () => third.launched.length > 0);
+  assert.deepEqual(
+    replicas().map(({ request }) => request.Image),
+    ["sha256:0001", "sha256:0001", "sha256:0002"],
+  );
+  assert.ok(engine.calls.includes("GET /images/web:2/json"));
+  assert.deepEqual(launcher.runs, ["image", "command"]);
 });
 
 test("with --on-exit keep the desired ones are left running, and the others stop", async () => {

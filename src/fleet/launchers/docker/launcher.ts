@@ -4,7 +4,7 @@
 import type Docker from "dockerode";
 import { RoundhouseError } from "../../../errors.ts";
 import type { FleetLog } from "../../fleet.ts";
-import type { Launcher } from "../../launcher.ts";
+import type { Launcher, LaunchSpec } from "../../launcher.ts";
 import { runId } from "../leftovers.ts";
 import { openLogFile } from "../log-file.ts";
 import { launchContainer, type Yard } from "./container.ts";
@@ -57,7 +57,8 @@ export async function createDockerLauncher(options: DockerLauncherOptions): Prom
 
 async function openLauncher(engine: Engine, options: DockerLauncherOptions): Promise<Launcher> {
   const { fleet, log, prefix = "", onExit } = options;
-  const image = await imageNamed(engine, options.image);
+  const imageOf = createImageLookup(engine, options.image);
+  const image = await imageOf(firstRevision);
   await checkNetwork(engine, networkOf(options));
   const lock = await lockFleet({ engine, fleet, prefix, image: image.id, log });
   const inventory = createInventory(engine, log, () => !lock.lost);
@@ -79,7 +80,8 @@ async function openLauncher(engine: Engine, options: DockerLauncherOptions): Pro
     inventory,
     options,
     lost: () => lock.lost,
-    requestFor: async (spec) => containerSpec(options, image, spec, marks),
+    requestFor: async (spec) =>
+      containerSpec({ ...options, ...spec.program }, await imageOf(spec), spec, marks),
     create: (name, request) => createInPlace(engine, inventory, fleet, name, request),
     output(replica, stream, line) {
       log.info({ replica, stream }, line);
@@ -91,6 +93,7 @@ async function openLauncher(engine: Engine, options: DockerLauncherOptions): Pro
   const found = fleetFrom(inventory.left);
   return {
     fixed: false,
+    runs: ["image", "command"],
     startCostMs,
     ...(found === null ? {} : { found }),
     expect: inventory.expect,
@@ -125,6 +128,21 @@ async function createInPlace(
     await inventory.vacated(name);
     return within(docker.createContainer(request));
   }
+}
+
+type Revised = Pick<LaunchSpec, "revision" | "program">;
+
+/** What the configuration asks for. */
+const firstRevision: Revised = { revision: 1, program: {} };
+
+/** A revision's image is looked up once: what its name means later is for a later revision. */
+function createImageLookup(engine: Engine, configured: string): (spec: Revised) => Promise<Image> {
+  const known = new Map<number, Image>();
+  return async ({ revision, program: { image = configured } }) => {
+    const found = known.get(revision) ?? (await imageNamed(engine, image));
+    known.set(revision, found);
+    return found;
+  };
 }
 
 async function imageNamed({ docker }: Engine, name: string): Promise<Image> {
