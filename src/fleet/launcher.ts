@@ -1,6 +1,7 @@
 // What starts and stops one server, whatever that is: a process, a container, or a server that somebody else runs.
 // A launcher knows nothing of seats' history, heartbeats or retries; the lifecycle decides those.
 import type { DesiredReplica } from "./fleet.ts";
+import type { OutputLine } from "./launchers/recent-output.ts";
 
 /** Where a server listens. */
 export interface Address {
@@ -80,6 +81,11 @@ export interface Launcher {
   expect?(replicas: readonly DesiredReplica[]): void;
   /** The fleet stops, and these servers shall go on without it; undefined: all are ended. */
   letGo?(replicas: readonly DesiredReplica[]): void;
+  /**
+   * The last lines that the server of that name has written, the oldest first; null: none are known. Undefined: it does
+   * not see what its servers write.
+   */
+  outputOf?(name: string): readonly OutputLine[] | null;
   /** Opens the file of its servers' output anew, after a log rotation; undefined: it has none. */
   reopenLog?(): void;
   /** Frees what the launcher holds, once all its servers are gone. */

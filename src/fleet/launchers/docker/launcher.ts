@@ -7,6 +7,7 @@ import type { FleetLog } from "../../fleet.ts";
 import type { Launcher, LaunchSpec } from "../../launcher.ts";
 import { runId } from "../leftovers.ts";
 import { openLogFile } from "../log-file.ts";
+import { createRecentOutput } from "../recent-output.ts";
 import { launchContainer, type Yard } from "./container.ts";
 import {
   type ContainerOptions,
@@ -75,6 +76,7 @@ async function openLauncher(engine: Engine, options: DockerLauncherOptions): Pro
   });
   const logFile = options.logFile === undefined ? undefined : openLogFile(options.logFile, log);
   const marks = { fleet, replicaCount: options.replicaCount, run: runId() };
+  const recent = createRecentOutput();
   const yard: Yard = {
     engine,
     inventory,
@@ -85,6 +87,7 @@ async function openLauncher(engine: Engine, options: DockerLauncherOptions): Pro
     create: (name, request) => createInPlace(engine, inventory, fleet, name, request),
     output(replica, stream, line) {
       log.info({ replica, stream }, line);
+      recent.note(replica, stream, line);
       logFile?.write(replica, line);
     },
     takenOver: (replica, id) =>
@@ -97,7 +100,15 @@ async function openLauncher(engine: Engine, options: DockerLauncherOptions): Pro
     startCostMs,
     ...(found === null ? {} : { found }),
     expect: inventory.expect,
-    start: (spec, events) => launchContainer(yard, spec, events),
+    start(spec, events) {
+      recent.begun(spec.name);
+      const exited = (reason: string): void => {
+        recent.ended(spec.name);
+        events.exited(reason);
+      };
+      return launchContainer(yard, spec, { ...events, exited });
+    },
+    outputOf: recent.of,
     ...(onExit === "keep" ? { letGo: inventory.letGo } : {}),
     reopenLog: () => logFile?.reopen(),
     async close() {
