@@ -44,15 +44,14 @@ export function createKeptFleet(
   current: () => Config,
 ): KeptFleet {
   const options = fleetOptions(config, capacity, parts);
-  if (config.state === undefined) {
-    return { fleet: createFleet(options), state: unkept, steering: null, steeredBy: () => {} };
-  }
   const { readFile = readStateFile, writeFile, fleet: seams } = parts.world ?? {};
-  const stored = readFile(config.state);
+  const stored = config.state === undefined ? null : readFile(config.state);
+  const before = stored ?? parts.launcher.found;
   const replicas =
-    stored === null ? undefined : replicasToStart(stored, options.replicaCount, config.autoscale);
+    before === undefined ? undefined : replicasToStart(before, options.replicaCount, config.autoscale);
   const revisions = stored === null ? undefined : revisionsToStart(config, stored);
   const fleet = createFleet({ ...options, ...seams, replicas, revisions });
+  if (config.state === undefined) return { fleet, state: unkept, steering: null, steeredBy: () => {} };
   const stands = stored?.steering ?? null;
   let steering = () => stands;
   const read = () => {

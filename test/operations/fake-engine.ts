@@ -19,7 +19,7 @@ interface Server {
 
 export interface FakeEngine {
   /** A front door's own launcher; the last one's hears nothing more from now on. */
-  createLauncher(): Launcher & { expect(replicas: readonly { name: string }[]): void };
+  createLauncher(): Launcher;
   readonly probe: Probe;
   running(): readonly string[];
   programOf(name: string): ProgramName | undefined;
@@ -127,7 +127,7 @@ export function createFakeEngine(time: FakeTime, random: () => number, outlives:
         fixed: false,
         runs: ["image", "command"],
         start: (spec, events) => launch(spec, events, () => mine === incarnation),
-        expect(replicas: readonly { name: string }[]) {
+        expect(replicas) {
           const names = replicas.map(({ name }) => name);
           for (const server of [...servers.values()])
             if (!names.includes(server.name)) end(server, 0, "is an orphan");

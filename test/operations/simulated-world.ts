@@ -86,7 +86,6 @@ export function createSimulatedWorld(
     fleet.onRollout(state.note);
     fleet.setInFlightOf(() => (random() < 0.7 ? 0 : 1));
     void state.save();
-    launcher.expect?.(fleet.desired());
     void fleet.start().then(table.begin);
     table.begin();
     const reload = createReload(running, { closing: () => false, reconfigure: async () => {} });
