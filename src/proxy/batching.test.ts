@@ -95,6 +95,7 @@ async function together(made: Stand, requests: readonly string[]): Promise<RawCl
   const before = made.tested.proxy.stats.connectionsTotal;
   const clients = requests.map(() => rawClient(made.tested.port));
   await eventually(() => made.tested.proxy.stats.connectionsTotal === before + requests.length);
+  await eventually(() => clients.every(({ socket }) => !socket.connecting)); // else a request waits for its own turn
   for (const [at, client] of clients.entries()) client.socket.write(requests[at] ?? "");
   return clients;
 }
