@@ -1,27 +1,41 @@
 // The native admin API on the admin listener, under /api/v1: what `roundhouse status` and `roundhouse ring` show.
 // These read, and have the configuration read again; steering-api.ts has what changes routing; replicas are added and
 // removed through the front port. Errors are thrown and get their shape from the listener.
+import type { IncomingMessage } from "node:http";
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
-import type { Key, Ring } from "../ring/ring.ts";
+import type { RolloutReport } from "../fleet/revision.ts";
+import type { Usage } from "../fleet/usage.ts";
+import type { Key } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
-import { type AuthorizationPolicy, refusal } from "./authorization.ts";
+import { type AuthorizationPolicy, pageRefusal, refusal } from "./authorization.ts";
+import type { AutoscaleReport, Autoscaler } from "./autoscaler.ts";
 import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
+import { type RecordsApiParts, recordsApi } from "./records-api.ts";
+import type { ChangeReplicas } from "./replica-changes.ts";
 import type { ReplicaCondition } from "./replica-condition.ts";
+import { replicaRequestIn } from "./replica-request.ts";
+import { ringPicture, slotsReport } from "./ring-picture.ts";
+import { type PreviewParts, previewReport } from "./ring-preview.ts";
+import { type RolloutApiParts, rolloutApi } from "./rollout-api.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
-export interface AdminApiParts extends SteeringApiParts {
+export interface AdminApiParts extends SteeringApiParts, RolloutApiParts, RecordsApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
+  readonly autoscale: Autoscaler["report"];
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
+  readonly change: ChangeReplicas;
+  /** How keys are hashed, for previews of another placement. */
+  readonly hashing: Omit<PreviewParts, "ring">;
   readonly reload: () => Promise<ReloadReport>;
   /** Resolves when what there should be now is on disk. */
   readonly saved: () => Promise<void>;
@@ -46,6 +60,11 @@ export interface StatusReport {
   readonly replicas: readonly ReplicaReport[];
   /** Warm spares, which have no seat yet. */
   readonly spares: readonly ReplicaReport[];
+  /** Null: it is off. */
+  readonly autoscale: AutoscaleReport | null;
+  /** New replicas that start to take over the seats of others; they have none yet either. */
+  readonly understudies: readonly ReplicaReport[];
+  readonly rollout: RolloutReport;
 }
 
 export interface ReplicaReport {
@@ -62,6 +81,11 @@ export interface ReplicaReport {
   /** `host:port`, or null while unknown. */
   readonly address: string | null;
   readonly pid: number | null;
+  /** Number of the program that it runs: 1 at first, one more with each roll-out. */
+  readonly revision: number;
+  /** Processor time per time, in hundredths of a core, and memory, as last looked at (every 2 s); null: not known. */
+  readonly cpuPercent: number | null;
+  readonly rssBytes: number | null;
   /** Set aside, full, waited for; null while it is not in the ring. */
   readonly condition: ReplicaCondition | null;
   /** Why it is in this state, in words, and since when, in ms since the Unix epoch. */
@@ -89,50 +113,73 @@ export interface SharesReport {
   }[];
 }
 
-/** `POST /api/v1/ring/preview`, with a body of preview-request.ts. */
-export interface PreviewReport {
-  /** Fraction of the key space with another owner afterwards, 0…1. */
-  readonly moved: number;
-  /** Seats; null stands for nobody. */
-  readonly moves: readonly {
-    readonly from: number | null;
-    readonly to: number | null;
-    readonly fraction: number;
-  }[];
-  /** Shares by seat afterwards. */
-  readonly after: Readonly<Record<string, number>>;
-}
-
 /** Candidates listed by a lookup. */
 const candidatesMax = 16;
 
 /** The routes, for the admin listener. Who may change replicas may read this; the port may be open to others. */
 export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRoute>> {
-  const { table } = parts;
+  const { table, saved } = parts;
   const route = (answer: AdminRoute["answer"]): AdminRoute => ({
-    refuse: ({ socket, headers }) => refusal(socket.remoteAddress ?? "", headers, parts.policy),
+    refuse: (request) =>
+      readRefusal(request, parts.policy) ??
+      (request.method === "GET" || request.method === "HEAD"
+        ? null
+        : pageRefusal(request.headers, parts.policy)),
+    answer,
+  });
+  /** Changes nothing, whatever its method. */
+  const reading = (answer: AdminRoute["answer"]): AdminRoute => ({
+    refuse: (request) => readRefusal(request, parts.policy),
     answer,
   });
   return {
     "GET /api/v1/status": route(() => statusReport(parts)),
+    "GET /api/v1/autoscale": route(() => autoscaleReport(parts)),
     "POST /api/v1/reload": route(async (query) => {
       const report = await parts.reload();
       return query.get("workers") === "roll" ? { ...report, rolled: await parts.rollWorkers() } : report;
     }),
     "GET /api/v1/ring/shares": route(() => sharesReport(table)),
     "GET /api/v1/ring/lookup": route((query) => lookupReport(table, query)),
+    "POST /api/v1/replicas": route(async (_query, body) => {
+      await parts.change("add", replicaRequestIn("add", body));
+      return { serving: servingNames(parts.fleet) };
+    }),
+    "DELETE /api/v1/replicas/*": route(async (_query, _body, name) => {
+      await parts.change("remove", replicaRequestIn("remove", { n: 1, hostnames: [name] }));
+      return { serving: servingNames(parts.fleet) };
+    }),
     "GET /api/v1/tls": route(() => certificatesOf(parts).report()),
     "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
-    "POST /api/v1/ring/preview": route((_query, body) => previewReport(table.current.ring, body)),
-    // A weight that was answered as changed is on disk; where nothing has changed, nothing is written.
-    ...steeringApi(parts, (answer) =>
-      route(async (...asked) => {
-        const report = await answer(...asked);
-        await parts.saved();
-        return report;
-      }),
-    ),
+    "POST /api/v1/ring/preview": reading((_query, body) => {
+      if (parts.routingPolicy !== "hash")
+        throw bad("No key decides where a request goes: nothing would move");
+      const change = parsePreviewRequest(body);
+      return previewReport({ ...parts.hashing, ring: table.current.ring }, change);
+    }),
+    "GET /api/v1/ring": route((query) => ringPicture(table, query)),
+    "GET /api/v1/ring/slots": route((query) => slotsReport(table, query)),
+    ...recordsApi(parts, route),
+    // What was answered as changed is on disk; where nothing has changed, nothing is written.
+    ...steeringApi(parts, savedRoute),
+    ...rolloutApi(parts, savedRoute),
   };
+
+  function savedRoute(answer: AdminRoute["answer"]): AdminRoute {
+    return route(async (...asked) => {
+      const report = await answer(...asked);
+      await saved();
+      return report;
+    });
+  }
+}
+
+/** Null when the request may read what the admin API tells, else why not. */
+export function readRefusal(
+  { socket, headers }: IncomingMessage,
+  policy: AuthorizationPolicy,
+): string | null {
+  return refusal(socket.remoteAddress ?? "", headers, policy);
 }
 
 function certificatesOf({ certificates }: AdminApiParts): CertificateKeeper {
@@ -140,7 +187,18 @@ function certificatesOf({ certificates }: AdminApiParts): CertificateKeeper {
   throw bad("TLS is off; give --tls-cert and --tls-key to switch it on");
 }
 
-export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: AdminApiParts): StatusReport {
+function autoscaleReport({ autoscale }: AdminApiParts): AutoscaleReport {
+  const report = autoscale();
+  if (report !== null) return report;
+  throw bad("Autoscale is off; give --autoscale 1..8 and a target such as --target-in-flight 5");
+}
+
+function servingNames(fleet: Fleet): string[] {
+  return fleet.serving().map(({ name }) => name);
+}
+
+export function statusReport(parts: AdminApiParts): StatusReport {
+  const { fleet, table, conditionOf, key, routingPolicy } = parts;
   const { ring } = table.current;
   const weightsNow = new Map(table.current.replicas.map(({ name, weight }) => [name, weight]));
   const shares = table.ring.shares();
@@ -154,6 +212,8 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     inFlight: table.inFlightOf(replica.name),
     address: replica.address === null ? null : `${replica.address.host}:${replica.address.port}`,
     pid: replica.pid,
+    revision: replica.revision,
+    ...usageReport(fleet.usageOf(replica.name)),
     condition: conditionOf(replica.name),
     reason: replica.reason,
     sinceMs: replica.sinceMs,
@@ -170,7 +230,15 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     ringChanges: table.ring.changes,
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
+    autoscale: parts.autoscale(),
+    understudies: fleet.understudies().map(report),
+    rollout: fleet.rolloutReport(),
   };
+}
+
+function usageReport(usage: Usage | null): Pick<ReplicaReport, "cpuPercent" | "rssBytes"> {
+  const { cpuCores = null, rssBytes = null } = usage ?? {};
+  return { cpuPercent: cpuCores === null ? null : Number((100 * cpuCores).toFixed(1)), rssBytes };
 }
 
 function rampOf({ weight }: Replica, now: number | undefined): number | null {
@@ -212,18 +280,6 @@ function lookupKey(query: URLSearchParams): Key {
   if (key !== null && id === null) return key;
   if (id !== null && key === null && /^\d{1,15}$/.test(id)) return Number(id);
   throw bad("A lookup needs either key=TEXT or id=NUMBER, a whole number of at most 15 digits");
-}
-
-function previewReport(ring: Ring, body: unknown): PreviewReport {
-  const change = parsePreviewRequest(body);
-  try {
-    const { moved, moves, after } = ring.preview(change);
-    return { moved, moves, after: Object.fromEntries(after) };
-  } catch (cause) {
-    // The ring refuses with a RangeError that says what would fit.
-    if (cause instanceof RangeError) throw bad(cause.message);
-    throw cause;
-  }
 }
 
 function bad(message: string): RoundhouseError {

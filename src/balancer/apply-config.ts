@@ -1,9 +1,11 @@
 // Carries out a reload: reads the configuration anew, checks it whole, and applies it whole or not at all. What may be
 // changed is in reload.ts.
+import { isDeepStrictEqual } from "node:util";
 import { RoundhouseError } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
+import type { ChangeQueue } from "./change-queue.ts";
 import type { Config } from "./config.ts";
 import type { DesiredState } from "./desired-state.ts";
 import { fleetOptions } from "./fleet-options.ts";
@@ -20,6 +22,8 @@ export interface Running {
   readonly log: OwnedLog;
   readonly keyErrors: KeyErrors;
   readonly state: DesiredState;
+  /** Where changes of the fleet wait for their turn. */
+  readonly inTurn: ChangeQueue;
   /** The config file's path; undefined: there is none. */
   readonly configFile?: string | undefined;
   /** Config file and command line, read again. Rejects with BAD_CONFIG. */
@@ -52,9 +56,11 @@ async function reload(running: Running, { closing, reconfigure }: ReloadSteps): 
   const { log, keyErrors } = running;
   if (closing()) throw new RoundhouseError("SHUTTING_DOWN", "The front door is shutting down");
   const config = await running.readConfig();
-  const changed = changedOptions(running.config, config);
+  const changed = changedOptions(withProgramOf(running, config), config);
   const settings = settleOptions(config, keyErrors.note);
-  await applyToFleet(running, config, changed.includes("replicas"));
+  // Where autoscale keeps the count and the configuration names none, it goes on from what there is.
+  const resized = config.replicas !== undefined || config.autoscale === undefined;
+  await applyToFleet(running, config, resized && changed.includes("replicas"));
   running.config = config;
   running.settings = settings;
   await reconfigure(settings);
@@ -65,6 +71,14 @@ async function reload(running: Running, { closing, reconfigure }: ReloadSteps): 
   return { changed };
 }
 
+/** A file that has come to say what a roll-out has brought already says nothing new. */
+function withProgramOf({ config, fleet }: Running, next: Config): Config {
+  const { command } = fleet.revisions().revision.program;
+  return command !== undefined && isDeepStrictEqual(command, next.command)
+    ? { ...config, command: [...command] }
+    : config;
+}
+
 /** Growing may fail, and then the fleet has its old settings again. */
 async function applyToFleet(running: Running, config: Config, resize: boolean): Promise<void> {
   const { fleet, settings } = running;
@@ -73,7 +87,7 @@ async function applyToFleet(running: Running, config: Config, resize: boolean): 
   fleet.reconfigure(after);
   if (!resize) return;
   try {
-    await resizeTo(fleet, after.replicaCount);
+    await running.inTurn(() => resizeTo(fleet, after.replicaCount));
   } catch (error) {
     fleet.reconfigure(before);
     if (!(error instanceof RoundhouseError)) throw error;

@@ -42,6 +42,27 @@ export function refusal(
   return `${why}, and ${what} may be changed only from this machine, from networks named by --allow, or with the bearer token`;
 }
 
+/**
+ * Null when a browser's page may make this change, else why not. Where there is a token the page is read-only until
+ * somebody has logged in: who sits before a browser is less certain than who types a command on this machine.
+ */
+export function pageRefusal(headers: IncomingHttpHeaders, { token }: AuthorizationPolicy): string | null {
+  if (token === undefined || !isBrowser(headers) || hasToken(headers.authorization, token)) return null;
+  return headers.authorization === undefined
+    ? "the page is read-only until you log in with the token"
+    : "the token is not the one that was set with --token";
+}
+
+/** For what the token alone allows, once a request has passed {@link refusal}. Null when it has the token. */
+export function tokenRefusal(headers: IncomingHttpHeaders, policy: AuthorizationPolicy): string | null {
+  if (hasToken(headers.authorization, policy.token)) return null;
+  const how =
+    policy.token === undefined
+      ? "there is none: start the front door with --token or ROUNDHOUSE_TOKEN"
+      : "give it with --token or ROUNDHOUSE_TOKEN";
+  return `to name a program that is run takes the bearer token, from this machine too; ${how}`;
+}
+
 function hostRefusal(host: string | undefined, names: readonly string[]): string | null {
   if (hostIsOurs(host, names)) return null;
   return `the Host ${JSON.stringify(host ?? "")} is not a name of this front door; call it as localhost, by its address or by this machine's name`;

@@ -12,6 +12,8 @@ function accepting<Schema extends z.ZodType>(schema: Schema, accepts: string): S
 
 const wholeNumber = (min: number, max: number, unit = "") =>
   accepting(z.int().min(min).max(max), `a whole number${unit && ` of ${unit}`} from ${min} to ${max}`);
+const aNumber = (min: number, max: number) =>
+  accepting(z.number().min(min).max(max), `a number from ${min} to ${max}`);
 const milliseconds = (min: number, max: number) => wholeNumber(min, max, "milliseconds");
 const port = () => accepting(z.int().min(0).max(65_535), "a port from 0 to 65535 (0: any free one)");
 const text = (accepts: string) => accepting(z.string().min(1), accepts);
@@ -172,6 +174,38 @@ const retriesSchema = z.strictObject({
   minRetries: wholeNumber(0, 1_000).optional(),
 });
 
+/** See `fleet/autoscale.ts` for what each one means, `autoscale-options.ts` for its default. */
+const autoscaleSchema = z.strictObject({
+  /** Default 1; 0: none at all when there is nothing to do. */
+  min: wholeNumber(0, 10_000).optional(),
+  max: wholeNumber(1, 10_000).optional(),
+  /** What each replica should have; the one that asks for most decides. */
+  targets: z
+    .strictObject({
+      inFlight: aNumber(0.01, 1_000_000).optional(),
+      requestsPerS: aNumber(0.01, 10_000_000).optional(),
+      p95Ms: aNumber(0.1, 3_600_000).optional(),
+      /** 0.7 is 70 % of one core. */
+      cpuCores: aNumber(0.01, 1_000).optional(),
+    })
+    .optional(),
+  toleranceRatio: aNumber(0, 1).optional(),
+  stepRatioMax: aNumber(1.01, 100).optional(),
+  upCooldownMs: milliseconds(0, 3_600_000).optional(),
+  downCooldownMs: milliseconds(0, 86_400_000).optional(),
+  stabilizationMs: milliseconds(0, 3_600_000).optional(),
+  intervalMs: milliseconds(100, 60_000).optional(),
+  averageMs: milliseconds(100, 600_000).optional(),
+  /** With min 0. */
+  zero: z
+    .strictObject({
+      idleMs: milliseconds(100, 86_400_000).optional(),
+      heldMax: wholeNumber(0, 1_000_000).optional(),
+      waitMs: milliseconds(100, 3_600_000).optional(),
+    })
+    .optional(),
+});
+
 const accessLogSchema = z.strictObject({
   file: text('a path to append to, or "-" for standard output'),
   format: oneOf("json", "combined").optional(),
@@ -214,6 +248,8 @@ export const configSchema = z.strictObject({
   replicasMax: wholeNumber(1, 10_000).optional(),
   /** Spare replicas, started and healthy, that take a dead one's seat at once. Default 0. */
   warm: wholeNumber(0, 1_000).optional(),
+  /** Has the number of replicas follow the load; see docs/autoscale.md. Default: off. */
+  autoscale: autoscaleSchema.optional(),
   /** Who starts the replicas: `process` (we do) or `static` (somebody else does; see `upstreams`). */
   launcher: oneOf("process", "static").optional(),
   /** The server to run, never through a shell; `{port}`, `{host}`, `{id}` are expanded. Default: the built-in one. */

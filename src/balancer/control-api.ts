@@ -3,24 +3,19 @@
 // Forwarded, X-Forwarded-* and Via as they came.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { setTimeout } from "node:timers/promises";
-import { RoundhouseError } from "../errors.ts";
-import type { Fleet } from "../fleet/fleet.ts";
 import { peerHeader } from "../proxy/upstream.ts";
-import { BodyTooLarge, readBody, sendFailure, sendJson } from "../telemetry/own-answers.ts";
+import { failureStatus, readBody, sendFailure, sendJson } from "../telemetry/own-answers.ts";
 import { type AuthorizationPolicy, refusal } from "./authorization.ts";
 import { allowedMethods, answerUnknownMethod } from "./control-method.ts";
+import type { ChangeReplicas, ControlledFleet } from "./replica-changes.ts";
 import { parseReplicaRequest, type ReplicaVerb } from "./replica-request.ts";
-
-type ControlledFleet = Pick<Fleet, "replicas" | "serving" | "add" | "remove">;
 
 export interface ControlApiOptions {
   /** Where to listen; see control-socket.ts. */
   readonly path: string;
-  readonly fleet: ControlledFleet;
+  readonly fleet: Pick<ControlledFleet, "serving">;
+  readonly change: ChangeReplicas;
   readonly policy: AuthorizationPolicy;
-  /** True once we are shutting down: then replicas are not changed any more. */
-  readonly closing: () => boolean;
 }
 
 export interface ControlApi {
@@ -29,18 +24,10 @@ export interface ControlApi {
 
 /** A body holds at most 64 names of 63 characters. */
 const bodyBytesMax = 64 * 1024;
-/** Changes that wait for the one under way, and it; more → 503. */
-const changesMax = 32;
-/** How long a change may wait for its turn. */
-const turnMsMax = 20_000;
-/** How long `/add` waits for the last bearer of a name to be gone, and how often it looks. */
-const nameWaitMs = 10_000;
-const namePollMs = 20;
 
 export async function createControlApi(options: ControlApiOptions): Promise<ControlApi> {
-  const change = createQueue();
   const server = createServer((request, response) => {
-    answer(request, response, options, change).catch((error: Error) => fail(request, response, error));
+    answer(request, response, options).catch((error: Error) => fail(request, response, error));
   });
   // The data plane keeps its connections until they are idle too long for it; it must be the one that closes them.
   server.keepAliveTimeout = 60_000;
@@ -55,13 +42,10 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   };
 }
 
-type Change = (task: () => Promise<void>) => Promise<void>;
-
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
   options: ControlApiOptions,
-  change: Change,
 ): Promise<void> {
   const path = request.url?.split("?", 1)[0] ?? "";
   const method = request.method ?? "";
@@ -76,7 +60,7 @@ async function answer(
   if (path !== "/rep") {
     const reason = refusal(peerOf(request), request.headers, options.policy);
     if (reason !== null) return sendFailure(request, response, 403, reason);
-    await changeReplicas(path === "/add" ? "add" : "remove", request, options, change);
+    await changeReplicas(path === "/add" ? "add" : "remove", request, options.change);
   }
   sendJson(request, response, 200, membersOf(options.fleet));
 }
@@ -89,89 +73,20 @@ function peerOf(request: IncomingMessage): string {
 async function changeReplicas(
   verb: ReplicaVerb,
   request: IncomingMessage,
-  { fleet, closing }: ControlApiOptions,
-  change: Change,
+  change: ChangeReplicas,
 ): Promise<void> {
-  const { count, names } = parseReplicaRequest(
-    verb,
-    request.headers["content-type"],
-    await readBody(request, bodyBytesMax),
-  );
-  await change(async () => {
-    if (verb === "add") await untilFree(fleet, names, closing);
-    if (closing()) throw new RoundhouseError("SHUTTING_DOWN", "The front door is shutting down");
-    return verb === "add" ? fleet.add(count, names) : fleet.remove(count, names);
-  });
+  const body = await readBody(request, bodyBytesMax);
+  await change(verb, parseReplicaRequest(verb, request.headers["content-type"], body));
 }
 
-/** A name that `/rm` took from the list may be given again, once its last bearer has drained and stopped. */
-async function untilFree(
-  fleet: ControlledFleet,
-  names: readonly string[],
-  closing: () => boolean,
-): Promise<void> {
-  const deadlineMs = Date.now() + nameWaitMs;
-  const leaving = () =>
-    fleet
-      .replicas()
-      .some(({ name, state }) => (state === "draining" || state === "dead") && names.includes(name));
-  while (leaving() && !closing() && Date.now() < deadlineMs) await setTimeout(namePollMs);
-}
-
-function membersOf(fleet: ControlledFleet): string {
+function membersOf(fleet: ControlApiOptions["fleet"]): string {
   const replicas = fleet.serving().map(({ name }) => name);
   return JSON.stringify({ message: { N: replicas.length, replicas }, status: "successful" });
 }
 
 function fail(request: IncomingMessage, response: ServerResponse, error: Error): void {
   if (response.headersSent || response.destroyed) return;
-  const status = statusOf(error);
+  const status = failureStatus(error);
   if (status === 503) response.setHeader("retry-after", "1");
   sendFailure(request, response, status, error.message);
-}
-
-function statusOf(error: Error): number {
-  if (error instanceof BodyTooLarge) return 413;
-  if (!(error instanceof RoundhouseError)) return 500;
-  switch (error.code) {
-    case "TIMEOUT":
-    case "START_FAILED":
-      return 504;
-    case "SHUTTING_DOWN":
-    case "UNREACHABLE":
-      return 503;
-    default:
-      return 400;
-  }
-}
-
-/**
- * Runs tasks one after another. Refuses one when too many wait already, or when its turn does not come in time: the
- * data plane would answer for it with 504 before it was done.
- */
-function createQueue(): Change {
-  let last: Promise<unknown> = Promise.resolve();
-  let changes = 0;
-  return async (task) => {
-    if (changes >= changesMax) throw busy(`${changes} changes wait already`);
-    changes += 1;
-    const asked = Date.now();
-    const turn = last.then(() => {
-      const waitedMs = Date.now() - asked;
-      if (waitedMs > turnMsMax) throw busy(`Earlier changes took ${waitedMs} ms`);
-      return task();
-    });
-    last = turn
-      .catch(() => {})
-      .finally(() => {
-        changes -= 1;
-      });
-    return turn;
-  };
-}
-
-function busy(why: string): RoundhouseError {
-  return new RoundhouseError("UNREACHABLE", `${why}, and nothing was changed; try again later`, {
-    retryable: true,
-  });
 }

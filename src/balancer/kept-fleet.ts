@@ -1,11 +1,12 @@
 // The fleet with a memory: it starts with what the state file says there should be, and the file follows it.
 import { createFleet } from "../fleet/create-fleet.ts";
-import type { Fleet } from "../fleet/fleet.ts";
+import type { DesiredReplica, Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Config } from "./config.ts";
 import { createDesiredState, type DesiredState, replicasToStart, unkept } from "./desired-state.ts";
 import { fleetOptions } from "./fleet-options.ts";
+import { revisionsToKeep, revisionsToStart } from "./kept-revisions.ts";
 import type { Steering } from "./policies/steering.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { readStateFile, type StoredState } from "./state-file.ts";
@@ -36,15 +37,19 @@ export function createKeptFleet(
     return { fleet: createFleet(options), state: unkept, steering: null, steeredBy: () => {} };
   }
   const stored = readStateFile(config.state);
-  const replicas = stored === null ? undefined : replicasToStart(stored, options.replicaCount);
-  const fleet = createFleet({ ...options, replicas });
+  const replicas =
+    stored === null ? undefined : replicasToStart(stored, options.replicaCount, config.autoscale);
+  const revisions = stored === null ? undefined : revisionsToStart(config, stored);
+  const fleet = createFleet({ ...options, replicas, revisions });
   const stands = stored?.steering ?? null;
   let steering = () => stands;
   const read = () => {
     const steered = steering();
+    const revisions = revisionsToKeep(current(), fleet.revisions());
     return {
       replicasConfigured: fleetOptions(current(), capacity, parts).replicaCount,
-      replicas: fleet.desired().map((replica) => withoutGivenWeight(replica, parts.launcher)),
+      replicas: fleet.desired().map((replica) => withoutGiven(replica, fleet, parts.launcher)),
+      ...(revisions === undefined ? {} : { revisions }),
       ...(steered === null ? {} : { steering: steered }),
     };
   };
@@ -53,19 +58,24 @@ export function createKeptFleet(
     state: createDesiredState(config.state, read, parts.log),
     steering: stands,
     steeredBy: (table) => {
-      steering = () => withoutGiven(table.current.steering, current());
+      steering = () => withoutSteeringGiven(table.current.steering, current());
     },
   };
 }
 
 /** A weight that the configuration gives is not kept: there it can be changed for the next start. */
-function withoutGivenWeight(replica: { name: string; seat: number; weight: number }, launcher: Launcher) {
-  const { name, seat, weight } = replica;
-  return weight === (launcher.weightOf?.(seat) ?? 1) ? { name, seat } : { name, seat, weight };
+function withoutGiven(replica: Required<DesiredReplica>, fleet: Fleet, launcher: Launcher) {
+  const { name, seat, weight, revision } = replica;
+  return {
+    name,
+    seat,
+    ...(weight === (launcher.weightOf?.(seat) ?? 1) ? {} : { weight }),
+    ...(revision === fleet.revisions().revision.number ? {} : { revision }),
+  };
 }
 
 /** Null when it is what the configuration says: there it can be changed for the next start. */
-function withoutGiven({ loadFactor, spreads }: Steering, { boundedLoad }: Config) {
+function withoutSteeringGiven({ loadFactor, spreads }: Steering, { boundedLoad }: Config) {
   const given = typeof boundedLoad === "number" ? boundedLoad : null;
   if (loadFactor === given && spreads.length === 0) return null;
   return { loadFactor, spreads: [...spreads] };

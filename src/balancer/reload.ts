@@ -16,6 +16,7 @@ const changeOf: Readonly<Record<keyof Config, "live" | "restart">> = {
   replicas: "live",
   replicasMax: "live",
   warm: "live",
+  autoscale: "live",
   launcher: "restart",
   command: "restart",
   upstreams: "restart",
@@ -71,9 +72,15 @@ export function changedOptions(before: Config, after: Config): string[] {
       : `; ${others.join(", ")} would have been changed, and ${others.length === 1 ? "was" : "were"} not`;
   throw new RoundhouseError(
     "BAD_CONFIG",
-    `Nothing was changed: ${fixed.join(", ")} cannot be changed while the front door runs; restart it, or take the change back${rest}`,
+    `Nothing was changed: ${fixed.join(", ")} cannot be changed while the front door runs; ${wayOut(fixed)}, or take the change back${rest}`,
     { source: "downstream" },
   );
+}
+
+/** Another program has a way of its own to come in: seat by seat, and back when it does not work. */
+function wayOut(fixed: readonly string[]): string {
+  const programOnly = fixed.every((path) => path === "command");
+  return programOnly ? "`roundhouse rollout -- COMMAND` brings another command in; use it" : "restart it";
 }
 
 function needsRestart(path: string): boolean {

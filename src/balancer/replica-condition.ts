@@ -27,6 +27,12 @@ export function conditionOf(
   return { ejection: ejector?.report(name) ?? null, waiting, full: isFull };
 }
 
+/** Why nobody should count on it, in words; null: nothing is known against it. */
+export function faultIn(condition: ReplicaCondition | null): string | null {
+  const ejection = condition?.ejection ?? null;
+  return ejection === null || ejection.phase === "serving" ? null : `is set aside: ${ejection.reason}`;
+}
+
 /** Figures by replica, which add up over several data planes. */
 export function conditionsRead(now: RoutingSnapshot) {
   const upstreams = now.upstreamsBySeat.filter((upstream) => upstream !== undefined);

@@ -28,7 +28,15 @@ export function parseReplicaRequest(
   body: Buffer | undefined,
 ): ReplicaRequest {
   const text = decodeBody(contentType, body);
-  const request = looksLikeForm(contentType, text) ? readForm(text) : readJson(text);
+  return checked(verb, looksLikeForm(contentType, text) ? readForm(text) : readFields(parseJson(text)));
+}
+
+/** The same for JSON that was parsed already. Throws BAD_REQUEST, in words. */
+export function replicaRequestIn(verb: ReplicaVerb, body: unknown): ReplicaRequest {
+  return checked(verb, readFields(body));
+}
+
+function checked(verb: ReplicaVerb, request: ReplicaRequest): ReplicaRequest {
   if (request.names.length > request.count) throw refuse(tooManyNames[verb]);
   request.names.forEach(checkName);
   const twice = request.names.find((name, index) => request.names.indexOf(name) !== index);
@@ -82,8 +90,7 @@ function readForm(text: string): ReplicaRequest {
   return { count: checkCount(n === null ? names.length : Number(n)), names };
 }
 
-function readJson(text: string): ReplicaRequest {
-  const body = parseJson(text);
+function readFields(body: unknown): ReplicaRequest {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw refuse(`The body is ${show(body)}; an object such as {"n":1,"hostnames":["S4"]} is expected`);
   }

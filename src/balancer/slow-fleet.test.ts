@@ -45,7 +45,7 @@ function world(placement: PlacementName) {
   fleet.onChange(table.apply);
   const put = (name: string, seat: number, state: ReplicaState, more = false, weight = 1) => {
     const address = { host: "127.0.0.1", port: 1000 + seat };
-    const replica = { name, seat, weight, state, address, pid: 1, sinceMs: 0, reason: "" };
+    const replica = { name, seat, weight, state, address, pid: 1, revision: 1, sinceMs: 0, reason: "" };
     const from = replicas.get(name)?.state ?? null;
     replicas.set(name, replica);
     if (state === "dead") replicas.delete(name);

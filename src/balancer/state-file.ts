@@ -16,6 +16,38 @@ const replicaSchema = z.strictObject({
   seat: z.int().min(1).max(65_535),
   /** Only when it was changed at run time: else the configuration's holds. */
   weight: z.number().positive().optional(),
+  /** Only when it is not the fleet's: a roll-out is under way. */
+  revision: z.int().min(1).optional(),
+});
+
+/** What replicas run, where it is not what the configuration says. */
+const programSchema = z.strictObject({
+  image: z.string().optional(),
+  command: z.array(z.string()).min(1).optional(),
+});
+
+const revisionSchema = z.strictObject({ number: z.int().min(1), program: programSchema });
+
+/** See `StoredRevisions` in fleet/revision.ts. */
+const revisionsSchema = z.strictObject({
+  /** What the configuration said about the program when this was written. */
+  configured: programSchema,
+  revision: revisionSchema,
+  lastRevision: z.int().min(1),
+  /** The roll-out under way; it goes on after a restart. */
+  rollout: z
+    .strictObject({
+      to: revisionSchema,
+      plan: z.strictObject({
+        batch: z.int().min(1),
+        settleMs: z.number().min(0),
+        deadlineMs: z.number().min(0),
+      }),
+      phase: z.enum(["forward", "back"]),
+      reason: z.string(),
+      startedMs: z.number(),
+    })
+    .nullable(),
 });
 
 /** What an operator has switched while requests ran; see policies/steering.ts. */
@@ -36,6 +68,8 @@ const stateSchema = z.strictObject({
   replicas: z.array(replicaSchema),
   /** Only when it is not what the configuration says. */
   steering: steeringSchema.optional(),
+  /** Only once there has been a roll-out. */
+  revisions: revisionsSchema.optional(),
 });
 
 export type StoredState = Omit<z.infer<typeof stateSchema>, "format" | "version">;

@@ -10,6 +10,7 @@ import { addProduceConsume } from "./produce-consume.ts";
 import { addQueueCommands } from "./queue.ts";
 import { addRemoteCommands } from "./remote.ts";
 import { addRingCommands } from "./ring.ts";
+import { addRolloutCommands } from "./rollout.ts";
 import { addSteeringCommands } from "./steer.ts";
 import { addTopicCommands } from "./topic.ts";
 import { addUpFlags, isQueueFlag } from "./up-options.ts";
@@ -62,6 +63,7 @@ function program(): Command {
       await serve(flags);
     });
   addRemoteCommands(root);
+  addRolloutCommands(root);
   addSteeringCommands(root);
   addRingCommands(root);
   addTopicCommands(root);

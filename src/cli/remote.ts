@@ -1,6 +1,8 @@
 // `roundhouse status|add|rm|reload`: commands to a front door that runs.
 import type { Command } from "commander";
+import type { AutoscaleReport } from "../balancer/autoscaler.ts";
 import { RoundhouseError } from "../errors.ts";
+import { autoscaleLines } from "./autoscale-lines.ts";
 import { print, table } from "./output.ts";
 import { usage, wholeNumber } from "./usage.ts";
 
@@ -15,10 +17,13 @@ interface ReplicaStatus {
   readonly name: string;
   readonly state: string;
   readonly seat: number;
+  readonly revision: number;
   readonly weight: number;
   readonly share: number | null;
   readonly address: string | null;
   readonly pid: number | null;
+  readonly cpuPercent: number | null;
+  readonly rssBytes: number | null;
   readonly sinceMs: number;
   readonly reason: string;
 }
@@ -65,22 +70,31 @@ async function statusText(flags: RemoteFlags): Promise<string> {
   const status = (await ask(flags, urlOf("--admin", flags.admin, "/api/v1/status"))) as {
     readonly replicas: readonly ReplicaStatus[];
     readonly spares: readonly ReplicaStatus[];
+    readonly understudies: readonly ReplicaStatus[];
+    readonly autoscale: AutoscaleReport | null;
   };
   if (flags.json) return JSON.stringify(status);
-  return table(
-    ["name", "state", "seat", "weight", "share", "address", "pid", "since", "reason"],
-    [...status.replicas, ...status.spares].map((replica) => [
+  const replicas = table(
+    [
+      ...["name", "state", "seat", "revision", "weight", "share", "cpu", "memory"],
+      ...["address", "pid", "since", "reason"],
+    ],
+    [...status.replicas, ...status.understudies, ...status.spares].map((replica) => [
       replica.name,
       replica.state,
-      replica.seat === 0 ? "spare" : String(replica.seat),
+      replica.seat > 0 ? String(replica.seat) : status.spares.includes(replica) ? "spare" : "to come",
+      String(replica.revision),
       String(replica.weight),
       replica.share === null ? "" : `${(replica.share * 100).toFixed(1)} %`,
+      replica.cpuPercent === null ? "" : `${replica.cpuPercent.toFixed(1)} %`,
+      replica.rssBytes === null ? "" : `${(replica.rssBytes / 1_048_576).toFixed(1)} MiB`,
       replica.address ?? "",
       String(replica.pid ?? ""),
       new Date(replica.sinceMs).toISOString(),
       replica.reason,
     ]),
   );
+  return [replicas, ...autoscaleLines(status.autoscale)].join("\n");
 }
 
 async function reload(flags: RemoteFlags & { workers?: true }): Promise<string> {

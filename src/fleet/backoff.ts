@@ -15,6 +15,11 @@ export function strikesAfterFailedStart(strikes: number): number {
   return Math.max(strikes, quickDeathsForgiven) + 1;
 }
 
+/** Of these strikes, those that are failed starts. */
+export function failedStartsOf(strikes: number): number {
+  return Math.max(0, strikes - quickDeathsForgiven);
+}
+
 /** Strikes after the death of a replica that had been healthy for `livedMs`. */
 export function strikesAfterDeath(strikes: number, livedMs: number): number {
   return livedMs >= provenAfterMs ? 0 : strikes + 1;

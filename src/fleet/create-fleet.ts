@@ -3,13 +3,15 @@
 import { randomInt } from "node:crypto";
 import { RoundhouseError } from "../errors.ts";
 import { createDrains } from "./drains.ts";
+import { createFaultWatch } from "./fault-watch.ts";
 import type { DesiredReplica, Fleet, FleetChange, FleetOptions, FleetSettings } from "./fleet.ts";
 import { createHeartbeat, defaultHeartbeat, type HeartbeatOptions } from "./heartbeat.ts";
 import { createLaunches } from "./launches.ts";
 import { reduce } from "./lifecycle.ts";
-import { watchMemory } from "./memory.ts";
+import { createMemoryLimit } from "./memory.ts";
 import type { ProbeResult } from "./probe.ts";
 import { checkAdd, checkRemove, checkStart, checkWeigh, type FleetBounds } from "./requests.ts";
+import { checkRestart, checkRollout, planOf, rolloutReport, storedRevisions } from "./rollout-report.ts";
 import {
   desiredOf,
   type Effect,
@@ -20,7 +22,9 @@ import {
   nextDeadlineMs,
   servingOf,
   sparesOf,
+  understudiesOf,
 } from "./state.ts";
+import { createUsageMeter } from "./usage.ts";
 import { createWatching } from "./watching.ts";
 
 /** After SIGKILL at the latest, how long {@link Fleet.stop} waits for processes to vanish, in ms. */
@@ -48,17 +52,20 @@ export function createFleet(options: FleetOptions): Fleet {
     options.replicas ?? numbered(options.replicaCount ?? (launcher.fixed ? bounds.launchable : 3));
   checkStart(first.length, bounds);
   let { maxRssBytes } = options;
-  let state = emptyFleet({
+  const policy = {
     ...changeablePolicy(options),
     fixed: launcher.fixed,
     addDeadlineMs: options.addDeadlineMs ?? 30_000,
-    weightOf: (seat) => launcher.weightOf?.(seat) ?? 1,
-  });
+    weightOf: (seat: number) => launcher.weightOf?.(seat) ?? 1,
+  };
+  let state = emptyFleet(policy, options.revisions);
   const listeners: ((change: FleetChange) => void)[] = [];
+  const rolloutListeners: (() => void)[] = [];
   const settled = new Map<number, (outcome: Settled) => void>();
   let started = false;
   let batches = 0;
   let inFlightOf: (name: string) => number = () => 0;
+  let faultOf: (name: string) => string | null = () => null;
   let deadlineTimer: NodeJS.Timeout | undefined;
   let vanished: (() => void) | undefined;
 
@@ -71,20 +78,28 @@ export function createFleet(options: FleetOptions): Fleet {
     { heard },
     launcher.fixed ? fixedQuickTries : undefined,
   );
-  const memory = watchMemory(
-    () => maxRssBytes,
-    log,
-    (run, reason) => dispatch({ type: "outgrown", run, reason }),
+  const usage = createUsageMeter(
+    createMemoryLimit(
+      () => maxRssBytes,
+      log,
+      (run, reason) => dispatch({ type: "outgrown", run, reason }),
+    ),
   );
-  const watching = createWatching(heartbeat, memory, launches);
+  const watching = createWatching(heartbeat, usage, launches);
   const drains = createDrains(
     () => state.lives.values(),
     (name) => inFlightOf(name) === 0,
     (id) => dispatch({ type: "idle", id }),
   );
 
-  function weighted({ name, seat, weight = state.policy.weightOf(seat) }: DesiredReplica) {
-    return { name, seat, weight };
+  const faults = createFaultWatch(
+    () => state.lives.values(),
+    (name) => faultOf(name),
+    (id, reason) => dispatch({ type: "faulty", id, reason }),
+  );
+
+  function whole({ name, seat, weight = policy.weightOf(seat), revision }: DesiredReplica) {
+    return { name, seat, weight, revision: revision ?? state.revision.number };
   }
 
   // ── Events in ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -135,6 +150,9 @@ export function createFleet(options: FleetOptions): Fleet {
       case "settled":
         settled.get(effect.batch)?.(effect);
         break;
+      case "rollout":
+        for (const listener of rolloutListeners) listener();
+        break;
       case "launch":
         launches.start(effect.run, effect.spec);
         break;
@@ -164,6 +182,7 @@ export function createFleet(options: FleetOptions): Fleet {
     }
     watching.follow(state.lives.values());
     drains.follow();
+    faults.follow();
     if (state.lives.size === 0) vanished?.();
   }
 
@@ -219,6 +238,19 @@ export function createFleet(options: FleetOptions): Fleet {
     dispatch({ type: "weigh", name, weight });
   }
 
+  async function restart(name: string): Promise<string> {
+    refuseWhenStopping();
+    checkRestart(state, launcher, name);
+    const seat = holders(state).find((life) => life.name === name)?.seat;
+    const { outcome, reason } = await settle((batch) => ({ type: "renew", batch, name }));
+    const holder = holders(state).find((life) => life.seat === seat);
+    if (outcome === "healthy" && holder !== undefined) return holder.name;
+    const code = outcome === "stopping" ? "SHUTTING_DOWN" : "START_FAILED";
+    throw new RoundhouseError(code, `Cannot restart "${name}": ${reason}; it was left as it is`, {
+      retryable: code === "START_FAILED",
+    });
+  }
+
   async function stop(deadlineMs: number): Promise<void> {
     const gone = new Promise<void>((resolve) => {
       const before = vanished;
@@ -242,7 +274,9 @@ export function createFleet(options: FleetOptions): Fleet {
     replicas: () => [...state.lives.values()].filter((life) => life.seat > 0),
     serving: () => servingOf(state),
     spares: () => sparesOf(state),
-    desired: () => (started ? desiredOf(state) : first.map(weighted)),
+    understudies: () => understudiesOf(state),
+    desired: () => (started ? desiredOf(state) : first.map(whole)),
+    usageOf: (name) => usage.of(servingOf(state).find((life) => life.name === name)?.run ?? 0),
     get desiredCount() {
       return holders(state).length;
     },
@@ -252,6 +286,12 @@ export function createFleet(options: FleetOptions): Fleet {
       },
       get heartbeatFailures() {
         return state.heartbeatFailures;
+      },
+      get rolloutsComplete() {
+        return state.rolloutsComplete;
+      },
+      get rolloutsRolledBack() {
+        return state.rolloutsRolledBack;
       },
     },
     // Changes do not wait for it: a replica that never becomes healthy would keep them waiting until its deadline.
@@ -268,6 +308,24 @@ export function createFleet(options: FleetOptions): Fleet {
     add: (count, names) => inOrder(() => add(count, names)),
     remove: (count, names) => inOrder(() => remove(count, names)),
     setWeight,
+    restart,
+    rollOut(change, plan) {
+      refuseWhenStopping();
+      checkRollout(state, launcher, change);
+      dispatch({ type: "rollout", change, plan: planOf(state, plan) });
+      return rolloutReport(state);
+    },
+    abortRollout() {
+      if (state.rollout === null) throw noRollout();
+      dispatch({ type: "abort", reason: "it was aborted" });
+      return rolloutReport(state);
+    },
+    rolloutReport: () => rolloutReport(state),
+    revisions: () => storedRevisions(state),
+    onRollout: (listener) => void rolloutListeners.push(listener),
+    setFaultOf(probe) {
+      faultOf = probe;
+    },
     suspect(name, gone = false) {
       for (const life of state.lives.values()) {
         if (life.name === name && life.run > 0) heartbeat.probeNow(life.run, gone);
@@ -279,6 +337,12 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     stop,
   };
+}
+
+function noRollout(): RoundhouseError {
+  return new RoundhouseError("BAD_REQUEST", "There is no roll-out to abort: none is under way", {
+    source: "downstream",
+  });
 }
 
 function numbered(count: number): DesiredReplica[] {

@@ -2,7 +2,9 @@
 // and notes what follows from it; when a move is due is decided in lifecycle.ts.
 import { pauseMs, strikesAfterDeath } from "./backoff.ts";
 import type { ReplicaState } from "./fleet.ts";
+import type { Program } from "./launcher.ts";
 import { randomName } from "./names.ts";
+import type { Revision } from "./revision.ts";
 import { type Effect, type FleetState, holders, type Life, sparesOf } from "./state.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -58,14 +60,14 @@ export function enter(
   const from = life.state;
   const next = put(draft, life, { ...changes, state, reason, sinceMs: draft.nowMs });
   if (next.seat > 0) draft.effects.push({ type: "change", change: { replica: next, from } });
-  const who = next.seat === 0 ? `Spare ${next.name}` : next.name;
-  say(
-    draft,
-    state === "dead" && from !== "draining" ? "warn" : "info",
-    next,
-    `${who} is ${state}: ${reason}`,
-  );
+  const level = state === "dead" && from !== "draining" ? "warn" : "info";
+  say(draft, level, next, `${who(next)} is ${state}: ${reason}`);
   return next;
+}
+
+function who({ seat, relieves, name }: Life): string {
+  if (seat > 0) return name;
+  return relieves > 0 ? `Understudy ${name} for seat ${relieves}` : `Spare ${name}`;
 }
 
 export interface Birth {
@@ -77,6 +79,11 @@ export interface Birth {
   readonly hung?: boolean;
   readonly batch?: number;
   readonly joined?: number;
+  /** Default: the fleet's revision. */
+  readonly revision?: number;
+  readonly program?: Program;
+  readonly relieves?: number;
+  readonly renewal?: number;
 }
 
 /** A new life; it is launched by {@link launchDue} when its strikes allow. */
@@ -107,16 +114,16 @@ export function bear(draft: Draft, birth: Birth): Life {
     provenFromMs: draft.nowMs,
     batch: 0,
     givenUp: "",
+    revision: draft.revision.number,
+    program: draft.revision.program,
+    relieves: 0,
+    renewal: 0,
+    watchedUntilMs: 0,
     ...given,
   };
   draft.lives.set(life.id, life);
   if (life.seat > 0) draft.effects.push({ type: "change", change: { replica: life, from: null } });
-  say(
-    draft,
-    "info",
-    life,
-    `${life.seat === 0 ? `Spare ${life.name}` : life.name} is starting: ${life.reason}`,
-  );
+  say(draft, "info", life, `${who(life)} is starting: ${life.reason}`);
   return life;
 }
 
@@ -155,26 +162,44 @@ export function die(draft: Draft, life: Life, reason: string, kill: boolean, hun
   const dead = enter(draft, life, "dead", reason, { hung, asked: kill ? "kill" : life.asked });
   if (kill) draft.effects.push({ type: "kill", run: life.run });
   else draft.lives.delete(life.id);
-  if (life.state !== "draining") succeed(draft, dead, strikes);
+  if (life.state === "draining") return;
+  blame(draft, dead, reason);
+  succeed(draft, dead, strikes);
 }
 
 /** Hands a dead (or outgrown) replica's seat to a spare, the healthy ones first, or to a new life. */
 export function succeed(draft: Draft, old: Life, strikes: number): void {
-  const spares = old.seat === 0 ? [] : sparesOf(draft).filter((spare) => spare.run > 0);
+  if (old.relieves > 0) return;
+  const { number } = successorsRevision(draft, old);
+  const spares =
+    old.seat === 0 ? [] : sparesOf(draft).filter((spare) => spare.run > 0 && spare.revision === number);
   const spare =
     spares.find((life) => life.state === "healthy") ?? spares.find((life) => life.state === "starting");
   if (old.seat === 0 || spare !== undefined) draft.spareStrikes = strikes;
   if (old.seat === 0) return;
   if (old.outgrown === "") draft.respawns += 1;
-  if (spare !== undefined) seatSpare(draft, spare, old);
+  if (spare !== undefined) seatOn(draft, spare, old);
   else bearSuccessor(draft, old, strikes);
 }
 
-function bearSuccessor(draft: Draft, { seat, weight, hung, name, reason }: Life, strikes: number): void {
-  bear(draft, { seat, weight, strikes, hung, reason: `in place of ${name}, which ${reason}` });
+/** That of the dead one, unless a roll-out is being taken back, or is about to be. */
+export function successorsRevision(
+  { rollout, revision: fleets }: Draft,
+  { revision, program }: Life,
+): Revision {
+  const goesBack = rollout !== null && (rollout.phase === "back" || rollout.fault !== "");
+  return goesBack ? fleets : { number: revision, program };
 }
 
-function seatSpare(draft: Draft, spare: Life, old: Life): void {
+function bearSuccessor(draft: Draft, old: Life, strikes: number): void {
+  const { seat, weight, hung, name, reason } = old;
+  const { number: revision, program } = successorsRevision(draft, old);
+  const why = `in place of ${name}, which ${reason}`;
+  bear(draft, { seat, weight, strikes, hung, revision, program, reason: why });
+}
+
+/** A spare or an understudy takes the seat of a life that no longer counts. */
+export function seatOn(draft: Draft, spare: Life, old: Life): void {
   const healthy = spare.state === "healthy";
   if (healthy) draft.lastJoined += 1;
   const seated = put(draft, spare, {
@@ -204,6 +229,7 @@ export function retire(draft: Draft, life: Life, reason: string, deadlineMs: num
     batch: 0,
   });
   if (deadlineMs === 0) ask(draft, draining, "kill");
+  else if (life.givenUp !== "") put(draft, draining, { asked: "kill" });
   else if (life.joined === 0) ask(draft, draining, "stop");
 }
 
@@ -220,4 +246,31 @@ export function endFirst(draft: Draft, outcome: "healthy" | "stopping", reason: 
   if (draft.first === null) return;
   draft.effects.push({ type: "settled", batch: draft.first.id, outcome, reason });
   draft.first = null;
+}
+
+/**
+ * Something is wrong with a life, in words. Of interest when it is new: then the roll-out that it belongs to goes back,
+ * or who waits for it is told.
+ */
+export function blame(draft: Draft, life: Life, reason: string): void {
+  const { rollout } = draft;
+  if (life.renewal > 0) {
+    endRenewal(draft, life, "failed", `${life.name} ${reason}`);
+    return;
+  }
+  const isNew = life.relieves > 0 || life.watchedUntilMs > 0;
+  if (!isNew || rollout?.phase !== "forward" || life.revision !== rollout.to.number) return;
+  if (rollout.fault === "") draft.rollout = { ...rollout, fault: `${life.name} ${reason}` };
+}
+
+/** Tells who waits for a `restart` what came of it. */
+export function endRenewal(
+  draft: Draft,
+  life: Life,
+  outcome: "healthy" | "failed" | "stopping",
+  reason: string,
+): void {
+  draft.effects.push({ type: "settled", batch: life.renewal, outcome, reason });
+  const now = draft.lives.get(life.id);
+  if (now !== undefined) put(draft, now, { renewal: 0 });
 }

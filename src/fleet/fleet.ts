@@ -2,7 +2,9 @@
 // a pure reducer (lifecycle.ts), what starts and stops a server is a launcher (launcher.ts), and createFleet
 // (create-fleet.ts) is the shell that joins them to clocks and sockets.
 import type { HeartbeatOptions } from "./heartbeat.ts";
-import type { Address, Launcher } from "./launcher.ts";
+import type { Address, Launcher, Program } from "./launcher.ts";
+import type { RolloutPlan, RolloutReport, StoredRevisions } from "./revision.ts";
+import type { Usage } from "./usage.ts";
 
 export type ReplicaState =
   | "starting" // launched, or about to be after a failed try; not yet healthy
@@ -21,6 +23,8 @@ export interface Replica {
   readonly address: Address | null;
   /** Process id; null for launchers that have none. */
   readonly pid: number | null;
+  /** Number of the program that it runs; see revision.ts. */
+  readonly revision: number;
   /** When it entered this state, in ms since the Unix epoch. */
   readonly sinceMs: number;
   /** Why it is in this state, in words: `exited with code 1`, `2 heartbeats missed: no answer within 1000 ms`. */
@@ -33,6 +37,8 @@ export interface DesiredReplica {
   readonly seat: number;
   /** Default: the launcher's for that seat. */
   readonly weight?: number;
+  /** Number of the program that it runs; default: the fleet's. Another one only while a roll-out is under way. */
+  readonly revision?: number;
 }
 
 /** A state change, in the order in which it happened. */
@@ -52,6 +58,9 @@ export interface FleetCounters {
   respawns: number;
   /** Probes that failed, of replicas that had been healthy. */
   heartbeatFailures: number;
+  /** Roll-outs that ended, by outcome. */
+  rolloutsComplete: number;
+  rolloutsRolledBack: number;
 }
 
 /** Where a fleet tells what happens, in words: pino's call shape. */
@@ -68,6 +77,8 @@ export interface FleetOptions {
   readonly replicaCount?: number;
   /** These instead, in the order of joining: names and seats as they were before a restart. */
   readonly replicas?: readonly DesiredReplica[] | undefined;
+  /** What they run, and the roll-out that was under way; default: what the launcher was configured with, and none. */
+  readonly revisions?: StoredRevisions | undefined;
   /** How replicas are checked; see {@link HeartbeatOptions} for the defaults. */
   readonly heartbeat?: Partial<HeartbeatOptions>;
   /** Spare replicas, started and healthy, that take the seat at once when one dies. Default 0. */
@@ -99,6 +110,10 @@ export interface Fleet {
   serving(): readonly Replica[];
   /** Warm spares, starting or healthy; their seat is 0. They show up in {@link replicas} when they take one. */
   spares(): readonly Replica[];
+  /** New replicas that start to take over the seats of others; their seat is 0 until then. */
+  understudies(): readonly Replica[];
+  /** What a replica in the ring uses of the machine; null: it is not in the ring, or was not looked at yet. */
+  usageOf(name: string): Usage | null;
   /** How many there should be. */
   readonly desiredCount: number;
   /** Those that there should be, in the order of joining; those of an {@link add} under way are not among them yet. */
@@ -124,6 +139,25 @@ export interface Fleet {
    * BAD_REQUEST or NOT_FOUND.
    */
   setWeight(name: string, weight: number): void;
+  /**
+   * Replaces this replica: a new one, under a new name, becomes healthy, takes its seat, and the old one drains. Gives
+   * the new name. Rejects with BAD_REQUEST or NOT_FOUND, or with START_FAILED; then the old one still serves.
+   */
+  restart(name: string): Promise<string>;
+  /**
+   * Begins a roll-out (see rollout.ts): a change of the program, or none for a rolling restart. Throws BAD_REQUEST, also
+   * while one is under way. What came of it is told by {@link rolloutReport}.
+   */
+  rollOut(change: Program, plan: Partial<RolloutPlan>): RolloutReport;
+  /** Sends the roll-out under way back. Throws BAD_REQUEST when there is none. */
+  abortRollout(): RolloutReport;
+  rolloutReport(): RolloutReport;
+  /** What the next run of this fleet is to start with. */
+  revisions(): StoredRevisions;
+  /** Calls back when a roll-out has begun, turned back or ended. */
+  onRollout(listener: () => void): void;
+  /** Asks whether a replica fails its requests, in words (null: it does not); new ones are watched for it. */
+  setFaultOf(probe: (name: string) => string | null): void;
   /**
    * The data plane suspects this replica: probe it now. With `gone` (a connection to it was refused) one failed
    * probe is enough to take it out of the ring.

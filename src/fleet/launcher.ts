@@ -1,5 +1,6 @@
 // What starts and stops one server, whatever that is: a process, a container, or a server that somebody else runs.
 // A launcher knows nothing of seats' history, heartbeats or retries; the lifecycle decides those.
+import type { OutputLine } from "./launchers/recent-output.ts";
 
 /** Where a server listens. */
 export interface Address {
@@ -7,12 +8,22 @@ export interface Address {
   readonly port: number;
 }
 
+/** What a server runs, where it differs from what its launcher was configured with; see rollout.ts. */
+export interface Program {
+  readonly image?: string;
+  /** The program and its arguments. */
+  readonly command?: readonly string[];
+}
+
 /** What the lifecycle asks for. */
 export interface LaunchSpec {
   /** The replica's name: 1–63 of letters, digits, `_`, `.`, `-`. */
   readonly name: string;
-  /** Its seat, or 0 for a spare that has none yet. */
+  /** Its seat, or 0 for one that has none yet: a spare, or an understudy. */
   readonly seat: number;
+  /** The program's number: 1 at first, one more with each roll-out. */
+  readonly revision: number;
+  readonly program: Program;
 }
 
 /** What a launcher reports about one launch. Never called from inside {@link Launcher.start}. */
@@ -36,6 +47,8 @@ export interface LaunchHandle {
   confirm(): Promise<boolean>;
   /** Memory of the whole process tree, or null where that cannot be known. */
   rssBytes(): Promise<number | null>;
+  /** Processor time that the whole process tree has used since its start, or null where that cannot be known. */
+  cpuSeconds(): Promise<number | null>;
 }
 
 export interface Launcher {
@@ -48,10 +61,17 @@ export interface Launcher {
   readonly fixed: boolean;
   /** Processor time that a start takes, in ms: starts are spread so that they leave room for the traffic. Default 50. */
   readonly startCostMs?: number;
+  /** What of a {@link Program} it can run; default nothing: it runs what it was configured with. */
+  readonly runs?: readonly (keyof Program)[];
   /** Weight of the server on a seat; default 1. */
   weightOf?(seat: number): number;
   /** Most servers it can start; undefined: no limit of its own. */
   readonly capacity?: number;
+  /**
+   * The last lines that the server of that name has written, the oldest first; null: none are known. Undefined: it does
+   * not see what its servers write.
+   */
+  outputOf?(name: string): readonly OutputLine[] | null;
   /** Opens the file of its servers' output anew, after a log rotation; undefined: it has none. */
   reopenLog?(): void;
   /** Frees what the launcher holds, once all its servers are gone. */

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { reduce } from "./lifecycle.ts";
+import { rolloutReport } from "./rollout-report.ts";
 import {
   type Effect,
   emptyFleet,
@@ -17,6 +18,7 @@ import {
   nextDeadlineMs,
   servingOf,
   sparesOf,
+  understudiesOf,
 } from "./state.ts";
 
 const folder = fileURLToPath(new URL("./testdata/", import.meta.url));
@@ -88,23 +90,27 @@ function createPlayer(): (line: string) => string[] {
       }
       case "launch":
         runs.set(effect.run, effect.spec.name);
-        return [`  launch ${effect.spec.name}`];
+        return [`  launch ${effect.spec.name}${revisionText(effect.spec)}`];
       case "settled":
         return [`  done, ${effect.outcome}: ${effect.reason}`];
       case "log":
         // Changes are told above.
         return toldAsChange(effect.message) ? [] : [`  log ${effect.level}: ${effect.message}`];
+      case "rollout":
+        return [];
       default:
         return [`  ${effect.type} ${runs.get(effect.run)}`];
     }
   }
 
-  /** The launch under way of the newest life of that name. */
-  function runOf(name: string): number {
+  /** The newest life of that name. */
+  function lifeOf(name: string): Life {
     const life = [...state.lives.values()].findLast((each) => shorten(each.name) === name);
     assert.ok(life, `the scenario names "${name}", which is not there`);
-    return life.run;
+    return life;
   }
+
+  const runOf = (name: string): number => lifeOf(name).run;
 
   function wait(forMs: number): string[] {
     const untilMs = nowMs + forMs;
@@ -173,6 +179,17 @@ function createPlayer(): (line: string) => string[] {
       }
       case "stop":
         return feed({ type: "stop", deadlineMs: Number(name) });
+      case "roll-out": {
+        const plan = { batch: Number(name), settleMs: Number(words[1]), deadlineMs: Number(words[2]) };
+        return feed({ type: "rollout", change: { command: ["new"] }, plan });
+      }
+      case "abort":
+        return feed({ type: "abort", reason: "it was aborted" });
+      case "restart":
+        batch += 1;
+        return feed({ type: "renew", batch, name: lifeOf(name).name });
+      case "fails":
+        return feed({ type: "faulty", id: lifeOf(name).id, reason: rest });
       case "wait":
         return wait(Number(name));
       case "show":
@@ -183,11 +200,21 @@ function createPlayer(): (line: string) => string[] {
   }
 }
 
+function revisionText({ revision }: { readonly revision: number }): string {
+  return revision === 1 ? "" : ` with revision ${revision}`;
+}
+
 function toldAsChange(message: string): boolean {
   return /^\S+ (is (starting|healthy|down|draining|dead): |has the weight )/.test(message);
 }
 
 type Bare = FleetEvent extends infer Each ? (Each extends FleetEvent ? Omit<Each, "entropy"> : never) : never;
+
+function rolled(state: FleetState): string[] | undefined {
+  if (state.rollout === null && state.pastRollout === null) return undefined;
+  const { state: phase, current, done, seats } = rolloutReport(state);
+  return [`roll-out: ${phase}, ${done} of ${seats} seats; the fleet has revision ${current.number}`];
+}
 
 function show(state: FleetState): string[] {
   const names = (lives: Life[]): string => lives.map((life) => life.name).join(" ") || "none";
@@ -196,6 +223,8 @@ function show(state: FleetState): string[] {
   return [
     `serving: ${names(servingOf(state))}; spares: ${names(sparesOf(state))}; respawns: ${state.respawns}; heartbeat failures: ${state.heartbeatFailures}`,
     ...weighed.map((life) => `${life.name} on seat ${life.seat}: weight ${life.weight}`),
+    ...understudiesOf(state).map((life) => `${life.name} for seat ${life.relieves}: ${life.state}`),
+    ...(rolled(state) ?? []),
     ...others.map((life) => `${life.name} on seat ${life.seat}: ${life.state} (${life.reason})`),
   ];
 }

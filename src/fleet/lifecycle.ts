@@ -18,10 +18,12 @@ import { pauseMs, strikesAfterFailedStart } from "./backoff.ts";
 import {
   ask,
   bear,
+  blame,
   type Draft,
   die,
   draftOf,
   endFirst,
+  endRenewal,
   enter,
   finished,
   freeSeat,
@@ -31,7 +33,8 @@ import {
   say,
 } from "./draft.ts";
 import type { DesiredReplica } from "./fleet.ts";
-import { settle } from "./settle.ts";
+import { beginRollout, blameForStarts, renew, turnBack } from "./rollout.ts";
+import { settle, startDeadlineMs } from "./settle.ts";
 import {
   type Effect,
   type FleetEvent,
@@ -40,6 +43,7 @@ import {
   isWanted,
   type Life,
   lifeOfRun,
+  understudiesOf,
 } from "./state.ts";
 
 export function reduce(
@@ -70,6 +74,20 @@ function apply(draft: Draft, event: FleetEvent): void {
     case "policy":
       draft.policy = { ...draft.policy, ...event.policy };
       break;
+    case "rollout":
+      beginRollout(draft, event.change, event.plan);
+      break;
+    case "abort":
+      turnBack(draft, event.reason);
+      break;
+    case "renew":
+      renew(draft, event.batch, event.name);
+      break;
+    case "faulty": {
+      const life = draft.lives.get(event.id);
+      if (life !== undefined && isWanted(life)) blame(draft, life, event.reason);
+      break;
+    }
     case "idle": {
       const life = draft.lives.get(event.id);
       if (life?.state === "draining" && life.asked === "nothing") ask(draft, life, "stop");
@@ -109,9 +127,12 @@ function hear(draft: Draft, life: Life, event: Extract<FleetEvent, { run: number
 }
 
 function startFirst(draft: Draft, id: number, replicas: readonly DesiredReplica[]): void {
-  const lives = replicas.map(({ name, seat, weight = draft.policy.weightOf(seat) }) => {
+  const lives = replicas.map(({ name, seat, weight = draft.policy.weightOf(seat), revision }) => {
     draft.lastJoined += 1;
-    return bear(draft, { name, seat, weight, reason: "first start", joined: draft.lastJoined });
+    const newer = draft.rollout?.to.number === revision ? draft.rollout?.to : undefined;
+    const { number, program } = newer ?? draft.revision;
+    const given = { name, seat, weight, revision: number, program };
+    return bear(draft, { ...given, reason: "first start", joined: draft.lastJoined });
   });
   draft.first = { id, lives: lives.map((life) => life.id) };
 }
@@ -148,6 +169,9 @@ function weigh(draft: Draft, name: string, weight: number): void {
 
 function stopAll(draft: Draft, deadlineMs: number): void {
   draft.stopping = true;
+  for (const life of understudiesOf(draft)) {
+    if (life.renewal > 0) endRenewal(draft, life, "stopping", "the fleet stops");
+  }
   for (const life of [...draft.lives.values()]) {
     if (isWanted(life)) retire(draft, life, "the fleet stops", deadlineMs);
     else if (life.state === "draining") hurry(draft, life, deadlineMs);
@@ -184,6 +208,7 @@ function failedStart(draft: Draft, life: Life, reason: string): void {
   });
   if (life.trouble !== reason)
     say(draft, "warn", waiting, `${life.name} ${waiting.reason}; it is tried again`);
+  blameForStarts(draft, waiting, reason);
   leaveFirstBatch(draft, life);
 }
 
@@ -220,7 +245,8 @@ function missed(draft: Draft, life: Life, reason: string, enough: boolean): void
   if (life.state === "starting") leaveFirstBatch(draft, life);
   if (life.state === "down" || (!enough && heard.missed < draft.policy.downAfter)) return;
   const count = heard.missed === 1 ? "1 heartbeat" : `${heard.missed} heartbeats`;
-  enter(draft, heard, "down", `missed ${count}: ${reason}`);
+  const why = `missed ${count}: ${reason}`;
+  blame(draft, enter(draft, heard, "down", why), why);
 }
 
 function passDeadlines(draft: Draft): void {
@@ -247,12 +273,12 @@ function laggards(draft: Draft): string {
 }
 
 function neverHealthy(draft: Draft, life: Life): void {
-  const reason = `was not healthy within ${draft.policy.startDeadlineMs} ms: ${life.lastMiss}`;
+  const reason = `was not healthy within ${startDeadlineMs(draft, life)} ms: ${life.lastMiss}`;
   if (life.batch > 0) {
     endBatch(draft, "failed", `${life.name} ${reason}`);
     return;
   }
-  put(draft, life, { givenUp: reason, startByMs: Number.POSITIVE_INFINITY });
+  blame(draft, put(draft, life, { givenUp: reason, startByMs: Number.POSITIVE_INFINITY }), reason);
   draft.effects.push({ type: "kill", run: life.run });
   leaveFirstBatch(draft, life);
 }

@@ -1,32 +1,17 @@
-// Looks at the replicas' memory now and then, when a limit is set, and tells which has outgrown it.
+// Which replica has outgrown the memory that it may use, when a limit is set. Looking is usage.ts.
 import type { FleetLog } from "./fleet.ts";
-import type { LaunchHandle } from "./launcher.ts";
+import type { Usage } from "./usage.ts";
 
-/** From one look at a replica to the next, in ms. */
-const lookEveryMs = 2_000;
-
-export interface MemoryWatch {
-  watch(run: number, handle: LaunchHandle): void;
-  unwatch(run: number): void;
-}
-
-/** `bytesMax` is asked anew each time; undefined: nothing is watched. */
-export function watchMemory(
+/** `bytesMax` is asked anew each time; undefined: nobody is judged. */
+export function createMemoryLimit(
   bytesMax: () => number | undefined,
   log: FleetLog,
   outgrown: (run: number, reason: string) => void,
-): MemoryWatch {
-  const timers = new Map<number, NodeJS.Timeout>();
+): (run: number, usage: Pick<Usage, "rssBytes">) => void {
   let blind = false;
-
-  function schedule(run: number, handle: LaunchHandle): void {
-    timers.set(run, setTimeout(look, lookEveryMs, run, handle));
-  }
-
-  async function look(run: number, handle: LaunchHandle): Promise<void> {
-    const bytes = await handle.rssBytes();
+  return (run, { rssBytes: bytes }) => {
     const maxBytes = bytesMax();
-    if (!timers.has(run)) return;
+    if (maxBytes === undefined) return;
     if (bytes === null && !blind) {
       blind = true;
       log.warn(
@@ -34,21 +19,9 @@ export function watchMemory(
         "maxRssBytes has no effect here: this system does not tell how much memory a process uses",
       );
     }
-    if (bytes !== null && maxBytes !== undefined && bytes > maxBytes) {
+    if (bytes !== null && bytes > maxBytes) {
       outgrown(run, `uses ${megabytes(bytes)} of memory, more than the ${megabytes(maxBytes)} allowed`);
     }
-    if (timers.has(run) && maxBytes !== undefined) schedule(run, handle);
-    else timers.delete(run);
-  }
-
-  return {
-    watch(run, handle) {
-      if (bytesMax() !== undefined && !timers.has(run)) schedule(run, handle);
-    },
-    unwatch(run) {
-      clearTimeout(timers.get(run));
-      timers.delete(run);
-    },
   };
 }
 

@@ -1,14 +1,16 @@
 // What the state of a fleet calls for, whatever event led to it: batches join, hung replicas are killed as far as the
 // cap allows, outgrown ones are relieved, spares are kept, launches that are due are made. Part of the lifecycle;
 // run after every event.
-import { bear, type Draft, die, endFirst, join, put, retire, succeed } from "./draft.ts";
-import { holders, sparesOf } from "./state.ts";
+import { bear, type Draft, die, endFirst, join, put, retire, succeed, successorsRevision } from "./draft.ts";
+import { settleRollout } from "./rollout.ts";
+import { holders, type Life, sparesOf } from "./state.ts";
 
 export function settle(draft: Draft): void {
   endFirstWhenSettled(draft);
   joinBatch(draft);
   killHung(draft);
   relieveOutgrown(draft);
+  settleRollout(draft);
   keepSpares(draft);
   launchDue(draft);
 }
@@ -49,8 +51,9 @@ function killHung(draft: Draft): void {
 /** A replica that uses too much memory goes when a healthy spare can take its seat, one at a time. */
 function relieveOutgrown(draft: Draft): void {
   const old = holders(draft).find((life) => life.outgrown !== "");
-  const ready = sparesOf(draft).some((spare) => spare.state === "healthy");
-  if (old === undefined || !ready || draft.stopping) return;
+  if (old === undefined || draft.stopping) return;
+  const { number } = successorsRevision(draft, old);
+  if (!sparesOf(draft).some((spare) => spare.state === "healthy" && spare.revision === number)) return;
   retire(draft, old, old.outgrown, draft.policy.drainMs);
   succeed(draft, { ...old, reason: old.outgrown }, 0);
 }
@@ -61,24 +64,37 @@ function keepSpares(draft: Draft): void {
   const relief = holders(draft).some((life) => life.outgrown !== "") ? 1 : 0;
   const wanted = draft.policy.warm + relief;
   const spares = sparesOf(draft);
-  for (const extra of spares.slice(wanted)) retire(draft, extra, "no longer needed", draft.policy.drainMs);
+  const stale = staleSpare(draft, spares);
+  if (stale !== undefined) retire(draft, stale, `has revision ${stale.revision}`, draft.policy.drainMs);
+  const kept = spares.filter((spare) => spare !== stale);
+  for (const extra of kept.slice(wanted)) retire(draft, extra, "no longer needed", draft.policy.drainMs);
   const busy = holders(draft).some((life) => life.state === "starting" && life.run > 0);
   const due = holders(draft).some((life) => life.state === "starting" && life.retryAtMs <= draft.nowMs);
   if (busy || due) return;
-  for (let count = spares.length; count < wanted; count += 1) {
+  for (let count = kept.length; count < wanted; count += 1) {
     bear(draft, { seat: 0, weight: 1, strikes: draft.spareStrikes, reason: "kept warm" });
   }
+}
+
+/** One after another, so that the others stay warm: a spare of a revision that no replica has any more. */
+function staleSpare(draft: Draft, spares: readonly Life[]): Life | undefined {
+  const stale = spares.find((spare) => spare.revision !== draft.revision.number);
+  return spares.every((spare) => spare === stale || spare.state === "healthy") ? stale : undefined;
 }
 
 function launchDue(draft: Draft): void {
   for (const life of [...draft.lives.values()]) {
     if (life.state !== "starting" || life.run > 0 || life.retryAtMs > draft.nowMs) continue;
     draft.lastRun += 1;
-    const startByMs = draft.policy.fixed
-      ? Number.POSITIVE_INFINITY
-      : draft.nowMs + draft.policy.startDeadlineMs;
-    put(draft, life, { run: draft.lastRun, startByMs });
-    const { name, seat } = life;
-    draft.effects.push({ type: "launch", run: draft.lastRun, spec: { name, seat } });
+    put(draft, life, { run: draft.lastRun, startByMs: draft.nowMs + startDeadlineMs(draft, life) });
+    const { name, seat, revision, program } = life;
+    draft.effects.push({ type: "launch", run: draft.lastRun, spec: { name, seat, revision, program } });
   }
+}
+
+/** How long this start may take, in ms. */
+export function startDeadlineMs({ policy, rollout }: Draft, { relieves, renewal }: Life): number {
+  if (policy.fixed) return Number.POSITIVE_INFINITY;
+  const ofRollout = relieves > 0 && renewal === 0 ? rollout?.plan.deadlineMs : undefined;
+  return ofRollout ?? policy.startDeadlineMs;
 }

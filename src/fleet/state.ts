@@ -1,7 +1,15 @@
 // What a fleet remembers, what can happen to it, and what it then asks for: the three types around the reducer in
 // lifecycle.ts, and the questions one can ask a state. Plain data: no clock, no process, no randomness.
 import type { DesiredReplica, FleetChange, Replica } from "./fleet.ts";
-import type { Address, LaunchSpec } from "./launcher.ts";
+import type { Address, LaunchSpec, Program } from "./launcher.ts";
+import {
+  firstRevision,
+  type PastRollout,
+  type Revision,
+  type Rollout,
+  type RolloutPlan,
+  type StoredRevisions,
+} from "./revision.ts";
 
 /** One replica's life. What {@link Replica} shows, and what only the lifecycle needs. All times in ms. */
 export interface Life extends Replica {
@@ -38,6 +46,13 @@ export interface Life extends Replica {
   readonly batch: number;
   /** Why its start under way was given up, in words: its process is being killed, then it is tried again. Empty: it was not. */
   readonly givenUp: string;
+  readonly program: Program;
+  /** The seat that it is to take over, healthy first; 0: none. Such a one is an understudy, and has no seat yet. */
+  readonly relieves: number;
+  /** The `restart` under way for which it is an understudy; 0: none, a roll-out's. */
+  readonly renewal: number;
+  /** It took its seat in a roll-out and is watched until then; 0: it is not. */
+  readonly watchedUntilMs: number;
 }
 
 /** The first replicas: settled when each is healthy, has failed once, or was removed. An `add` does not wait for them. */
@@ -73,15 +88,22 @@ export interface FleetState {
   readonly lives: ReadonlyMap<number, Life>;
   readonly first: FirstBatch | null;
   readonly batch: Batch | null;
+  /** What new replicas run, a roll-out's apart. */
+  readonly revision: Revision;
+  readonly rollout: Rollout | null;
+  readonly pastRollout: PastRollout | null;
   readonly stopping: boolean;
   /** The last numbers given out. */
   readonly lastId: number;
   readonly lastRun: number;
   readonly lastJoined: number;
+  readonly lastRevision: number;
   /** Strikes that the next spare inherits: a spare that is used up by quick deaths is not renewed at full speed. */
   readonly spareStrikes: number;
   readonly respawns: number;
   readonly heartbeatFailures: number;
+  readonly rolloutsComplete: number;
+  readonly rolloutsRolledBack: number;
 }
 
 /** What can happen. `entropy`: 32 random bits, the only chance that the lifecycle knows. */
@@ -97,6 +119,13 @@ export type FleetEvent = { readonly entropy: number } & (
   | { readonly type: "weigh"; readonly name: string; readonly weight: number }
   | { readonly type: "remove"; readonly count: number; readonly names: readonly string[] }
   | { readonly type: "policy"; readonly policy: Partial<FleetPolicy> }
+  | { readonly type: "rollout"; readonly change: Program; readonly plan: RolloutPlan }
+  /** The roll-out under way goes back. */
+  | { readonly type: "abort"; readonly reason: string }
+  /** The replica of that name, which is wanted, is to be replaced, healthy first. */
+  | { readonly type: "renew"; readonly batch: number; readonly name: string }
+  /** A replica fails its requests. */
+  | { readonly type: "faulty"; readonly id: number; readonly reason: string }
   | {
       readonly type: "launched";
       readonly run: number;
@@ -119,6 +148,8 @@ export type FleetEvent = { readonly entropy: number } & (
 export type Effect =
   | { readonly type: "change"; readonly change: Omit<FleetChange, "more"> }
   | { readonly type: "launch"; readonly run: number; readonly spec: LaunchSpec }
+  /** A roll-out has begun, turned back or ended. */
+  | { readonly type: "rollout" }
   | { readonly type: "stop" | "kill"; readonly run: number }
   | {
       readonly type: "settled";
@@ -133,19 +164,30 @@ export type Effect =
       readonly message: string;
     };
 
-export function emptyFleet(policy: FleetPolicy): FleetState {
+const unrolled: StoredRevisions = { revision: firstRevision, lastRevision: 1, rollout: null };
+
+export function emptyFleet(
+  policy: FleetPolicy,
+  { revision, lastRevision, rollout }: StoredRevisions = unrolled,
+): FleetState {
   return {
     policy,
     lives: new Map(),
     first: null,
     batch: null,
+    revision,
+    rollout: rollout === null ? null : { ...rollout, fault: "", unsoundFromMs: 0 },
+    pastRollout: null,
     stopping: false,
     lastId: 0,
     lastRun: 0,
     lastJoined: 0,
+    lastRevision,
     spareStrikes: 0,
     respawns: 0,
     heartbeatFailures: 0,
+    rolloutsComplete: 0,
+    rolloutsRolledBack: 0,
   };
 }
 
@@ -166,18 +208,22 @@ export function holders(state: Lives): Life[] {
 }
 
 /** What there should be, for those who keep it; an `add` under way may still be rolled back. */
-export function desiredOf(state: Lives): { name: string; seat: number; weight: number }[] {
+export function desiredOf(state: Lives): Required<DesiredReplica>[] {
   return holders(state)
     .filter((life) => life.batch === 0)
     .sort(
       (a, b) =>
         (a.joined || Number.POSITIVE_INFINITY) - (b.joined || Number.POSITIVE_INFINITY) || a.id - b.id,
     )
-    .map(({ name, seat, weight }) => ({ name, seat, weight }));
+    .map(({ name, seat, weight, revision }) => ({ name, seat, weight, revision }));
 }
 
 export function sparesOf(state: Lives): Life[] {
-  return livesWhere(state, (life) => life.seat === 0 && isWanted(life));
+  return livesWhere(state, (life) => life.seat === 0 && life.relieves === 0 && isWanted(life));
+}
+
+export function understudiesOf(state: Lives): Life[] {
+  return livesWhere(state, (life) => life.relieves > 0 && isWanted(life));
 }
 
 /** In the ring, in the order in which they joined. */
@@ -198,15 +244,25 @@ export function isProven(state: Lives, run: number): boolean {
   return life?.state === "healthy" && life.missed === 0;
 }
 
+/** When a healthy understudy may take its seat; one that somebody waits for, at once. */
+export function settledAtMs({ renewal, provenFromMs }: Life, rollout: Rollout | null): number {
+  return renewal > 0 ? provenFromMs : provenFromMs + (rollout?.plan.settleMs ?? 0);
+}
+
 /** When the next `tick` is due; Infinity: only an event can change anything. */
 export function nextDeadlineMs(state: FleetState): number {
+  const { rollout } = state;
   let next = state.batch?.deadlineMs ?? Number.POSITIVE_INFINITY;
-  for (const life of state.lives.values()) next = Math.min(next, deadlineOf(life));
+  if (rollout !== null && rollout.unsoundFromMs > 0)
+    next = Math.min(next, rollout.unsoundFromMs + rollout.plan.deadlineMs);
+  for (const life of state.lives.values()) next = Math.min(next, deadlineOf(life, rollout));
   return next;
 }
 
-function deadlineOf(life: Life): number {
+function deadlineOf(life: Life, rollout: Rollout | null): number {
   if (life.state === "starting") return life.run === 0 ? life.retryAtMs : life.startByMs;
+  if (life.state === "healthy" && life.watchedUntilMs > 0) return life.watchedUntilMs;
+  if (life.state === "healthy" && life.relieves > 0) return settledAtMs(life, rollout);
   if (life.state !== "draining" || life.asked === "kill") return Number.POSITIVE_INFINITY;
   return life.asked === "nothing" ? life.stopAtMs : life.killAtMs;
 }

@@ -1,22 +1,22 @@
-// Which runs are checked, and how: follows the lives, so that heartbeats and the memory watch need no orders.
+// Which runs are checked, and how: follows the lives, so that heartbeats and the usage meter need no orders.
 import type { Heartbeat } from "./heartbeat.ts";
 import type { Launches } from "./launches.ts";
-import type { MemoryWatch } from "./memory.ts";
 import { isWanted, type Life } from "./state.ts";
+import type { UsageMeter } from "./usage.ts";
 
 export interface Watching {
   /** Call after every change. */
   follow(lives: Iterable<Life>): void;
 }
 
-export function createWatching(heartbeat: Heartbeat, memory: MemoryWatch, launches: Launches): Watching {
+export function createWatching(heartbeat: Heartbeat, usage: UsageMeter, launches: Launches): Watching {
   let watched = new Set<number>();
 
   function watch(life: Life): void {
     if (life.address === null) return;
     heartbeat.watch(life.run, life.address, life.state === "starting" ? "starting" : "steady");
     const handle = launches.handleOf(life.run);
-    if (handle !== undefined && life.state === "healthy" && life.seat > 0) memory.watch(life.run, handle);
+    if (handle !== undefined && life.state === "healthy" && life.seat > 0) usage.watch(life.run, handle);
   }
 
   return {
@@ -27,7 +27,7 @@ export function createWatching(heartbeat: Heartbeat, memory: MemoryWatch, launch
       for (const run of watched) {
         if (runs.has(run)) continue;
         heartbeat.unwatch(run);
-        memory.unwatch(run);
+        usage.unwatch(run);
       }
       watched = runs;
     },

@@ -36,10 +36,9 @@ interface Holder {
   readonly started: string;
 }
 
-/** Makes the directory if it is missing, and takes its lock. Throws DATA_DIR_IN_USE or DATA_FORMAT. */
+/** Makes the directory if it is missing, and takes its lock. Throws DATA_DIR_IN_USE, DATA_FORMAT or BAD_CONFIG. */
 export function openDataDir(path: string, tabletCount: number): DataDir {
-  makeFolder(path);
-  const lock = takeLock(path);
+  const lock = makeAndLock(path);
   try {
     const count = readLabel(path) ?? writeLabel(path, tabletCount);
     const digits = Math.max(2, String(count - 1).length);
@@ -54,6 +53,19 @@ export function openDataDir(path: string, tabletCount: number): DataDir {
   } catch (error) {
     giveUp(lock);
     throw error;
+  }
+}
+
+function makeAndLock(path: string): string {
+  try {
+    makeFolder(path);
+    return takeLock(path);
+  } catch (cause) {
+    // A read-only or somebody else's file system. Node says ENOENT where it cannot make the first of several folders.
+    const { code = "", message } = cause as NodeJS.ErrnoException;
+    if (!["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EEXIST"].includes(code)) throw cause;
+    const text = `Cannot make or write the queue's folder ${path}: ${message}; let this user (${process.getuid?.()}) write there, or name another folder (--queue-data)`;
+    throw new RoundhouseError("BAD_CONFIG", text, { source: "downstream", cause });
   }
 }
 

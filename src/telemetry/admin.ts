@@ -7,7 +7,7 @@ import { RoundhouseError } from "../errors.ts";
 import { hostIsOurs } from "./host-check.ts";
 import { listenError } from "./listen-error.ts";
 import type { MetricsPage } from "./metrics.ts";
-import { BodyTooLarge, readBody, send, sendFailure, sendJson } from "./own-answers.ts";
+import { failureStatus, readBody, send, sendFailure, sendJson } from "./own-answers.ts";
 
 export interface AdminOptions {
   /** Address to listen on. Default `127.0.0.1`. */
@@ -19,13 +19,24 @@ export interface AdminOptions {
   readonly ready: () => boolean;
   /** Called before the metrics or a route are answered: fetches what is told elsewhere. */
   readonly gather?: () => Promise<void>;
-  /** Further routes by method and path: `GET /api/v1/status`; a path may end in a star: `PUT /api/v1/replicas/*`. */
+  /** Further routes by method and path: `GET /api/v1/status`; a part may be a star: `PUT /api/v1/replicas/*`. */
   readonly routes?: Readonly<Record<string, AdminRoute>>;
+  /** What answers by itself, such as files and streams of events. */
+  readonly takes?: TakesRequest;
 }
+
+/** Answers the request and gives true, or false when it is none of its own. `target` is `GET /path`. */
+export type TakesRequest = (
+  target: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+) => boolean | Promise<boolean>;
 
 export interface AdminRoute {
   /** Null when this request may be answered, else why not (403). */
   refuse(request: IncomingMessage): string | null;
+  /** The same, for what the body asks for. Default: whoever may ask may ask for anything. */
+  refuseBody?(request: IncomingMessage, body: unknown): string | null;
   /**
    * Gives what is sent as JSON; a RoundhouseError becomes a 400. `body` is the parsed JSON of a POST
    * or PUT, `rest` what stands in the place of the path's star.
@@ -67,7 +78,8 @@ export async function createAdmin(options: AdminOptions): Promise<Admin> {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-function createAnswer({ metrics, ready, routes = {}, gather = async () => {} }: AdminOptions): Answer {
+function createAnswer(options: AdminOptions): Answer {
+  const { metrics, ready, routes = {}, gather = async () => {}, takes = () => false } = options;
   let pages = 0;
   async function sendMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (pages >= pagesMax)
@@ -95,6 +107,7 @@ function createAnswer({ metrics, ready, routes = {}, gather = async () => {} }: 
         const [route, rest] = routeFor(routes, `${method} ${path}`);
         if (route !== undefined) await gather();
         if (route !== undefined) return answerRoute(route, { query, rest }, request, response);
+        if (await takes(`${method} ${path}`, request, response)) return;
         return sendFailure(
           request,
           response,
@@ -106,14 +119,18 @@ function createAnswer({ metrics, ready, routes = {}, gather = async () => {} }: 
   };
 }
 
-/** The route itself, or the one with a star for the last part of the path, and that part. */
+/** The route itself, or the one with a star for the last part of the path, or the one before, and that part. */
 function routeFor(
   routes: Readonly<Record<string, AdminRoute>>,
   target: string,
 ): [route: AdminRoute | undefined, rest: string] {
   if (Object.hasOwn(routes, target)) return [routes[target], ""];
   const slash = target.lastIndexOf("/");
-  return [routes[`${target.slice(0, slash)}/*`], target.slice(slash + 1)];
+  const last = target.slice(slash + 1);
+  const starred = routes[`${target.slice(0, slash)}/*`];
+  if (starred !== undefined) return [starred, last];
+  const before = target.lastIndexOf("/", slash - 1);
+  return [routes[`${target.slice(0, before)}/*/${last}`], target.slice(before + 1, slash)];
 }
 
 async function answerRoute(
@@ -126,6 +143,8 @@ async function answerRoute(
   if (reason !== null) return sendFailure(request, response, 403, reason);
   const hasBody = request.method === "POST" || request.method === "PUT";
   const body = hasBody ? parseJson(await readBody(request, bodyBytesMax)) : undefined;
+  const bodyRefusal = route.refuseBody?.(request, body) ?? null;
+  if (bodyRefusal !== null) return sendFailure(request, response, 403, bodyRefusal);
   const answer = await route.answer(new URLSearchParams(query), body, rest);
   sendJson(request, response, 200, JSON.stringify(answer));
 }
@@ -144,8 +163,7 @@ function parseJson(body: Buffer): unknown {
 
 function fail(request: IncomingMessage, response: ServerResponse, error: Error): void {
   if (response.headersSent || response.destroyed) return;
-  const known = error instanceof RoundhouseError ? 400 : 500;
-  sendFailure(request, response, error instanceof BodyTooLarge ? 413 : known, error.message);
+  sendFailure(request, response, failureStatus(error), error.message);
 }
 
 /** Whoever listens on another address has opened the page to others, under whatever names they know. */

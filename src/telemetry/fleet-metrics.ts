@@ -29,6 +29,58 @@ export function registerFleet(registry: Registry, page: MetricsMoment): void {
   );
 }
 
+export function registerRollouts(registry: Registry, page: MetricsMoment): void {
+  gauge(
+    registry,
+    "roundhouse_revision",
+    "Number of the program that the fleet runs: 1 at first, one more with each roll-out.",
+    [],
+    () => [[{}, page.reading.rollouts.revision]],
+  );
+  gauge(
+    registry,
+    "roundhouse_rollout_active",
+    "1 while a roll-out is under way, by its direction (forward, back).",
+    ["phase"],
+    () => [...page.reading.rollouts.phases].map(([phase, active]) => [{ phase }, active] as const),
+  );
+  gauge(registry, "roundhouse_rollout_seats_done", "Seats that run what they shall run.", [], () => [
+    [{}, page.reading.rollouts.seatsDone],
+  ]);
+  gauge(registry, "roundhouse_understudies", "New replicas that start to take over a seat.", [], () => [
+    [{}, page.reading.rollouts.understudies],
+  ]);
+  counter(
+    registry,
+    "roundhouse_rollouts_total",
+    "Roll-outs that ended. outcome: complete or rolled_back.",
+    ["outcome"],
+    () => [...page.reading.rollouts.ended].map(([outcome, count]) => [{ outcome }, count] as const),
+  );
+}
+
+/** Who is not in the ring has no series: a process that is gone uses nothing. */
+export function registerUsage(registry: Registry, page: MetricsMoment): void {
+  const rows = (of: "cpuSeconds" | "rssBytes") => () =>
+    [...page.reading.usage].flatMap(([replica, { [of]: value }]) =>
+      value === null ? [] : [[{ replica }, value] as const],
+    );
+  counter(
+    registry,
+    "roundhouse_replica_cpu_seconds_total",
+    "Processor time that a replica's process tree has used since its start, looked at every 2 s.",
+    ["replica"],
+    rows("cpuSeconds"),
+  );
+  gauge(
+    registry,
+    "roundhouse_replica_resident_memory_bytes",
+    "Memory of a replica's process tree, looked at every 2 s.",
+    ["replica"],
+    rows("rssBytes"),
+  );
+}
+
 export function registerEjection(registry: Registry, page: MetricsMoment): void {
   gauge(
     registry,

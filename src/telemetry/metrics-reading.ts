@@ -28,8 +28,14 @@ export interface MetricsReading {
   readonly spares: number;
   readonly respawns: number;
   readonly heartbeatFailures: number;
+  readonly rollouts: RolloutFigures;
   /** By the name of each replica in the ring: its share of the key space 0…1, and its exchanges under way. */
   readonly serving: ReadonlyMap<string, { readonly share: number; readonly inFlight: number }>;
+  /** By replica in the ring: processor time since its start and memory, of its process tree; null: not known. */
+  readonly usage: ReadonlyMap<
+    string,
+    { readonly cpuSeconds: number | null; readonly rssBytes: number | null }
+  >;
   /** Retries by the retry policy; those that were due and over its budget; those that would have been one too many. */
   readonly retries: number;
   readonly retriesOverBudget: number;
@@ -46,6 +52,11 @@ export interface MetricsReading {
   readonly ejectionsSpared: number;
   /** Data planes that use all of them, for want of others. */
   readonly ejectionPanics: number;
+  /** Requests that wait now because there are no replicas, and those that ever found none. */
+  readonly held: number;
+  readonly heldTotal: number;
+  /** What autoscale has done; null: it is off. */
+  readonly autoscale: AutoscaleMetrics | null;
   /** Slots of the ring, how many changed owner at the last change, and how often it changed. */
   readonly slots: number;
   readonly slotsMoved: number;
@@ -58,6 +69,30 @@ export interface MetricsReading {
   readonly keyErrors: number;
   readonly logLinesDropped: number;
   readonly accessLinesDropped: number;
+}
+
+export interface AutoscaleMetrics {
+  readonly min: number;
+  readonly max: number;
+  /** Replicas that the load asks for. */
+  readonly recommended: number;
+  /** Decisions for more, for fewer, and those of both that could not be carried out. */
+  readonly up: number;
+  readonly down: number;
+  readonly failed: number;
+}
+
+/** The program that replicas run, and how it changes. */
+export interface RolloutFigures {
+  /** Number of the fleet's revision. */
+  readonly revision: number;
+  /** By phase (forward, back): 1 while a roll-out is in it, else 0. */
+  readonly phases: ReadonlyMap<string, number>;
+  /** Seats that have what they shall have; all of them when no roll-out is under way. */
+  readonly seatsDone: number;
+  readonly understudies: number;
+  /** Since the start, by outcome. */
+  readonly ended: ReadonlyMap<string, number>;
 }
 
 /** What the metrics hang from while one page is made. */

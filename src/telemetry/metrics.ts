@@ -2,7 +2,8 @@
 // plane and the fleet keep plain numbers, and they are read when the page is asked for, so that a request costs no
 // metrics work.
 import { Registry } from "prom-client";
-import { registerEjection, registerFleet } from "./fleet-metrics.ts";
+import { registerAutoscale } from "./autoscale-metrics.ts";
+import { registerEjection, registerFleet, registerRollouts, registerUsage } from "./fleet-metrics.ts";
 import { latencyHistogram } from "./latency-histogram.ts";
 import type { MetricsMoment, MetricsReading } from "./metrics-reading.ts";
 import { registerSelf } from "./process-metrics.ts";
@@ -31,6 +32,9 @@ export function createMetricsPage(
   registerRetries(registry, page);
   registerBatching(registry, page);
   registerFleet(registry, page);
+  registerRollouts(registry, page);
+  registerUsage(registry, page);
+  registerAutoscale(registry, page);
   registerEjection(registry, page);
   registerRing(registry, page);
   registerHashing(registry, page);

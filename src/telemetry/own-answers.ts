@@ -1,6 +1,7 @@
 // What our own small listeners (admin, control API) have in common: JSON answers in one shape, and bounded bodies.
 // On node:http: a few exact paths do not need a framework, which would cost 11 MB of resident memory.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { RoundhouseError } from "../errors.ts";
 
 /** A body larger than its listener takes; answered with 413. */
 export class BodyTooLarge extends Error {
@@ -55,4 +56,20 @@ export function sendFailure(
   message: string,
 ): void {
   sendJson(request, response, status, JSON.stringify({ message: `<Error> ${message}`, status: "failure" }));
+}
+
+/** The status that tells whose fault a failure is, and whether to try again. */
+export function failureStatus(error: Error): number {
+  if (error instanceof BodyTooLarge) return 413;
+  if (!(error instanceof RoundhouseError)) return 500;
+  switch (error.code) {
+    case "TIMEOUT":
+    case "START_FAILED":
+      return 504;
+    case "SHUTTING_DOWN":
+    case "UNREACHABLE":
+      return 503;
+    default:
+      return 400;
+  }
 }

@@ -299,6 +299,19 @@ test("a replica that outgrows its memory is replaced without a gap", {
   assert.equal(fleet.serving().find(({ name }) => name !== "S2")?.seat, 1);
 });
 
+test("what each replica uses of the processor is known: a busy one shows", {
+  skip: process.platform === "linux" ? false : "skipped: needs /proc",
+}, async () => {
+  const { fleet } = startable(node(), { replicaCount: 2 });
+  await fleet.start();
+  await ask(fleet, "S1", "/spin");
+  const cores = (name: string) => fleet.usageOf(name)?.cpuCores ?? 0;
+  await until("S1 is seen to be busy", () => cores("S1") > 0.2);
+  assert.ok(cores("S1") > cores("S2"));
+  assert.ok((fleet.usageOf("S2")?.rssBytes ?? 0) > 1_000_000);
+  assert.equal(fleet.usageOf("S9"), null);
+});
+
 test("servers of somebody else are checked, balanced and never replaced", async () => {
   const told: Told = { lines: [], output: [] };
   const tell = (_fields: object, message: string): void => void told.lines.push(message);

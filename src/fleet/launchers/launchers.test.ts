@@ -11,7 +11,7 @@ import { runId } from "./leftovers.ts";
 import { openLogFile } from "./log-file.ts";
 import { whoHolds } from "./port-holder.ts";
 import { createPortPicker, isFree } from "./ports.ts";
-import { environmentOf, listenersOn, rssBytesOf, statOf, treeOf } from "./procfs.ts";
+import { cpuSecondsOf, environmentOf, listenersOn, rssBytesOf, statOf, treeOf } from "./procfs.ts";
 import { parseUpstream } from "./static.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "roundhouse-"));
@@ -93,6 +93,23 @@ test("procfs: identity, tree, memory, environment; null for a process that is no
   await new Promise((resolve) => child.on("exit", resolve));
   assert.equal(statOf(pid), null);
   assert.equal(rssBytesOf(pid), null);
+  assert.equal(cpuSecondsOf(pid), null);
+});
+
+test("procfs: processor time of a child that has ended counts for its parent", {
+  skip: needsProc,
+}, async () => {
+  const spin = "for (const end = Date.now() + 200; Date.now() < end; );";
+  const child = spawn("sh", ["-c", `'${process.execPath}' -e '${spin}'; sleep 100`], { detached: true });
+  const pid = child.pid as number;
+  const untilMs = performance.now() + 10_000;
+  try {
+    while ((cpuSecondsOf(pid) ?? 0) < 0.1 && performance.now() < untilMs) await new Promise(setImmediate);
+    assert.ok((cpuSecondsOf(pid) ?? 0) >= 0.1);
+    assert.ok((cpuSecondsOf(pid) ?? 0) < 10);
+  } finally {
+    process.kill(-pid, "SIGKILL");
+  }
 });
 
 test("who holds a port: the replica itself, nobody, or a process that was there before", {

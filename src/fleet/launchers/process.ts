@@ -9,7 +9,8 @@ import { openLogFile } from "./log-file.ts";
 import { createLineCutter, createLineLimit } from "./output.ts";
 import { whoHolds } from "./port-holder.ts";
 import { createPortPicker, isFree, type PortPicker } from "./ports.ts";
-import { rssBytesOf, treeOf } from "./procfs.ts";
+import { cpuSecondsOf, rssBytesOf, treeOf } from "./procfs.ts";
+import { createRecentOutput } from "./recent-output.ts";
 
 export interface ProcessLauncherOptions {
   /** The program and its arguments; `{port}`, `{host}` and `{id}` are expanded in the arguments. */
@@ -51,6 +52,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): ProcessL
   const { log } = options;
   const host = options.host ?? "127.0.0.1";
   const logFile = options.logFile === undefined ? undefined : openLogFile(options.logFile, log);
+  const recent = createRecentOutput();
   const workshop: Workshop = {
     options,
     host,
@@ -59,13 +61,23 @@ export function createProcessLauncher(options: ProcessLauncherOptions): ProcessL
     keeper: createKeeper(log),
     output(replica, stream, line) {
       log.info({ replica, stream }, line);
+      recent.note(replica, stream, line);
       logFile?.write(replica, line);
     },
   };
   void sweepLeftovers(log);
   return {
     fixed: false,
-    start: (spec, events) => launch(workshop, spec, events),
+    runs: ["command"],
+    start: (spec, { launched, exited }) => {
+      recent.begun(spec.name);
+      const ended = (reason: string) => {
+        recent.ended(spec.name);
+        exited(reason);
+      };
+      return launch(workshop, spec, { launched, exited: ended });
+    },
+    outputOf: recent.of,
     reopenLog: () => logFile?.reopen(),
     get keeperPid() {
       return workshop.keeper.pid;
@@ -101,7 +113,8 @@ function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): Lau
     const started = start(workshop, spec, address);
     started.on("error", (error) => {
       // `error` also tells of signals that could not be sent; then the child has a pid.
-      if (started.pid === undefined) events.exited(whyNotStarted(workshop.options, error));
+      if (started.pid === undefined)
+        events.exited(whyNotStarted(workshop.options, commandOf(workshop, spec), error));
     });
     if (started.pid === undefined) return;
     pid = started.pid;
@@ -164,17 +177,24 @@ function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): Lau
       signalAll("SIGKILL");
       return false;
     },
-    async rssBytes() {
-      if (pid === 0) return 0;
-      const [first, ...others] = treeOf(pid).map(rssBytesOf);
-      return first == null ? null : others.reduce<number>((sum, each) => sum + (each ?? 0), first);
-    },
+    rssBytes: async () => (pid === 0 ? 0 : overTree(pid, rssBytesOf)),
+    cpuSeconds: async () => (pid === 0 ? 0 : overTree(pid, cpuSecondsOf)),
   };
 }
 
+function commandOf({ options }: Workshop, { program }: LaunchSpec): readonly string[] {
+  return program.command ?? options.command;
+}
+
+/** Null when the first process is gone, or not ours to look at. */
+function overTree(pid: number, figureOf: (pid: number) => number | null): number | null {
+  const [first, ...others] = treeOf(pid).map(figureOf);
+  return first == null ? null : others.reduce<number>((sum, each) => sum + (each ?? 0), first);
+}
+
 function start(workshop: Workshop, spec: LaunchSpec, { host, port }: Address): ChildProcess {
-  const { command, cwd, env } = workshop.options;
-  const [program, ...words] = command;
+  const { cwd, env } = workshop.options;
+  const [program = "", ...words] = commandOf(workshop, spec);
   const expand = (word: string): string =>
     word.replaceAll(/\{(port|host|id)\}/g, (_all, what: "port" | "host" | "id") =>
       what === "port" ? String(port) : what === "host" ? host : spec.name,
@@ -223,7 +243,7 @@ function whenEmpty(group: number, done: () => void): void {
   else done();
 }
 
-function whyNotStarted({ command, cwd }: ProcessLauncherOptions, error: Error): string {
+function whyNotStarted({ cwd }: ProcessLauncherOptions, command: readonly string[], error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ENOENT" && cwd !== undefined && !existsSync(cwd))
     return `could not be run: there is no folder ${cwd}`;

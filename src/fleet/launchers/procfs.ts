@@ -14,11 +14,29 @@ export interface ProcessStat {
 }
 
 export function statOf(pid: number): ProcessStat | null {
+  const fields = statFields(pid);
+  if (fields === null) return null;
+  return { group: Number(fields[2]), session: Number(fields[3]), startTicks: Number(fields[19]) };
+}
+
+/**
+ * Processor time of one process and of those of its children that have ended and been waited for, in seconds: so the
+ * sum over a tree does not fall when a child ends.
+ */
+export function cpuSecondsOf(pid: number): number | null {
+  const times = statFields(pid)?.slice(11, 15); // utime, stime, cutime, cstime
+  return times === undefined ? null : times.reduce((sum, ticks) => sum + Number(ticks), 0) / ticksPerS;
+}
+
+/** USER_HZ, which is 100 on every architecture that Node runs on. */
+const ticksPerS = 100;
+
+/** The fields from the third on (the state); null when it has ended. */
+function statFields(pid: number): string[] | null {
   const text = readText(`/proc/${pid}/stat`);
   // The second field is the program's name in parentheses, and may hold anything, parentheses included.
   const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
-  if (fields === undefined || fields[0] === "Z" || fields[0] === "X") return null;
-  return { group: Number(fields[2]), session: Number(fields[3]), startTicks: Number(fields[19]) };
+  return fields === undefined || fields[0] === "Z" || fields[0] === "X" ? null : fields;
 }
 
 export function allPids(): number[] {

@@ -46,6 +46,7 @@ export function createStaticLauncher(upstreams: readonly StaticUpstream[]): Laun
         kill: leave,
         confirm: () => Promise.resolve(true),
         rssBytes: () => Promise.resolve(null),
+        cpuSeconds: () => Promise.resolve(null),
       };
     },
     close: () => Promise.resolve(),
