@@ -255,7 +255,11 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
 
   /** When there is none left, the next start begins anew. */
   async function keepBrokers(): Promise<void> {
-    if (closing === null) await catalog.keepBrokers({ startedWith: brokerCount, names: wantedBrokers() });
+    if (closing !== null) return;
+    const keeping = catalog.keepBrokers({ startedWith: brokerCount, names: wantedBrokers() });
+    await keeping.catch((err: unknown) =>
+      log.warn({ err }, "The brokers' names could not be kept for a restart"),
+    );
   }
 
   function brokersToBegin(): readonly string[] {
