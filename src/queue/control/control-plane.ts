@@ -31,10 +31,7 @@ import { createTopicChanges } from "./topic-changes.ts";
 export interface ControlPlaneOptions {
   readonly dataDir: string;
   readonly log: Log;
-  /**
-   * Brokers to begin with: broker0, broker1 …; default 1. A data directory whose brokers were changed at run time begins
-   * with those that there were in the end, as long as it is started with the same count.
-   */
+  /** Brokers to begin with: broker0, broker1 …; default 1. Changed since under the same count: as they were left. */
   readonly brokerCount?: number;
   /** For a new data directory; default 32. */
   readonly tablets?: number;
