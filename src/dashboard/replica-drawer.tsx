@@ -1,5 +1,5 @@
 // One replica from the side: its figures, what may be done with it, its life with the reasons, and its last words.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ReplicaReport } from "../balancer/admin-api.ts";
 import type { ReplicaDetails } from "../balancer/records-api.ts";
 import { call } from "./calls.ts";
@@ -21,7 +21,7 @@ interface ReplicaDrawerProps {
 export function ReplicaDrawer({ name, replica, onClose, onAct }: ReplicaDrawerProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const { details, failure } = useDetails(name, replica?.state);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   return (
     <dialog ref={dialog} class="drawer" onClose={onClose} aria-labelledby="drawer-title">
       <div class="drawer-head">

@@ -123,6 +123,7 @@ test("replicas are added, weighed, restarted and removed by keyboard alone", { s
     await page.keyboard.press("Enter");
   };
   await press("Add replicas");
+  await page.getByRole("dialog", { name: "Add replicas" }).waitFor();
   await page.keyboard.press("Tab");
   await page.keyboard.type("K1");
   await page.keyboard.press("Enter");
@@ -133,6 +134,7 @@ test("replicas are added, weighed, restarted and removed by keyboard alone", { s
   await page.getByRole("dialog").getByText("Last lines of output").waitFor();
   await assertAccessible(page);
   await press("Change weight");
+  await page.getByRole("dialog", { name: "Weight of K1" }).waitFor();
   await page.keyboard.type("3");
   await page.keyboard.press("Enter");
   await page.getByText("K1 has the weight 3").waitFor();
@@ -140,6 +142,7 @@ test("replicas are added, weighed, restarted and removed by keyboard alone", { s
   assert.equal((await status()).replicas.find(({ name }) => name === "K1")?.weight, 3);
   await press("Details of K1");
   await press("Restart");
+  await page.getByRole("dialog", { name: "Restart K1?" }).waitFor();
   await page.getByRole("dialog").getByRole("button", { name: "Restart" }).focus();
   await page.keyboard.press("Enter");
   const successor = (await page.getByText("has taken over from K1").textContent())?.split(" ")[0] ?? "";
