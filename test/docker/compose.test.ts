@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { type Answer, type Call, call } from "../balancer/client.ts";
 import { type ComposeProject, composeProject, type ReplicaContainer } from "./compose-project.ts";
 import { agreed, seatsOf } from "./compose-view.ts";
-import { builtImage, docker, until, withoutDocker } from "./docker.ts";
+import { bodyAt, builtImage, docker, until, withoutDocker } from "./docker.ts";
 
 describe("the compose file", { skip: withoutDocker, timeout: 240_000 }, () => {
   let project: ComposeProject;
@@ -31,6 +31,7 @@ describe("the compose file", { skip: withoutDocker, timeout: 240_000 }, () => {
     const { status, body } = await ask("/home");
     assert.equal(status, 200);
     assert.match(body, /^\{"message":"Hello from Server: S[123]","status":"successful"\}$/);
+    assert.match((await bodyAt(`${project.adminUrl}/`)) ?? "", /<!doctype html>/i, "the dashboard");
     const inspected = await docker(
       "inspect",
       "--format",
