@@ -6,7 +6,7 @@ import { RoundhouseError } from "../errors.ts";
 import type { Fleet, Replica, ReplicaState } from "../fleet/fleet.ts";
 import type { RolloutReport } from "../fleet/revision.ts";
 import type { Usage } from "../fleet/usage.ts";
-import type { Key, Ring } from "../ring/ring.ts";
+import type { Key } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
 import { type AuthorizationPolicy, pageRefusal, refusal } from "./authorization.ts";
@@ -14,14 +14,17 @@ import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
 import { parsePreviewRequest } from "./preview-request.ts";
+import { type RecordsApiParts, recordsApi } from "./records-api.ts";
 import type { ChangeReplicas } from "./replica-changes.ts";
 import type { ReplicaCondition } from "./replica-condition.ts";
 import { replicaRequestIn } from "./replica-request.ts";
+import { ringPicture, slotsReport } from "./ring-picture.ts";
+import { type PreviewParts, previewReport } from "./ring-preview.ts";
 import { type RolloutApiParts, rolloutApi } from "./rollout-api.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { type SteeringApiParts, steeringApi } from "./steering-api.ts";
 
-export interface AdminApiParts extends SteeringApiParts, RolloutApiParts {
+export interface AdminApiParts extends SteeringApiParts, RolloutApiParts, RecordsApiParts {
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
@@ -29,6 +32,8 @@ export interface AdminApiParts extends SteeringApiParts, RolloutApiParts {
   readonly key: string;
   readonly policy: AuthorizationPolicy;
   readonly change: ChangeReplicas;
+  /** How keys are hashed, for previews of another placement. */
+  readonly hashing: Omit<PreviewParts, "ring">;
   readonly reload: () => Promise<ReloadReport>;
   /** Resolves when what there should be now is on disk. */
   readonly saved: () => Promise<void>;
@@ -104,20 +109,6 @@ export interface SharesReport {
   }[];
 }
 
-/** `POST /api/v1/ring/preview`, with a body of preview-request.ts. */
-export interface PreviewReport {
-  /** Fraction of the key space with another owner afterwards, 0…1. */
-  readonly moved: number;
-  /** Seats; null stands for nobody. */
-  readonly moves: readonly {
-    readonly from: number | null;
-    readonly to: number | null;
-    readonly fraction: number;
-  }[];
-  /** Shares by seat afterwards. */
-  readonly after: Readonly<Record<string, number>>;
-}
-
 /** Candidates listed by a lookup. */
 const candidatesMax = 16;
 
@@ -155,7 +146,15 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
     }),
     "GET /api/v1/tls": route(() => certificatesOf(parts).report()),
     "POST /api/v1/tls/reload": route(() => certificatesOf(parts).reload()),
-    "POST /api/v1/ring/preview": reading((_query, body) => previewReport(table.current.ring, body)),
+    "POST /api/v1/ring/preview": reading((_query, body) => {
+      if (parts.routingPolicy !== "hash")
+        throw bad("No key decides where a request goes: nothing would move");
+      const change = parsePreviewRequest(body);
+      return previewReport({ ...parts.hashing, ring: table.current.ring }, change);
+    }),
+    "GET /api/v1/ring": route((query) => ringPicture(table, query)),
+    "GET /api/v1/ring/slots": route((query) => slotsReport(table, query)),
+    ...recordsApi(parts, route),
     // What was answered as changed is on disk; where nothing has changed, nothing is written.
     ...steeringApi(parts, savedRoute),
     ...rolloutApi(parts, savedRoute),
@@ -268,18 +267,6 @@ function lookupKey(query: URLSearchParams): Key {
   if (key !== null && id === null) return key;
   if (id !== null && key === null && /^\d{1,15}$/.test(id)) return Number(id);
   throw bad("A lookup needs either key=TEXT or id=NUMBER, a whole number of at most 15 digits");
-}
-
-function previewReport(ring: Ring, body: unknown): PreviewReport {
-  const change = parsePreviewRequest(body);
-  try {
-    const { moved, moves, after } = ring.preview(change);
-    return { moved, moves, after: Object.fromEntries(after) };
-  } catch (cause) {
-    // The ring refuses with a RangeError that says what would fit.
-    if (cause instanceof RangeError) throw bad(cause.message);
-    throw cause;
-  }
 }
 
 function bad(message: string): RoundhouseError {

@@ -2,6 +2,7 @@
 // Who serves well costs nothing here: of answers below 500 it hears only while it asks for them (`Upstream.watched`).
 import { latencyBucketsS, type Upstream } from "../proxy/upstream.ts";
 import type { Log } from "../telemetry/log.ts";
+import { quantileMs } from "../telemetry/quantile.ts";
 import {
   accepts,
   type EjectionEvent,
@@ -12,7 +13,7 @@ import {
   reduce,
   type Standing,
 } from "./ejection.ts";
-import { type LatencyReading, p95Of } from "./latency-window.ts";
+import type { LatencyReading } from "./latency-window.ts";
 import { lengthened, noStreak, type Streak, tooLong } from "./streak.ts";
 
 export interface Ejector {
@@ -122,7 +123,7 @@ export function createEjector({ policy, latencyWindowMs, log }: EjectorParts): E
       const counts = now.map((count, bucket) => count - (member.countsBefore[bucket] ?? 0));
       member.countsBefore = now;
       const requests = counts.reduce((sum, count) => sum + count, 0);
-      return { name, requests, p95Ms: p95Of(counts, latencyBucketsS) };
+      return { name, requests, p95Ms: quantileMs(counts, latencyBucketsS, 0.95) ?? 0 };
     });
   }
 

@@ -24,6 +24,7 @@ import { createKeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
+import { keepRecords } from "./records.ts";
 import { type ChangeReplicas, createReplicaChanges } from "./replica-changes.ts";
 import { faultIn } from "./replica-condition.ts";
 import type { ServedFleet } from "./served-fleet.ts";
@@ -114,6 +115,9 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
   if (kept.steering !== null && settings.routingPolicy === "hash") table.steer(kept.steering);
   kept.steeredBy(table);
   open.push(dataPlane.close);
+  const { launcher } = house;
+  const records = keepRecords({ fleet, launcher, dataPlane, gather: crew?.gather, queue, log });
+  open.push(records.close);
   const shutdown = createShutdown({
     lameDuckMs: () => house.settings.lameDuckMs,
     stopAccepting: dataPlane.stopAccepting,
@@ -131,6 +135,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     },
   });
   const ports = await listen(settings, dataPlane);
+  records.begin();
   const certificates =
     settings.tls === null
       ? null
@@ -149,7 +154,12 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     counters: () => dataPlane.read().hashing,
     hotKeys: dataPlane.hotKeys,
     conditionOf: dataPlane.conditionOf,
+    records,
     change,
+    hashing: {
+      requestHash: house.config.requestHash,
+      idKeys: settings.keyText === "random",
+    },
     reload,
     saved: state.save,
     rollWorkers: async () => {

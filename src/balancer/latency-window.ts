@@ -40,24 +40,3 @@ function median(readings: readonly LatencyReading[]): number {
   const middle = sorted.length / 2;
   return ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2;
 }
-
-/**
- * The p95 of a histogram's counts, in ms, read off a straight line within its bucket; 0 when there are none. What lies
- * in the last bucket, which has no bound, counts as twice the last bound.
- */
-export function p95Of(counts: ArrayLike<number>, boundsS: readonly number[]): number {
-  let total = 0;
-  for (let bucket = 0; bucket < counts.length; bucket++) total += counts[bucket] as number;
-  let left = total * 0.95;
-  for (let bucket = 0; bucket < counts.length; bucket++) {
-    const count = counts[bucket] as number;
-    if (count === 0 || left > count) {
-      left -= count;
-      continue;
-    }
-    const from = bucket === 0 ? 0 : (boundsS[bucket - 1] as number);
-    const to = boundsS[bucket] ?? 2 * from;
-    return (from + ((to - from) * left) / count) * 1000;
-  }
-  return 0;
-}

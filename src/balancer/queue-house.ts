@@ -8,6 +8,7 @@ import type { ProxyObserver, Routing } from "../proxy/routing.ts";
 import { commitBucketsBytes, commitBucketsS } from "../queue/broker/figures.ts";
 import { serveNode } from "../queue/broker/serve.ts";
 import { openControlPlane } from "../queue/control/control-plane.ts";
+import type { QueueFigures } from "../queue/control/figures-ledger.ts";
 import type { QueueMap } from "../queue/map.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { MetricsPage } from "../telemetry/metrics.ts";
@@ -35,6 +36,8 @@ export interface QueueHouse {
   onMap(listener: (map: QueueMap) => void): void;
   /** At least one broker serves. */
   ready(): boolean;
+  /** What brokers have counted. */
+  figures(): QueueFigures;
   /** Its part of the metrics page. */
   readonly metrics: MetricsPage;
   /** No new connections, and what is under way finishes, within the deadline. */
@@ -75,6 +78,7 @@ export async function openQueueHouse(parts: QueueHouseParts): Promise<QueueHouse
       map: plane.map,
       onMap: plane.onMap,
       ready: () => plane.map().brokers.some(({ phase }) => phase === "live"),
+      figures,
       metrics: createQueueMetrics(figures, { s: commitBucketsS, bytes: commitBucketsBytes }),
       async drain(deadlineMs) {
         await Promise.all(doors.map(({ listener }) => listener.stopAccepting(deadlineMs)));

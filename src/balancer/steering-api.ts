@@ -71,7 +71,7 @@ export function steeringApi(
   const spreads = () => table.current.steering.spreads;
   return {
     "GET /api/v1/policy": route(() => policyReport(parts)),
-    "GET /api/v1/hot-keys": route((query) => hotKeysReport(parts, query)),
+    "GET /api/v1/hot-keys": route((query) => askedHotKeys(parts, query)),
     "PUT /api/v1/bounded-load": route((_query, body) => steer({ loadFactor: factorIn(body) })),
     "PUT /api/v1/spreads": route((_query, body) => steer({ spreads: withSpread(parts, spreadIn(body)) })),
     "DELETE /api/v1/spreads": route((query) => steer({ spreads: without(spreads(), keyIn(query)) })),
@@ -84,7 +84,7 @@ function refuseUnlessHashing(policy: PolicyName): void {
   throw bad(`With the policy ${policy} no key decides where a request goes: this is for the policy hash`);
 }
 
-function policyReport({ table, routingPolicy, counters }: SteeringApiParts): PolicyReport {
+export function policyReport({ table, routingPolicy, counters }: SteeringApiParts): PolicyReport {
   const { steering } = table.current;
   const { bounded, overflowed } = counters();
   return {
@@ -104,16 +104,22 @@ function replicasFor({ current }: SteeringApiParts["table"], { key, over }: Spre
   return names.slice(0, over);
 }
 
-function hotKeysReport(parts: SteeringApiParts, query: URLSearchParams): HotKeysReport {
+function askedHotKeys(parts: SteeringApiParts, query: URLSearchParams): HotKeysReport {
   const count = Number(query.get("count") ?? 10);
   if (!Number.isInteger(count) || count < 1 || count > hotKeysMax) {
     throw bad(
       `count is ${JSON.stringify(query.get("count"))}; a whole number from 1 to ${hotKeysMax} is needed`,
     );
   }
+  const report = hotKeysReport(parts, count);
+  if (report !== null) return report;
+  throw bad("There are no hot keys to find: every request has a key of its own, or none");
+}
+
+/** Null: keys do not recur. */
+export function hotKeysReport(parts: SteeringApiParts, count: number): HotKeysReport | null {
   const reading = parts.hotKeys(count);
-  if (reading === null)
-    throw bad("There are no hot keys to find: every request has a key of its own, or none");
+  if (reading === null) return null;
   return { ...reading, keys: reading.keys.map((key) => ({ ...key, ...placeOf(parts, key) })) };
 }
 

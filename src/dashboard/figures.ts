@@ -22,3 +22,8 @@ export function age(sinceMs: number, nowMs: number): string {
   if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86_400)} d`;
 }
+
+/** So many a second, with a decimal while it is small: `3.4`, `1,240`. */
+export function rate(perS: number): string {
+  return perS < 10 ? perS.toFixed(1) : count(Math.round(perS));
+}

@@ -23,6 +23,14 @@ function dismiss(id: number): void {
   notices.set(notices.value.filter((notice) => notice.id !== id));
 }
 
+/** Carries out a change and tells what came of it. */
+export async function attempt(done: string, change: () => Promise<unknown>): Promise<void> {
+  await change().then(
+    () => notify("done", done),
+    (error: Error) => notify("failed", error.message),
+  );
+}
+
 export function Notices() {
   return (
     <div class="notices" role="status">

@@ -2,6 +2,7 @@
 import type { ComponentType } from "preact";
 import type { StatusReport } from "../balancer/admin-api.ts";
 import { FleetView } from "./fleet-view.tsx";
+import { RingView } from "./ring-view.tsx";
 
 export interface ViewProps {
   readonly fleet: StatusReport;
@@ -14,4 +15,7 @@ export interface View {
   readonly View: ComponentType<ViewProps>;
 }
 
-export const views: readonly [View, ...View[]] = [{ id: "fleet", title: "Fleet", View: FleetView }];
+export const views: readonly [View, ...View[]] = [
+  { id: "ring", title: "Ring", View: RingView },
+  { id: "fleet", title: "Fleet", View: FleetView },
+];

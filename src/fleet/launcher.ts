@@ -1,5 +1,6 @@
 // What starts and stops one server, whatever that is: a process, a container, or a server that somebody else runs.
 // A launcher knows nothing of seats' history, heartbeats or retries; the lifecycle decides those.
+import type { OutputLine } from "./launchers/recent-output.ts";
 
 /** Where a server listens. */
 export interface Address {
@@ -66,6 +67,11 @@ export interface Launcher {
   weightOf?(seat: number): number;
   /** Most servers it can start; undefined: no limit of its own. */
   readonly capacity?: number;
+  /**
+   * The last lines that the server of that name has written, the oldest first; null: none are known. Undefined: it does
+   * not see what its servers write.
+   */
+  outputOf?(name: string): readonly OutputLine[] | null;
   /** Opens the file of its servers' output anew, after a log rotation; undefined: it has none. */
   reopenLog?(): void;
   /** Frees what the launcher holds, once all its servers are gone. */

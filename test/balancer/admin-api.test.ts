@@ -2,12 +2,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { after, before, test } from "node:test";
-import type {
-  LookupReport,
-  PreviewReport,
-  SharesReport,
-  StatusReport,
-} from "../../src/balancer/admin-api.ts";
+import type { LookupReport, SharesReport, StatusReport } from "../../src/balancer/admin-api.ts";
+import type { RingReport, SlotsReport } from "../../src/balancer/ring-picture.ts";
+import type { PreviewReport } from "../../src/balancer/ring-preview.ts";
 import { type Call, call, serverIn } from "./client.ts";
 import { openDoor, type TestDoor } from "./door.ts";
 
@@ -75,6 +72,39 @@ test("shares and preview: what a change would move, and nothing changes", async 
   const joins = await preview({ add: [{ seat: 4, weight: 2 }], weights: { "1": 1 } });
   assert.ok(Math.abs(joins.moved - 2 / 5) < 0.01);
   assert.deepEqual(await ask<SharesReport>("/api/v1/ring/shares"), before);
+});
+
+test("another placement is previewed by keys that are looked up in both", async () => {
+  const { moved, moves, before, after, sampledKeys } = await preview({ hash: "maglev", add: [{ seat: 4 }] });
+  assert.equal(sampledKeys, 65_536);
+  // Two placements that know nothing of each other agree on a key in one case of four.
+  assert.ok(Math.abs(moved - 3 / 4) < 0.02, String(moved));
+  const from1 = moves.filter(({ from }) => from === 1).reduce((sum, { fraction }) => sum + fraction, 0);
+  assert.ok(Math.abs(from1 - (before["1"] ?? 0) * (3 / 4)) < 0.02);
+  assert.ok(Math.abs((after["4"] ?? 0) - 1 / 4) < 0.01);
+  await assert.rejects(() => preview({ hash: "md5" }));
+});
+
+test("the ring's picture counts every slot", async () => {
+  const { cells, members, exact } = await ask<RingReport>("/api/v1/ring?cells=2048");
+  assert.deepEqual([cells.length, exact], [2048, true]);
+  const counts = [0, 0, 0];
+  for (const pairs of cells) {
+    for (let i = 0; i < pairs.length; i += 2) {
+      const index = pairs[i] as number;
+      counts[index] = (counts[index] as number) + (pairs[i + 1] as number);
+    }
+  }
+  assert.deepEqual(
+    counts,
+    members.map(({ share }) => share * 262_144),
+  );
+  const { seats } = await ask<SlotsReport>("/api/v1/ring/slots?from=0&count=128");
+  for (const [index, { seat }] of members.entries()) {
+    const inFirst = seats.filter((each) => each === seat).length;
+    const at = (cells[0] as number[]).findIndex((value, i) => i % 2 === 0 && value === index);
+    assert.equal(inFirst, cells[0]?.[at + 1]);
+  }
 });
 
 test("what is wrong is refused in words", async () => {

@@ -5,9 +5,11 @@ import type { AdminRoute, TakesRequest } from "../../telemetry/admin.ts";
 import { sendFailure, sendJson } from "../../telemetry/own-answers.ts";
 import { type AdminApiParts, readRefusal, statusReport } from "../admin-api.ts";
 import { pageRefusal } from "../authorization.ts";
-import { createEventHub } from "./event-hub.ts";
+import { type HotKeysReport, hotKeysReport, type PolicyReport, policyReport } from "../steering-api.ts";
+import { createEventHub, type EventSource } from "./event-hub.ts";
 import { fleetSource } from "./fleet-source.ts";
 import { createPageFiles } from "./page-files.ts";
+import { trafficSource } from "./traffic-source.ts";
 
 export interface Dashboard {
   readonly routes: Readonly<Record<string, AdminRoute>>;
@@ -26,7 +28,15 @@ export interface SessionReport {
 
 export function createDashboard(parts: AdminApiParts): Dashboard {
   const files = createPageFiles(new URL("../../dashboard/", import.meta.url));
-  const events = createEventHub([fleetSource(() => statusReport(parts))]);
+  const { history, chronicle } = parts.records;
+  const events = createEventHub([
+    fleetSource(() => statusReport(parts)),
+    steeringSource(parts),
+    trafficSource(
+      () => history.latest,
+      () => chronicle.departed,
+    ),
+  ]);
   return {
     routes: {},
     takes: async (target, request, response) => {
@@ -43,6 +53,23 @@ export function createDashboard(parts: AdminApiParts): Dashboard {
       return target.startsWith("GET ") && files(target.slice("GET ".length), request, response);
     },
     close: events.close,
+  };
+}
+
+/** `event: steering`. */
+export interface SteeringReading {
+  readonly policy: PolicyReport;
+  /** Null: keys do not recur. */
+  readonly hotKeys: HotKeysReport | null;
+}
+
+const hotKeysShown = 10;
+
+function steeringSource(parts: AdminApiParts): EventSource<SteeringReading> {
+  return {
+    name: "steering",
+    everyMs: 2_000,
+    read: () => ({ policy: policyReport(parts), hotKeys: hotKeysReport(parts, hotKeysShown) }),
   };
 }
 

@@ -10,6 +10,7 @@ import { createLineCutter, createLineLimit } from "./output.ts";
 import { whoHolds } from "./port-holder.ts";
 import { createPortPicker, isFree, type PortPicker } from "./ports.ts";
 import { cpuSecondsOf, rssBytesOf, treeOf } from "./procfs.ts";
+import { createRecentOutput } from "./recent-output.ts";
 
 export interface ProcessLauncherOptions {
   /** The program and its arguments; `{port}`, `{host}` and `{id}` are expanded in the arguments. */
@@ -51,6 +52,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): ProcessL
   const { log } = options;
   const host = options.host ?? "127.0.0.1";
   const logFile = options.logFile === undefined ? undefined : openLogFile(options.logFile, log);
+  const recent = createRecentOutput();
   const workshop: Workshop = {
     options,
     host,
@@ -59,6 +61,7 @@ export function createProcessLauncher(options: ProcessLauncherOptions): ProcessL
     keeper: createKeeper(log),
     output(replica, stream, line) {
       log.info({ replica, stream }, line);
+      recent.note(replica, stream, line);
       logFile?.write(replica, line);
     },
   };
@@ -66,7 +69,15 @@ export function createProcessLauncher(options: ProcessLauncherOptions): ProcessL
   return {
     fixed: false,
     runs: ["command"],
-    start: (spec, events) => launch(workshop, spec, events),
+    start: (spec, { launched, exited }) => {
+      recent.begun(spec.name);
+      const ended = (reason: string) => {
+        recent.ended(spec.name);
+        exited(reason);
+      };
+      return launch(workshop, spec, { launched, exited: ended });
+    },
+    outputOf: recent.of,
     reopenLog: () => logFile?.reopen(),
     get keeperPid() {
       return workshop.keeper.pid;
