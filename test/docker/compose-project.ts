@@ -3,11 +3,10 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { docker, root } from "./docker.ts";
+import { docker, freePorts, root } from "./docker.ts";
 
 const runFile = promisify(execFile);
 
@@ -126,18 +125,4 @@ function fillIn(path: string, values: Readonly<Record<string, string>>): Record<
     });
   writeFileSync(path, lines.join("\n"));
   return settings;
-}
-
-/** Ports that were free a moment ago: the front door must have the same ones after a restart. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
