@@ -196,6 +196,43 @@ const tlsSchema = z.strictObject({
   port: port().optional(),
 });
 
+const size = () =>
+  accepting(
+    z.union([z.int().min(1), z.string().regex(/^\d+(\.\d+)?[kmg]b?$/i)]),
+    'a number of bytes, or one with a unit such as "512m" or "2g"',
+  );
+
+/** For launchers that start containers; see `fleet/launchers/docker/container-spec.ts`. */
+const containerSchema = z.strictObject({
+  /** Begins the containers' names; default empty: they are the replicas' names. */
+  prefix: accepting(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,40}$/),
+    'letters, digits, "_", "." and "-", beginning with a letter or digit',
+  ).optional(),
+  /** Port on which the server in a container is told to listen; default 8080. */
+  port: wholeNumber(1, 65_535).optional(),
+  /** Processors' worth of time, such as 0.5. Default: no limit. */
+  cpus: accepting(z.number().positive().max(1_024), "a number above 0, such as 0.5").optional(),
+  /** Memory, swap included; `512m` is 512 MiB. Default: no limit. */
+  memory: size().optional(),
+  /** Processes and threads. Default 4096. */
+  pidsMax: wholeNumber(1, 4_194_304).optional(),
+  /** The image's files cannot be changed; default true for images made from our Dockerfile, else false. */
+  readOnly: yesOrNo().optional(),
+  /** Capabilities that are not taken away, such as `CHOWN`. Default: none. */
+  capabilities: accepting(
+    z.array(z.string().regex(/^[A-Za-z_]+$/)),
+    'a list of Linux capabilities, such as ["CHOWN", "SETUID"]',
+  ).optional(),
+  /** Labels besides ours. */
+  labels: accepting(
+    z.record(z.string(), z.string()),
+    'an object such as { "com.example.team": "web" }',
+  ).optional(),
+  /** What becomes of the containers when the front door stops as asked. Default `stop`. */
+  onExit: oneOf("stop", "keep").optional(),
+});
+
 export const configSchema = z.strictObject({
   /** Address the front door listens on. Default `127.0.0.1`. */
   host: text("an address to listen on").optional(),
@@ -214,8 +251,19 @@ export const configSchema = z.strictObject({
   replicasMax: wholeNumber(1, 10_000).optional(),
   /** Spare replicas, started and healthy, that take a dead one's seat at once. Default 0. */
   warm: wholeNumber(0, 1_000).optional(),
-  /** Who starts the replicas: `process` (we do) or `static` (somebody else does; see `upstreams`). */
-  launcher: oneOf("process", "static").optional(),
+  /** Who starts the replicas: `process` and `docker` (we do), or `static` (somebody else does; see `upstreams`). */
+  launcher: oneOf("process", "docker", "static").optional(),
+  /** For `docker`: the image of which each replica is a container. */
+  image: text("an image's name, such as web:2").optional(),
+  /** For `docker`: the network of the replicas, whose addresses the front door must reach. Default: Docker's `bridge`. */
+  network: text("a network's name").optional(),
+  /** For `docker`: names the fleet on its engine. Default `roundhouse`. */
+  fleet: accepting(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,40}$/),
+    'a name of letters, digits, "_", "." and "-", beginning with a letter or digit',
+  ).optional(),
+  /** For `docker`: limits and rights of the replicas' containers. */
+  container: containerSchema.optional(),
   /** The server to run, never through a shell; `{port}`, `{host}`, `{id}` are expanded. Default: the built-in one. */
   command: accepting(z.array(z.string()).min(1), 'a list of words, such as ["node", "server.js"]').optional(),
   /** For `static`: servers that somebody else runs, `host:port` or `host:port@weight`. */

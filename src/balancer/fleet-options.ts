@@ -24,6 +24,7 @@ export function fleetOptions(
 }
 
 /** The built-in server promises 200; of somebody else's any answer below 500 means that it lives. */
-function builtInHeartbeat({ command, upstreams }: FrontDoorOptions): { expect: "200" | "below-500" } {
-  return { expect: command === undefined && upstreams === undefined ? "200" : "below-500" };
+function builtInHeartbeat({ command, upstreams, image }: FrontDoorOptions): { expect: "200" | "below-500" } {
+  const builtIn = command === undefined && upstreams === undefined && image === undefined;
+  return { expect: builtIn ? "200" : "below-500" };
 }

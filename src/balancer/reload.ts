@@ -17,6 +17,10 @@ const changeOf: Readonly<Record<keyof Config, "live" | "restart">> = {
   replicasMax: "live",
   warm: "live",
   launcher: "restart",
+  image: "restart",
+  network: "restart",
+  fleet: "restart",
+  container: "restart",
   command: "restart",
   upstreams: "restart",
   // Another ring would move nearly every key at once.
