@@ -128,6 +128,7 @@ function routingFor({ policy, replicas, loadFactor, spreads = 0, hotKeys, everyK
   return createRouting({
     snapshot: () => snapshot,
     control: createUpstream({ name: "control", address: { path: "/none" }, kind: "control" }),
+    room: () => null,
     desiredCount: () => replicas,
     onHashError: (error) => {
       throw error;

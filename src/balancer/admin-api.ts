@@ -10,6 +10,7 @@ import type { Key } from "../ring/ring.ts";
 import type { AdminRoute } from "../telemetry/admin.ts";
 import type { ReloadReport } from "./apply-config.ts";
 import { type AuthorizationPolicy, pageRefusal, refusal } from "./authorization.ts";
+import type { AutoscaleReport, Autoscaler } from "./autoscaler.ts";
 import type { CertificateKeeper } from "./certificates.ts";
 import type { DataPlane } from "./data-plane.ts";
 import type { PolicyName } from "./policies/named.ts";
@@ -28,6 +29,7 @@ export interface AdminApiParts extends SteeringApiParts, RolloutApiParts, Record
   readonly fleet: Fleet;
   readonly table: RoutingTable;
   readonly conditionOf: DataPlane["conditionOf"];
+  readonly autoscale: Autoscaler["report"];
   /** As configured, for people: `cookie:SID,ip`. */
   readonly key: string;
   readonly policy: AuthorizationPolicy;
@@ -58,6 +60,8 @@ export interface StatusReport {
   readonly replicas: readonly ReplicaReport[];
   /** Warm spares, which have no seat yet. */
   readonly spares: readonly ReplicaReport[];
+  /** Null: it is off. */
+  readonly autoscale: AutoscaleReport | null;
   /** New replicas that start to take over the seats of others; they have none yet either. */
   readonly understudies: readonly ReplicaReport[];
   readonly rollout: RolloutReport;
@@ -130,6 +134,7 @@ export function adminApi(parts: AdminApiParts): Readonly<Record<string, AdminRou
   });
   return {
     "GET /api/v1/status": route(() => statusReport(parts)),
+    "GET /api/v1/autoscale": route(() => autoscaleReport(parts)),
     "POST /api/v1/reload": route(async (query) => {
       const report = await parts.reload();
       return query.get("workers") === "roll" ? { ...report, rolled: await parts.rollWorkers() } : report;
@@ -182,11 +187,18 @@ function certificatesOf({ certificates }: AdminApiParts): CertificateKeeper {
   throw bad("TLS is off; give --tls-cert and --tls-key to switch it on");
 }
 
+function autoscaleReport({ autoscale }: AdminApiParts): AutoscaleReport {
+  const report = autoscale();
+  if (report !== null) return report;
+  throw bad("Autoscale is off; give --autoscale 1..8 and a target such as --target-in-flight 5");
+}
+
 function servingNames(fleet: Fleet): string[] {
   return fleet.serving().map(({ name }) => name);
 }
 
-export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: AdminApiParts): StatusReport {
+export function statusReport(parts: AdminApiParts): StatusReport {
+  const { fleet, table, conditionOf, key, routingPolicy } = parts;
   const { ring } = table.current;
   const weightsNow = new Map(table.current.replicas.map(({ name, weight }) => [name, weight]));
   const shares = table.ring.shares();
@@ -218,6 +230,7 @@ export function statusReport({ fleet, table, conditionOf, key, routingPolicy }: 
     ringChanges: table.ring.changes,
     replicas: fleet.replicas().map(report),
     spares: fleet.spares().map(report),
+    autoscale: parts.autoscale(),
     understudies: fleet.understudies().map(report),
     rollout: fleet.rolloutReport(),
   };

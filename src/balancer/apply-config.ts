@@ -5,6 +5,7 @@ import { RoundhouseError } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
+import type { ChangeQueue } from "./change-queue.ts";
 import type { Config } from "./config.ts";
 import type { DesiredState } from "./desired-state.ts";
 import { fleetOptions } from "./fleet-options.ts";
@@ -21,6 +22,8 @@ export interface Running {
   readonly log: OwnedLog;
   readonly keyErrors: KeyErrors;
   readonly state: DesiredState;
+  /** Where changes of the fleet wait for their turn. */
+  readonly inTurn: ChangeQueue;
   /** The config file's path; undefined: there is none. */
   readonly configFile?: string | undefined;
   /** Config file and command line, read again. Rejects with BAD_CONFIG. */
@@ -55,7 +58,9 @@ async function reload(running: Running, { closing, reconfigure }: ReloadSteps): 
   const config = await running.readConfig();
   const changed = changedOptions(withProgramOf(running, config), config);
   const settings = settleOptions(config, keyErrors.note);
-  await applyToFleet(running, config, changed.includes("replicas"));
+  // Where autoscale keeps the count and the configuration names none, it goes on from what there is.
+  const resized = config.replicas !== undefined || config.autoscale === undefined;
+  await applyToFleet(running, config, resized && changed.includes("replicas"));
   running.config = config;
   running.settings = settings;
   await reconfigure(settings);
@@ -82,7 +87,7 @@ async function applyToFleet(running: Running, config: Config, resize: boolean): 
   fleet.reconfigure(after);
   if (!resize) return;
   try {
-    await resizeTo(fleet, after.replicaCount);
+    await running.inTurn(() => resizeTo(fleet, after.replicaCount));
   } catch (error) {
     fleet.reconfigure(before);
     if (!(error instanceof RoundhouseError)) throw error;

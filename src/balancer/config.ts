@@ -1,29 +1,19 @@
 // What can be configured: one schema for the config file and the command line.
 // Checking a value against it is config-check.ts; reading the file is config-file.ts.
 import { z } from "zod";
-
-/** What each value must be, in words; looked up when an error message is made. */
-export const acceptedValues = z.registry<{ accepts: string }>();
-
-function accepting<Schema extends z.ZodType>(schema: Schema, accepts: string): Schema {
-  acceptedValues.add(schema, { accepts });
-  return schema;
-}
-
-const wholeNumber = (min: number, max: number, unit = "") =>
-  accepting(z.int().min(min).max(max), `a whole number${unit && ` of ${unit}`} from ${min} to ${max}`);
-const milliseconds = (min: number, max: number) => wholeNumber(min, max, "milliseconds");
-const port = () => accepting(z.int().min(0).max(65_535), "a port from 0 to 65535 (0: any free one)");
-const text = (accepts: string) => accepting(z.string().min(1), accepts);
-const oneOf = <const Values extends readonly [string, ...string[]]>(...values: Values) =>
-  accepting(z.enum(values), `one of ${values.map((value) => `"${value}"`).join(", ")}`);
-const cidrs = (what: string) =>
-  accepting(z.array(text("an address or CIDR network")), `a list of ${what}, such as ["10.0.0.0/8"]`);
-const aFunction = <Signature>(signature: string) =>
-  accepting(
-    z.custom<Signature>((value) => typeof value === "function"),
-    `a function ${signature}`,
-  );
+import {
+  accepting,
+  aFunction,
+  bytes,
+  cidrs,
+  milliseconds,
+  oneOf,
+  port,
+  text,
+  wholeNumber,
+  yesOrNo,
+} from "./config-values.ts";
+import { containerSchema } from "./container-config.ts";
 
 /** The request as a key function sees it; valid only during the call. */
 export interface KeyRequest {
@@ -53,8 +43,6 @@ const heartbeatSchema = z.strictObject({
   upAfter: wholeNumber(1, 100).optional(),
 });
 
-const bytes = (min: number, max: number) => wholeNumber(min, max, "bytes");
-
 /** See `proxy/limits.ts` for what each one bounds and its default. */
 const limitsSchema = z.strictObject({
   headBytesMax: bytes(256, 1_048_576).optional(),
@@ -80,8 +68,6 @@ const limitsSchema = z.strictObject({
   streamsMax: wholeNumber(1, 10_000).optional(),
   wastedStreamsMax: wholeNumber(1, 1_000_000).optional(),
 });
-
-const yesOrNo = () => accepting(z.boolean(), "true or false");
 
 /** See `HeaderPolicy` in `proxy/proxy.ts`. */
 const headersSchema = z.strictObject({
@@ -172,6 +158,38 @@ const retriesSchema = z.strictObject({
   minRetries: wholeNumber(0, 1_000).optional(),
 });
 
+/** See `fleet/autoscale.ts` for what each one means, `autoscale-options.ts` for its default. */
+const autoscaleSchema = z.strictObject({
+  /** Default 1; 0: none at all when there is nothing to do. */
+  min: wholeNumber(0, 10_000).optional(),
+  max: wholeNumber(1, 10_000).optional(),
+  /** What each replica should have; the one that asks for most decides. */
+  targets: z
+    .strictObject({
+      inFlight: aNumber(0.01, 1_000_000).optional(),
+      requestsPerS: aNumber(0.01, 10_000_000).optional(),
+      p95Ms: aNumber(0.1, 3_600_000).optional(),
+      /** 0.7 is 70 % of one core. */
+      cpuCores: aNumber(0.01, 1_000).optional(),
+    })
+    .optional(),
+  toleranceRatio: aNumber(0, 1).optional(),
+  stepRatioMax: aNumber(1.01, 100).optional(),
+  upCooldownMs: milliseconds(0, 3_600_000).optional(),
+  downCooldownMs: milliseconds(0, 86_400_000).optional(),
+  stabilizationMs: milliseconds(0, 3_600_000).optional(),
+  intervalMs: milliseconds(100, 60_000).optional(),
+  averageMs: milliseconds(100, 600_000).optional(),
+  /** With min 0. */
+  zero: z
+    .strictObject({
+      idleMs: milliseconds(100, 86_400_000).optional(),
+      heldMax: wholeNumber(0, 1_000_000).optional(),
+      waitMs: milliseconds(100, 3_600_000).optional(),
+    })
+    .optional(),
+});
+
 const accessLogSchema = z.strictObject({
   file: text('a path to append to, or "-" for standard output'),
   format: oneOf("json", "combined").optional(),
@@ -196,43 +214,6 @@ const tlsSchema = z.strictObject({
   port: port().optional(),
 });
 
-const size = () =>
-  accepting(
-    z.union([z.int().min(1), z.string().regex(/^\d+(\.\d+)?[kmg]b?$/i)]),
-    'a number of bytes, or one with a unit such as "512m" or "2g"',
-  );
-
-/** For launchers that start containers; see `fleet/launchers/docker/container-spec.ts`. */
-const containerSchema = z.strictObject({
-  /** Begins the containers' names; default empty: they are the replicas' names. */
-  prefix: accepting(
-    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,40}$/),
-    'letters, digits, "_", "." and "-", beginning with a letter or digit',
-  ).optional(),
-  /** Port on which the server in a container is told to listen; default 8080. */
-  port: wholeNumber(1, 65_535).optional(),
-  /** Processors' worth of time, such as 0.5. Default: no limit. */
-  cpus: accepting(z.number().positive().max(1_024), "a number above 0, such as 0.5").optional(),
-  /** Memory, swap included; `512m` is 512 MiB. Default: no limit. */
-  memory: size().optional(),
-  /** Processes and threads. Default 4096. */
-  pidsMax: wholeNumber(1, 4_194_304).optional(),
-  /** The image's files cannot be changed; default true for images made from our Dockerfile, else false. */
-  readOnly: yesOrNo().optional(),
-  /** Capabilities that are not taken away, such as `CHOWN`. Default: none. */
-  capabilities: accepting(
-    z.array(z.string().regex(/^[A-Za-z_]+$/)),
-    'a list of Linux capabilities, such as ["CHOWN", "SETUID"]',
-  ).optional(),
-  /** Labels besides ours. */
-  labels: accepting(
-    z.record(z.string(), z.string()),
-    'an object such as { "com.example.team": "web" }',
-  ).optional(),
-  /** What becomes of the containers when the front door stops as asked. Default `stop`. */
-  onExit: oneOf("stop", "keep").optional(),
-});
-
 export const configSchema = z.strictObject({
   /** Address the front door listens on. Default `127.0.0.1`. */
   host: text("an address to listen on").optional(),
@@ -251,6 +232,8 @@ export const configSchema = z.strictObject({
   replicasMax: wholeNumber(1, 10_000).optional(),
   /** Spare replicas, started and healthy, that take a dead one's seat at once. Default 0. */
   warm: wholeNumber(0, 1_000).optional(),
+  /** Has the number of replicas follow the load; see docs/autoscale.md. Default: off. */
+  autoscale: autoscaleSchema.optional(),
   /** Who starts the replicas: `process` and `docker` (we do), or `static` (somebody else does; see `upstreams`). */
   launcher: oneOf("process", "docker", "static").optional(),
   /** For `docker`: the image of which each replica is a container. */

@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
 import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
+import { createChangeQueue } from "./change-queue.ts";
 import { type ControlApi, createControlApi } from "./control-api.ts";
 import { type ControlSocket, makeControlSocket } from "./control-socket.ts";
 import { createReplicaChanges } from "./replica-changes.ts";
@@ -49,7 +50,7 @@ let api: ControlApi;
 before(async () => {
   socket = await makeControlSocket();
   const policy = { allow: null, token: "t0ken", names: [] };
-  const change = createReplicaChanges(fleet, () => closing);
+  const change = createReplicaChanges(fleet, createChangeQueue(), () => closing);
   api = await createControlApi({ path: socket.path, fleet, policy, change });
 });
 after(async () => {

@@ -2,6 +2,7 @@
 // request meets is made here and nowhere else. It asks the control plane for nothing: changes come in as they happen,
 // figures go out when somebody reads them.
 import type { Socket } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import { defaultLimits } from "../proxy/limits.ts";
 import { createProxy } from "../proxy/proxy.ts";
 import type { ProxyObserver } from "../proxy/routing.ts";
@@ -24,6 +25,7 @@ import { conditionOf, conditionsRead, type ReplicaCondition, sharingRead } from 
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
+import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
 
 export interface DataPlaneParts {
   readonly settings: FrontDoorSettings;
@@ -33,6 +35,8 @@ export interface DataPlaneParts {
   readonly keyErrors: KeyErrors;
   /** Takes its own requests off the front port; null: there is no queue. */
   readonly queue: Pick<QueueHouse, "onFrontPort"> | null;
+  /** A request waits, and there are no replicas. */
+  readonly wake: () => void;
   readonly log: DataPlaneLog;
 }
 
@@ -53,6 +57,8 @@ export interface DataPlane {
   /** Takes over what can be changed while requests are served; see reload.ts for what that is. */
   reconfigure(settings: FrontDoorSettings): void | Promise<void>;
   read(): DataPlaneReading;
+  /** Requests that wait because nobody serves, now. */
+  readonly held: number;
   /** The keys asked for most; null where keys do not recur. */
   hotKeys(count: number): HotKeysReading | null;
   /** Null: it is not in the ring. */
@@ -87,6 +93,8 @@ export type DataPlaneReading = Pick<
   | "logLinesDropped"
   | "accessLinesDropped"
   | "hashing"
+  | "held"
+  | "heldTotal"
 >;
 
 export function createDataPlane(parts: DataPlaneParts): DataPlane {
@@ -118,9 +126,15 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   fleet.onChange(({ replica: { name, state } }) => ejector?.down(name, state === "down"));
   const control = controlUpstream(parts.controlPath);
   if (control !== null) ledger.join("(control)", control.stats);
+  let room = roomOf(settings);
+  let heldBefore = 0;
+  fleet.onChange(({ more }) => {
+    if (!more && table.current.contenders.length > 0) room?.empty();
+  });
   const fleetRouting = createRouting({
     snapshot: () => table.current,
     control,
+    room: () => room,
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
   });
@@ -159,6 +173,12 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       const { loadFactor } = next;
       if (loadFactor !== current.loadFactor) table.steer({ ...table.current.steering, loadFactor });
       proxy.reconfigure(next.proxy);
+      if (!isDeepStrictEqual(next.autoscale?.room, current.autoscale?.room)) {
+        const before = room;
+        heldBefore += before?.entered ?? 0;
+        room = roomOf(next);
+        before?.empty();
+      }
       current = next;
     },
     read: () => ({
@@ -186,7 +206,12 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       logLinesDropped: log.dropped,
       accessLinesDropped: accessLog?.dropped ?? 0,
       hashing: counters,
+      held: room?.held ?? 0,
+      heldTotal: heldBefore + (room?.entered ?? 0),
     }),
+    get held() {
+      return room?.held ?? 0;
+    },
     hotKeys: (count) => hotKeys?.top(count) ?? null,
     conditionOf: (name) => conditionOf(table.current, ejector, name),
     reopenLog: () => accessLog?.reopen(),
@@ -198,6 +223,10 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       return accessLog?.close();
     },
   };
+
+  function roomOf({ autoscale }: FrontDoorSettings): WaitingRoom | null {
+    return autoscale?.room ? createWaitingRoom(autoscale.room, parts.wake) : null;
+  }
 
   function slotOf(key: Key): number | null {
     try {

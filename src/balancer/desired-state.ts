@@ -3,6 +3,7 @@
 import { RoundhouseError } from "../errors.ts";
 import type { DesiredReplica, Fleet } from "../fleet/fleet.ts";
 import type { Log } from "../telemetry/log.ts";
+import type { Config } from "./config.ts";
 import { type StoredState, stateText, writeStateFile } from "./state-file.ts";
 
 export interface DesiredState {
@@ -76,7 +77,7 @@ export const unkept: DesiredState = { note: () => {}, save: async () => {}, end:
 
 /** The fleet whose changes are on disk when they are done. */
 export function savedChanges(
-  fleet: Fleet,
+  fleet: Pick<Fleet, "replicas" | "serving" | "add" | "remove">,
   state: Pick<DesiredState, "save">,
 ): Pick<Fleet, "replicas" | "serving" | "add" | "remove"> {
   return {
@@ -101,11 +102,13 @@ export interface RememberedFleet {
 
 /**
  * The replicas to start with: those of the last run. When the configuration has since been given another number, it is
- * the newer word: the youngest are left out, or further ones join.
+ * the newer word: the youngest are left out, or further ones join. Autoscale goes on from the last count, within its
+ * bounds.
  */
 export function replicasToStart(
   { replicas, replicasConfigured }: RememberedFleet,
   configured: number,
+  { min = 0, max = Number.POSITIVE_INFINITY }: NonNullable<Config["autoscale"]> = {},
 ): DesiredReplica[] {
   const first: DesiredReplica[] = replicas.map(({ name, seat, weight, revision }) => ({
     name,
@@ -113,9 +116,10 @@ export function replicasToStart(
     ...(weight === undefined ? {} : { weight }),
     ...(revision === undefined ? {} : { revision }),
   }));
-  if (replicasConfigured === configured) return first;
-  while (first.length < configured) first.push(newcomer(first));
-  return first.slice(0, configured);
+  const count = replicasConfigured === configured ? first.length : configured;
+  const bounded = Math.min(max, Math.max(min, count));
+  while (first.length < bounded) first.push(newcomer(first));
+  return first.slice(0, bounded);
 }
 
 function newcomer(others: readonly DesiredReplica[]): DesiredReplica {

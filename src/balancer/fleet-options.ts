@@ -2,6 +2,7 @@
 import type { FleetOptions } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import type { Log } from "../telemetry/log.ts";
+import { firstCount } from "./autoscale-options.ts";
 import { type FrontDoorOptions, present } from "./options.ts";
 
 /** @param capacity how many servers the ring holds */
@@ -12,15 +13,20 @@ export function fleetOptions(
 ): FleetOptions & { readonly replicaCount: number } {
   // Servers that somebody else runs: all of them, and never more.
   const given = launcher.fixed ? launcher.capacity : undefined;
-  const { warm, maxRssBytes, drainMs, startDeadlineMs } = options;
+  const { autoscale, warm, maxRssBytes, drainMs, startDeadlineMs } = options;
   return {
     launcher,
     log,
-    replicaCount: options.replicas ?? given ?? 3,
-    replicasMax: options.replicasMax ?? Math.max(64, given ?? 0),
+    replicaCount: replicasAskedFor(options, given),
+    replicasMax: options.replicasMax ?? Math.max(64, given ?? 0, autoscale?.max ?? 0),
     heartbeat: { ...builtInHeartbeat(options), ...present(options.heartbeat ?? {}) },
     ...present({ warm, maxRssBytes, drainMs, startDeadlineMs, capacity }),
   };
+}
+
+/** @param given how many servers somebody else runs, if so */
+export function replicasAskedFor({ replicas, autoscale }: FrontDoorOptions, given?: number): number {
+  return replicas ?? given ?? (autoscale === undefined ? 3 : firstCount(autoscale));
 }
 
 /** The built-in server promises 200; of somebody else's any answer below 500 means that it lives. */

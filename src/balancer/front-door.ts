@@ -13,12 +13,13 @@ import type { OwnedLog } from "../telemetry/log.ts";
 import { createMetricsPage } from "../telemetry/metrics.ts";
 import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
 import { createReload, type ReloadReport, type Running } from "./apply-config.ts";
+import type { Autoscaler } from "./autoscaler.ts";
 import { type CertificateKeeper, keepCertificates } from "./certificates.ts";
+import { createChangeQueue } from "./change-queue.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
 import { createDashboard } from "./dashboard/dashboard.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
-import { savedChanges } from "./desired-state.ts";
 import { createKeptFleet, type KeptFleet } from "./kept-fleet.ts";
 import { createKeyErrors } from "./key-errors.ts";
 import { readMetrics } from "./metrics-reading.ts";
@@ -27,10 +28,10 @@ import type { QueueHouse } from "./queue-house.ts";
 import { keepRecords } from "./records.ts";
 import { type ChangeReplicas, createReplicaChanges } from "./replica-changes.ts";
 import { faultIn } from "./replica-condition.ts";
-import type { ServedFleet } from "./served-fleet.ts";
+import { changedByHand, scaleWithLoad } from "./scaled-fleet.ts";
 import { createShutdown } from "./shutdown.ts";
 import { slowlyStarting } from "./slow-fleet.ts";
-import type { Crew } from "./workers/crew.ts";
+import type { Crew, CrewParts } from "./workers/crew.ts";
 
 export type { FrontDoorOptions } from "./options.ts";
 
@@ -86,7 +87,8 @@ export async function createFrontDoor(options: FrontDoorOptions, parts: FrontDoo
     const kept = createKeptFleet(options, settings.ringCapacity, parts, () => house.config);
     const { fleet, state } = kept;
     open[0] = () => fleet.stop(0);
-    const house: Running = { ...parts, config: options, settings, fleet, state, keyErrors };
+    const inTurn = createChangeQueue();
+    const house: Running = { ...parts, config: options, settings, fleet, state, keyErrors, inTurn };
     return await openHouse(house, kept, open);
   } catch (error) {
     for (const close of open.reverse()) await close();
@@ -100,13 +102,14 @@ type Opened = (() => Promise<void> | void)[];
 async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise<FrontDoor> {
   const { fleet, log, state, settings, keyErrors } = house;
   await state.save(); // what cannot be kept is known before anything starts
-  const change = createReplicaChanges(savedChanges(fleet, state), () => shutdown.closing);
+  const change = createReplicaChanges(changedByHand(house), house.inTurn, () => shutdown.closing);
   const controlPath = await openControl(house, change, open);
   const queue = await openQueue(house, open);
   const served = slowlyStarting(fleet, settings.slowStartMs);
   open.push(served.close);
-  const crew = await openCrew(house, { fleet: served, controlPath, queue });
-  const dataPlane = crew ?? createDataPlane({ settings, fleet: served, log, keyErrors, controlPath, queue });
+  const shared = { fleet: served, controlPath, queue, wake: () => autoscaler.wake() };
+  const crew = await openCrew(house, shared);
+  const dataPlane = crew ?? createDataPlane({ settings, log, keyErrors, ...shared });
   const { table } = dataPlane;
   fleet.setInFlightOf(table.inFlightOf);
   fleet.setFaultOf((name) => faultIn(dataPlane.conditionOf(name)));
@@ -134,6 +137,8 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
       await log.flush().catch(() => {});
     },
   });
+  const autoscaler = scaleWithLoad(house, dataPlane, crew, () => shutdown.closing);
+  open.push(autoscaler.close);
   const ports = await listen(settings, dataPlane);
   records.begin();
   const certificates =
@@ -144,6 +149,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     closing: () => shutdown.closing,
     reconfigure: async (next) => {
       await dataPlane.reconfigure(next);
+      autoscaler.reconfigure(next.autoscale);
       certificates?.reload();
     },
   });
@@ -153,6 +159,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     routingPolicy: settings.routingPolicy,
     counters: () => dataPlane.read().hashing,
     hotKeys: dataPlane.hotKeys,
+    autoscale: autoscaler.report,
     conditionOf: dataPlane.conditionOf,
     records,
     change,
@@ -175,11 +182,16 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
       return house.settings.policy;
     },
   };
-  const ready = () => !shutdown.closing && table.current.replicas.length > 0 && (queue?.ready() ?? true);
-  const admin = await openAdmin(house, { dataPlane, gather: crew?.gather, queue, report, ready }, open);
+  // At rest with no replicas it serves too: whoever asks is held until one has started.
+  const atRest = () => house.settings.autoscale?.room != null && fleet.desired().length === 0;
+  const serves = () => table.current.replicas.length > 0 || atRest();
+  const ready = () => !shutdown.closing && serves() && (queue?.ready() ?? true);
+  const shown = { dataPlane, autoscaler, gather: crew?.gather, queue, report, ready };
+  const admin = await openAdmin(house, shown, open);
   const settled = startFleet(fleet, log).then(() => {
     served.begin();
     dataPlane.begin();
+    autoscaler.begin();
   });
   return {
     host: settings.host,
@@ -228,7 +240,7 @@ async function openControl(house: Running, change: ChangeReplicas, open: Opened)
 /** The workers, or null when this process serves by itself; what they need is not even loaded then. */
 async function openCrew(
   house: Running,
-  shared: { fleet: ServedFleet; controlPath: string | null; queue: QueueHouse | null },
+  shared: Pick<CrewParts, "fleet" | "controlPath" | "wake"> & { queue: QueueHouse | null },
 ): Promise<Crew | null> {
   const { settings, configFile, log } = house;
   if (settings.workers === 1) return null;
@@ -257,6 +269,7 @@ async function openQueue({ settings, log }: Running, open: Opened): Promise<Queu
 /** What the admin listener shows. */
 interface Shown {
   readonly dataPlane: DataPlane;
+  readonly autoscaler: Autoscaler;
   /** Called before figures are read. */
   readonly gather: (() => Promise<void>) | undefined;
   readonly queue: QueueHouse | null;
@@ -266,11 +279,12 @@ interface Shown {
 
 async function openAdmin(
   { settings, fleet }: Running,
-  { dataPlane, gather, queue, report, ready }: Shown,
+  { dataPlane, autoscaler, gather, queue, report, ready }: Shown,
   open: Opened,
 ): Promise<FrontDoor["admin"]> {
   if (settings.admin === null) return null;
-  const metrics = createMetricsPage(() => readMetrics(fleet, dataPlane), latencyBucketsS, queue?.metrics);
+  const read = () => readMetrics(fleet, dataPlane, autoscaler);
+  const metrics = createMetricsPage(read, latencyBucketsS, queue?.metrics);
   const dashboard = createDashboard(report);
   const admin = await createAdmin({
     ...settings.admin,

@@ -35,7 +35,8 @@ export function createKeptFleet(
   const options = fleetOptions(config, capacity, parts);
   const stored = config.state === undefined ? null : readStateFile(config.state);
   const before = stored ?? parts.launcher.found;
-  const replicas = before === undefined ? undefined : replicasToStart(before, options.replicaCount);
+  const replicas =
+    before === undefined ? undefined : replicasToStart(before, options.replicaCount, config.autoscale);
   const revisions = stored === null ? undefined : revisionsToStart(config, stored);
   const fleet = createFleet({ ...options, replicas, revisions });
   if (config.state === undefined) return { fleet, state: unkept, steering: null, steeredBy: () => {} };

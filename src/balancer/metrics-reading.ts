@@ -2,6 +2,7 @@
 import type { Fleet, ReplicaState } from "../fleet/fleet.ts";
 import type { Usage } from "../fleet/usage.ts";
 import type { MetricsReading, RolloutFigures } from "../telemetry/metrics-reading.ts";
+import type { Autoscaler } from "./autoscaler.ts";
 import type { DataPlane } from "./data-plane.ts";
 
 const states: readonly ReplicaState[] = ["starting", "healthy", "down", "draining", "dead"];
@@ -12,9 +13,11 @@ const hotKeysShown = 5;
 export function readMetrics(
   fleet: Fleet,
   { table, read, hotKeys }: Pick<DataPlane, "table" | "read" | "hotKeys">,
+  { report, counters }: Pick<Autoscaler, "report" | "counters">,
 ): MetricsReading {
   const { ring, replicas } = table.current;
   const shares = table.ring.shares();
+  const autoscale = report();
   return {
     ...read(),
     replicasByState: countByState(fleet),
@@ -30,6 +33,7 @@ export function readMetrics(
       ]),
     ),
     usage: new Map(replicas.flatMap(({ name }) => usageRow(name, fleet.usageOf(name)))),
+    autoscale: autoscale === null ? null : { ...autoscale, ...counters },
     hotKeyRates: hotKeys(hotKeysShown)?.keys.map(({ ratePerS }) => ratePerS) ?? [],
     slots: ring.slots,
     slotsMoved: table.ring.slotsMoved(),

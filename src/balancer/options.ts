@@ -18,6 +18,7 @@ import {
 } from "../ring/ring.ts";
 import type { AccessLogSettings } from "./access-log.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
+import { type AutoscaleSettings, settleAutoscale } from "./autoscale-options.ts";
 import { type Certificate, loadCertificates } from "./certificates.ts";
 import type { Config } from "./config.ts";
 import { stickyCookie } from "./cookie.ts";
@@ -68,6 +69,8 @@ export interface FrontDoorSettings {
   readonly accessLog: AccessLogSettings | null;
   /** Null: there is no queue. */
   readonly queue: QueueSettings | null;
+  /** Null: the count changes only when somebody says so. */
+  readonly autoscale: AutoscaleSettings | null;
 }
 
 /**
@@ -81,12 +84,13 @@ export function settleOptions(
 ): FrontDoorSettings {
   const host = options.host ?? "127.0.0.1";
   const trustedProxies = options.trustedProxies ?? [];
+  const ring = settleRing(options);
   return {
     host,
     port: options.port ?? 5000,
     tls: settleTls(options),
     admin: adminAddress(options),
-    ...settleRing(options),
+    ...ring,
     routingPolicy: settlePolicy(options),
     loadFactor: typeof options.boundedLoad === "number" ? options.boundedLoad : null,
     slowStartMs: settleSlowStart(options),
@@ -115,6 +119,7 @@ export function settleOptions(
     lameDuckMs: options.lameDuckMs ?? 0,
     accessLog: accessLog(options),
     queue: settleQueue(options),
+    autoscale: settleAutoscale(options, ring.ringCapacity),
   };
 }
 

@@ -16,6 +16,7 @@ const changeOf: Readonly<Record<keyof Config, "live" | "restart">> = {
   replicas: "live",
   replicasMax: "live",
   warm: "live",
+  autoscale: "live",
   launcher: "restart",
   image: "restart",
   network: "restart",

@@ -1,6 +1,7 @@
 // Which launcher the configuration asks for, and whether what belongs to it is there, and nothing that belongs to another.
 import { fileURLToPath } from "node:url";
 import type { Config } from "../balancer/config.ts";
+import { replicasAskedFor } from "../balancer/fleet-options.ts";
 import { RoundhouseError } from "../errors.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import { readEnvFile } from "../fleet/launchers/env-file.ts";
@@ -47,7 +48,7 @@ async function dockerLauncher(config: Config, log: OwnedLog): Promise<Launcher> 
     env: environment(config),
     memoryBytesMax: memory === undefined ? undefined : bytesOf(memory),
     fleet: config.fleet ?? "roundhouse",
-    replicaCount: config.replicas ?? 3,
+    replicaCount: replicasAskedFor(config),
     drainMs: config.drainMs ?? 10_000,
     onExit,
   });

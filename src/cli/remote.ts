@@ -1,6 +1,8 @@
 // `roundhouse status|add|rm|reload`: commands to a front door that runs.
 import type { Command } from "commander";
+import type { AutoscaleReport } from "../balancer/autoscaler.ts";
 import { RoundhouseError } from "../errors.ts";
+import { autoscaleLines } from "./autoscale-lines.ts";
 import { print, table } from "./output.ts";
 import { usage, wholeNumber } from "./usage.ts";
 
@@ -69,9 +71,10 @@ async function statusText(flags: RemoteFlags): Promise<string> {
     readonly replicas: readonly ReplicaStatus[];
     readonly spares: readonly ReplicaStatus[];
     readonly understudies: readonly ReplicaStatus[];
+    readonly autoscale: AutoscaleReport | null;
   };
   if (flags.json) return JSON.stringify(status);
-  return table(
+  const replicas = table(
     [
       ...["name", "state", "seat", "revision", "weight", "share", "cpu", "memory"],
       ...["address", "pid", "since", "reason"],
@@ -91,6 +94,7 @@ async function statusText(flags: RemoteFlags): Promise<string> {
       replica.reason,
     ]),
   );
+  return [replicas, ...autoscaleLines(status.autoscale)].join("\n");
 }
 
 async function reload(flags: RemoteFlags & { workers?: true }): Promise<string> {

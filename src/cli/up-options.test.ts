@@ -57,3 +57,24 @@ test("every flag's value is accepted by the schema under the path it names", () 
   ];
   assert.equal(parseConfig(configFrom(...samples), "a test").hash, "jump");
 });
+
+test("a range sets both of its ends, beside the other options of its group", () => {
+  assert.deepEqual(configFrom("--autoscale", "1..8", "--target-in-flight", "5", "--target-cpu", "0.7"), {
+    autoscale: { targets: { inFlight: 5, cpuCores: 0.7 }, min: 1, max: 8 },
+  });
+  for (const [text, name] of [
+    ["8", "max"],
+    ["a..8", "min"],
+    ["1..2..3", "max"],
+  ]) {
+    const config = configFrom("--autoscale", text as string);
+    assert.throws(
+      () => parseConfig(config, "the command line", flagNameOf),
+      {
+        code: "BAD_CONFIG",
+        message: /--autoscale/,
+      },
+      name,
+    );
+  }
+});

@@ -6,8 +6,8 @@ interface Flag {
   readonly help: string;
   /** Path in the configuration. */
   readonly path: string;
-  /** `list`: may be repeated; `json`: number or word, as the schema has it. */
-  readonly kind: "text" | "number" | "numberOrWord" | "list" | "yes";
+  /** `list`: may be repeated; `range`: `1..8`, for `min` and `max` below the path; `numberOrWord`: as the schema has it. */
+  readonly kind: "text" | "number" | "numberOrWord" | "list" | "yes" | "range";
 }
 
 const upFlags: readonly Flag[] = [
@@ -29,6 +29,42 @@ const upFlags: readonly Flag[] = [
   flag("-n, --replicas <count>", "replicas", "number", "how many replicas to keep alive (default 3)"),
   flag("--replicas-max <count>", "replicasMax", "number", "most replicas that /add may lead to (default 64)"),
   flag("--warm <count>", "warm", "number", "spare replicas that take a dead one's place at once (default 0)"),
+  flag(
+    "--target-in-flight <count>",
+    "autoscale.targets.inFlight",
+    "number",
+    "with --autoscale: requests under way at each replica",
+  ),
+  flag(
+    "--target-rps <count>",
+    "autoscale.targets.requestsPerS",
+    "number",
+    "with --autoscale: requests per second for each replica",
+  ),
+  flag(
+    "--target-p95-ms <ms>",
+    "autoscale.targets.p95Ms",
+    "number",
+    "with --autoscale: 95 of 100 answers are complete within this",
+  ),
+  flag(
+    "--target-cpu <cores>",
+    "autoscale.targets.cpuCores",
+    "number",
+    "with --autoscale: processor time of each replica; 0.7 is 70 % of a core",
+  ),
+  flag(
+    "--idle-ms <ms>",
+    "autoscale.zero.idleMs",
+    "number",
+    "with --autoscale 0..N: without a request for so long, none is kept (default 300000)",
+  ),
+  flag(
+    "--autoscale <min..max>",
+    "autoscale",
+    "range",
+    "have the number of replicas follow the load, such as 1..8; needs a target",
+  ),
   flag("--launcher <name>", "launcher", "text", "process (default), docker, or static with --upstream"),
   flag(
     "--image <name>",
@@ -251,6 +287,12 @@ export function configFromFlags(values: Readonly<Record<string, unknown>>): Reco
   for (const { flags, path, kind } of upFlags) {
     const value = values[attributeName(flags)];
     if (value === undefined) continue;
+    if (kind === "range") {
+      const [min = "", ...rest] = String(value).split("..");
+      setAt(config, [path, "min"], numberOrText(min));
+      setAt(config, [path, "max"], numberOrText(rest.join("..")));
+      continue;
+    }
     const numeric = kind === "number" || kind === "numberOrWord";
     setAt(config, path.split("."), numeric ? numberOrText(String(value)) : value);
   }

@@ -86,7 +86,7 @@ export class Attempts {
 
   /** No fault of the upstream's: it has all that it may have, or it closed a connection that was resting. */
   isBlameless(failure: UpstreamFailure): boolean {
-    return failure === "full" || this.isStale(failure);
+    return failure === "full" || failure === "rerouted" || this.isStale(failure);
   }
 
   /** A resting connection was closed before the request reached the server. */
@@ -100,6 +100,7 @@ export class Attempts {
    * only by the retry policy. Null: nobody.
    */
   after(failure: UpstreamFailure, upstream: PooledUpstream): PooledUpstream | null {
+    if (failure === "rerouted") return this.anew();
     if (failure === "full" || !this.mayRepeat(upstream)) return null;
     if (this.isStale(failure) && !this.repeating && !upstream.isRetired) {
       this.repeating = true;
@@ -131,12 +132,17 @@ export class Attempts {
     return body.pieces !== null && (!this.everSent || (request.isIdempotent && upstream.kind !== "control"));
   }
 
-  private next(upstream: PooledUpstream): PooledUpstream | null {
+  /** Who has waited where nobody is has tried nobody there. */
+  private anew(): PooledUpstream | null {
     const { request, context } = this.asked;
+    return context.routing().pick(request, this.tried) as PooledUpstream | null;
+  }
+
+  private next(upstream: PooledUpstream): PooledUpstream | null {
     this.repeating = false;
     this.tried.push(upstream);
-    const next = context.routing().pick(request, this.tried) as PooledUpstream | null;
-    return next?.kind === upstream.kind ? next : null;
+    const next = this.anew();
+    return next?.kind === upstream.kind || next?.kind === "room" ? next : null;
   }
 }
 

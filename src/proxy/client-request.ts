@@ -57,7 +57,7 @@ export class ClientRequest implements RoutedRequest {
   /** Makes the head that goes to this upstream, while `head` is still what was parsed from `bytes`. */
   forwardTo(upstream: PooledUpstream, bytes: Buffer, head: RequestHead, context: ProxyContext): void {
     const { known, peer } = this;
-    const toReplica = upstream.kind === "replica";
+    const toReplica = upstream.kind === "replica" || upstream.kind === "room";
     if (known !== null && toReplica) {
       this.sharesConnection = context.upstreamBatching && known.sharesConnection;
       this.forwarded = forwardedKnown(this.text, known, peer, context);

@@ -288,7 +288,7 @@ export class Exchange implements PipelineMember {
     }
     const next = attempts.after(failure, upstream);
     if (next !== null) this.dispatchAgain(upstream, next);
-    else if (attempts.everSent || failure === "full") {
+    else if (upstream.kind !== "room" && (attempts.everSent || failure === "full")) {
       const { status, body, fields } = failureAnswer(upstream, failure);
       this.answer(status, body, fields);
     } else this.answerUnavailable();

@@ -10,6 +10,7 @@ export type UpstreamAddress = { readonly host: string; readonly port: number } |
 /** How an upstream failed an exchange or a connection attempt. */
 export type UpstreamFailure =
   | "full" // no place became free in time, or too many waited for one already: it was never asked
+  | "rerouted" // it waited, and may go elsewhere now: it was never asked
   | "refused" // connection refused or unreachable
   | "connect-timeout"
   | "reset" // closed or reset before the answer was complete

@@ -13,7 +13,7 @@ import {
 
 export type { UpstreamAddress } from "./upstream-connection.ts";
 
-export type UpstreamKind = "replica" | "control" | "broker";
+export type UpstreamKind = "replica" | "control" | "broker" | "room";
 
 export interface UpstreamOptions {
   /** The replica's name; appears in metrics and logs. */
@@ -22,7 +22,8 @@ export interface UpstreamOptions {
   /**
    * `control`: our own control API on its Unix socket. Only there the data plane adds {@link peerHeader} and
    * {@link peerProtoHeader}, passes the client's Forwarded, X-Forwarded-* and Via as they came, adds none of its
-   * own, and never sends a request twice. `broker`: one of the queue's. Default: `replica`.
+   * own, and never sends a request twice. `broker`: one of the queue's. `room`: nobody is there, requests wait in it
+   * for a replica until they are routed anew. Default: `replica`.
    */
   readonly kind?: UpstreamKind;
   /** Every limit has a safe default. */
@@ -52,6 +53,8 @@ export interface Upstream {
   readonly waiting: number;
   /** No place is free. */
   readonly isFull: boolean;
+  /** Those that wait for a place are routed anew. */
+  reroute(): void;
   /** The observer is told of every request that goes to it, and of good answers too. Default: false. */
   watched: boolean;
   /** Counters since creation, read by the metrics page. */
@@ -258,6 +261,12 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
     if (next === undefined) return;
     const fresh = this.takeNew(next);
     if (fresh !== null) next.onUpstreamConnection(fresh);
+  }
+
+  reroute(): void {
+    const waiting = [...this.queue];
+    this.queue.clear();
+    for (const taker of waiting) taker.onUpstreamGone("rerouted");
   }
 
   retire(): void {

@@ -52,6 +52,11 @@ export interface MetricsReading {
   readonly ejectionsSpared: number;
   /** Data planes that use all of them, for want of others. */
   readonly ejectionPanics: number;
+  /** Requests that wait now because there are no replicas, and those that ever found none. */
+  readonly held: number;
+  readonly heldTotal: number;
+  /** What autoscale has done; null: it is off. */
+  readonly autoscale: AutoscaleMetrics | null;
   /** Slots of the ring, how many changed owner at the last change, and how often it changed. */
   readonly slots: number;
   readonly slotsMoved: number;
@@ -64,6 +69,17 @@ export interface MetricsReading {
   readonly keyErrors: number;
   readonly logLinesDropped: number;
   readonly accessLinesDropped: number;
+}
+
+export interface AutoscaleMetrics {
+  readonly min: number;
+  readonly max: number;
+  /** Replicas that the load asks for. */
+  readonly recommended: number;
+  /** Decisions for more, for fewer, and those of both that could not be carried out. */
+  readonly up: number;
+  readonly down: number;
+  readonly failed: number;
 }
 
 /** The program that replicas run, and how it changes. */

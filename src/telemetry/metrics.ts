@@ -2,6 +2,7 @@
 // plane and the fleet keep plain numbers, and they are read when the page is asked for, so that a request costs no
 // metrics work.
 import { Registry } from "prom-client";
+import { registerAutoscale } from "./autoscale-metrics.ts";
 import { registerEjection, registerFleet, registerRollouts, registerUsage } from "./fleet-metrics.ts";
 import { latencyHistogram } from "./latency-histogram.ts";
 import type { MetricsMoment, MetricsReading } from "./metrics-reading.ts";
@@ -33,6 +34,7 @@ export function createMetricsPage(
   registerFleet(registry, page);
   registerRollouts(registry, page);
   registerUsage(registry, page);
+  registerAutoscale(registry, page);
   registerEjection(registry, page);
   registerRing(registry, page);
   registerHashing(registry, page);

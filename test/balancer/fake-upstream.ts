@@ -32,6 +32,7 @@ export function fakeUpstream(name: string, kind: "replica" | "control" = "replic
     setAside(isSetAside) {
       this.accepting = !isSetAside;
     },
+    reroute: () => {},
     retire: () => void asked.push("retire"),
     destroy: () => void asked.push("destroy"),
   };

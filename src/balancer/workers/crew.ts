@@ -39,6 +39,7 @@ export interface CrewParts {
   readonly settings: FrontDoorSettings;
   readonly fleet: ServedFleet;
   readonly controlPath: string | null;
+  readonly wake: () => void;
   /** Null: there is no queue. */
   readonly queue: Pick<QueueHouse, "desk" | "map" | "onMap"> | null;
   readonly log: Log;
@@ -197,6 +198,9 @@ export function createCrew(parts: CrewParts): Crew {
       case "suspect":
         fleet.suspect(message.name, message.gone);
         break;
+      case "wake":
+        parts.wake();
+        break;
       case "reading":
         hand.reading = message.reading;
         for (const done of hand.read.splice(0)) done();
@@ -348,6 +352,9 @@ export function createCrew(parts: CrewParts): Crew {
     read: () =>
       sumOf([...(past === null ? [] : [past]), ...readings().map(({ dataPlane }) => dataPlane)]) ??
       (zero as DataPlaneReading),
+    get held() {
+      return readings().reduce((sum, { dataPlane }) => sum + dataPlane.held, 0);
+    },
     hotKeys: (count) =>
       hottest(
         readings().flatMap(({ hotKeys }) => hotKeys ?? []),

@@ -37,7 +37,8 @@ async function open(opening: Opening): Promise<Worker> {
   const brokers = opening.queue === null ? null : createQueueUpstreams(opening.queue.desk);
   if (opening.queue !== null) brokers?.apply(opening.queue.map);
   const queue = queuePart(settings, brokers);
-  const dataPlane = createDataPlane({ settings, fleet: mirror, log, keyErrors, controlPath, queue });
+  const wake = () => send({ type: "wake" });
+  const dataPlane = createDataPlane({ settings, fleet: mirror, log, keyErrors, controlPath, queue, wake });
   mirror.start(opening.served);
   dataPlane.table.steer(opening.steering);
   const ports: number[] = [];

@@ -72,6 +72,8 @@ export type FromWorker =
   /** Exchanges that a replica which has left the ring still has here. The change has been taken in by then. */
   | { readonly type: "left"; readonly name: string; readonly inFlight: number }
   | { readonly type: "suspect"; readonly name: string; readonly gone: boolean }
+  /** A request waits, and there are no replicas. */
+  | { readonly type: "wake" }
   | { readonly type: "reading"; readonly reading: WorkerReading };
 
 /** Everything that somebody may ask about a worker, at one moment. */

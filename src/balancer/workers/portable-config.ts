@@ -1,5 +1,6 @@
 // A configuration on its way to a worker, and each worker's share of what is bounded for all of them together.
 import { defaultLimits, defaultUpstreamLimits } from "../../proxy/limits.ts";
+import { heldMaxDefault } from "../autoscale-options.ts";
 import type { Config } from "../config.ts";
 import { loadConfigFile } from "../config-file.ts";
 import type { PortableConfig } from "./messages.ts";
@@ -24,7 +25,8 @@ export async function fromPortable({ config, functions, file }: PortableConfig):
 /** Connections and places are shared out, rounded up; what is a figure of one connection or request stays as it is. */
 export function shareOf(config: Config, workers: number): Config {
   const share = (all: number) => Math.ceil(all / workers);
-  const { limits = {}, breaker = {} } = config;
+  const { limits = {}, breaker = {}, autoscale } = config;
+  const { zero = {} } = autoscale ?? {};
   return {
     ...config,
     limits: {
@@ -39,5 +41,8 @@ export function shareOf(config: Config, workers: number): Config {
       inFlightMax: share(breaker.inFlightMax ?? defaultUpstreamLimits.connectionsMax),
       waitingMax: share(breaker.waitingMax ?? defaultUpstreamLimits.waitingMax),
     },
+    ...(autoscale === undefined
+      ? {}
+      : { autoscale: { ...autoscale, zero: { ...zero, heldMax: share(zero.heldMax ?? heldMaxDefault) } } }),
   };
 }

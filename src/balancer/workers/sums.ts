@@ -56,6 +56,7 @@ export function leftBehind(reading: DataPlaneReading, serving: ReadonlySet<strin
     ...reading,
     traffic,
     connections: 0,
+    held: 0,
     waiting: new Map(),
     full: new Map(),
     ejected: new Map(),
