@@ -4,6 +4,7 @@ import { z } from "zod";
 import {
   accepting,
   aFunction,
+  aNumber,
   bytes,
   cidrs,
   milliseconds,
