@@ -25,7 +25,8 @@ await build({
   jsxImportSource: "preact",
   logLevel: "warning",
 });
-await copyFile(from("../../node_modules/preact/LICENSE"), to("preact.LICENSE"));
+for (const name of ["preact", "uplot"])
+  await copyFile(from(`../../node_modules/${name}/LICENSE`), to(`${name}.LICENSE`));
 for (const name of ["index.html", "icon.svg"]) await copyFile(from(name), to(name));
 for (const name of ["index.html", "icon.svg", "page.js", "page.css"]) {
   await writeFile(to(`${name}.gz`), gzipSync(await readFile(to(name)), { level: 9 }));

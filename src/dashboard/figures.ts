@@ -23,6 +23,27 @@ export function age(sinceMs: number, nowMs: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
+/** A rate or a number of things, short: `0`, `0.25`, `34.1`, `1,234`, `56.1 k`. */
+export function short(value: number): string {
+  if (value >= 10_000)
+    return `${(value / (value < 1e6 ? 1e3 : 1e6)).toPrecision(3)} ${value < 1e6 ? "k" : "M"}`;
+  if (value >= 100 || Number.isInteger(value)) return count(Math.round(value));
+  return String(Number(value.toPrecision(value < 1 ? 2 : 3)));
+}
+
+/** A duration: `0.25 ms`, `34 ms`, `1.2 s`. */
+export function duration(ms: number): string {
+  return ms < 1000 ? `${short(ms)} ms` : `${short(ms / 1000)} s`;
+}
+
+/** `0 B`, `512 B`, `4.2 KiB`, `87 MiB`. */
+export function bytes(value: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const step = value < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(value) / 10));
+  const scaled = value / 1024 ** step;
+  return `${scaled >= 100 || step === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${units[step]}`;
+}
+
 /** So many a second, with a decimal while it is small: `3.4`, `1,240`. */
 export function rate(perS: number): string {
   return perS < 10 ? perS.toFixed(1) : count(Math.round(perS));

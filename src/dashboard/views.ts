@@ -3,6 +3,7 @@ import type { ComponentType } from "preact";
 import type { StatusReport } from "../balancer/admin-api.ts";
 import { FleetView } from "./fleet-view.tsx";
 import { RingView } from "./ring-view.tsx";
+import { TrafficView } from "./traffic-view.tsx";
 import { WhatIfView } from "./what-if-view.tsx";
 
 export interface ViewProps {
@@ -20,4 +21,5 @@ export const views: readonly [View, ...View[]] = [
   { id: "ring", title: "Ring", View: RingView },
   { id: "what-if", title: "What if", View: WhatIfView },
   { id: "fleet", title: "Fleet", View: FleetView },
+  { id: "traffic", title: "Traffic", View: TrafficView },
 ];

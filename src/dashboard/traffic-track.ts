@@ -1,0 +1,95 @@
+// The last quarter of an hour on this page: what the server remembered when it was asked, and what was read since. Pure.
+import type { TrafficNow } from "../balancer/dashboard/traffic-source.ts";
+import type { TrafficHistoryReport } from "../balancer/records-api.ts";
+import type { Totals } from "../telemetry/traffic-step.ts";
+
+type Values = readonly (number | null)[];
+
+export interface TrafficTrack {
+  readonly stepMs: number;
+  /** When each step ended; the lists below have a value for each of them. */
+  readonly atMs: readonly number[];
+  readonly totals: Readonly<Record<keyof Totals, Values>>;
+  /** Requests/s by replica. */
+  readonly replicas: ReadonlyMap<string, Values>;
+}
+
+/** As much as the server remembers. */
+export const windowMs = 15 * 60_000;
+/** Replicas that are followed one by one, the busiest; the server tells of no more. */
+export const replicasMax = 64;
+
+export function trackOf({ stepMs, atMs, totals, busiest }: TrafficHistoryReport): TrafficTrack {
+  return {
+    stepMs,
+    atMs,
+    totals,
+    replicas: new Map(busiest.map(({ name, requestsPerS }) => [name, requestsPerS])),
+  };
+}
+
+/** Null: steps were missed, and the server must be asked again. */
+export function withStep(track: TrafficTrack, { atMs, totals, figures }: TrafficNow): TrafficTrack | null {
+  const last = track.atMs.at(-1) ?? 0;
+  if (totals === null || atMs <= last) return track;
+  if (atMs - last > 2.5 * track.stepMs) return null;
+  const from = track.atMs.findIndex((each) => each > atMs - windowMs);
+  const moved = (values: Values, value: number | null) => [...values.slice(from), value];
+  const moves = Object.entries(track.totals) as [keyof Totals, Values][];
+  const after: Partial<Record<keyof Totals, Values>> = {};
+  for (const [name, values] of moves) after[name] = moved(values, totals[name]);
+  return {
+    stepMs: track.stepMs,
+    atMs: [...track.atMs.slice(from), atMs],
+    totals: after as TrafficTrack["totals"],
+    replicas: replicasAfter(track, from, figures),
+  };
+}
+
+function replicasAfter(
+  { atMs, replicas }: TrafficTrack,
+  from: number,
+  figures: TrafficNow["figures"],
+): TrafficTrack["replicas"] {
+  const after = new Map<string, Values>();
+  for (const [name, values] of replicas) {
+    const kept = [...values.slice(from), figures[name]?.requestsPerS ?? null];
+    if (kept.some((value) => value !== null)) after.set(name, kept);
+  }
+  const gap: Values = atMs.slice(from).map(() => null);
+  for (const [name, { requestsPerS }] of Object.entries(figures)) {
+    if (after.size >= replicasMax) break;
+    if (!after.has(name)) after.set(name, [...gap, requestsPerS]);
+  }
+  return after;
+}
+
+export interface Stream {
+  readonly name: string;
+  readonly values: Values;
+}
+
+/**
+ * The busiest replicas one by one, in the order of their seats so that a replacement goes on where its predecessor
+ * ended, and what the others had together, where there are others.
+ */
+export function busiestStreams(
+  { replicas, totals }: TrafficTrack,
+  most: number,
+  seatOf: (name: string) => number,
+): { readonly streams: readonly Stream[]; readonly others: Values | null } {
+  const load = (values: Values) => values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+  const all = [...replicas].map(([name, values]) => ({ name, values }));
+  const shown = all.sort((a, b) => load(b.values) - load(a.values)).slice(0, most);
+  const streams = shown.sort(
+    (a, b) => seatOf(a.name) - seatOf(b.name) || firstAt(a.values) - firstAt(b.values),
+  );
+  if (all.length <= most && replicas.size < replicasMax) return { streams, others: null };
+  const others = totals.requestsPerS.map((total, at) => {
+    const named = streams.reduce((sum, { values }) => sum + (values[at] ?? 0), 0);
+    return Math.max(0, (total ?? 0) - (totals.ownPerS[at] ?? 0) - named);
+  });
+  return { streams, others };
+}
+
+const firstAt = (values: Values): number => values.findIndex((value) => value !== null);
