@@ -23,6 +23,7 @@ export function createDesiredState(
   path: string,
   read: () => StoredState,
   log: Pick<Log, "error">,
+  writeFile: typeof writeStateFile = writeStateFile,
 ): DesiredState {
   let onDisk = "";
   let queue: Promise<void> = Promise.resolve();
@@ -33,7 +34,7 @@ export function createDesiredState(
     const text = stateText(read());
     if (ended || text === onDisk) return;
     try {
-      await writeStateFile(path, text);
+      await writeFile(path, text);
       onDisk = text;
     } catch (cause) {
       const words = `The state file ${path} could not be written: ${(cause as Error).message}`;
@@ -94,13 +95,19 @@ export function savedChanges(
   };
 }
 
+/** From the state file, or from what runs already. */
+export interface RememberedFleet {
+  readonly replicas: readonly StoredState["replicas"][number][];
+  readonly replicasConfigured: number;
+}
+
 /**
  * The replicas to start with: those of the last run. When the configuration has since been given another number, it is
  * the newer word: the youngest are left out, or further ones join. Autoscale goes on from the last count, within its
  * bounds.
  */
 export function replicasToStart(
-  { replicas, replicasConfigured }: StoredState,
+  { replicas, replicasConfigured }: RememberedFleet,
   configured: number,
   { min = 0, max = Number.POSITIVE_INFINITY }: NonNullable<Config["autoscale"]> = {},
 ): DesiredReplica[] {
