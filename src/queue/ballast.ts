@@ -6,12 +6,13 @@ import { dirname } from "node:path";
 
 const BALLAST_BYTES = 8 * 1024 * 1024;
 const PIECE_BYTES = 256 * 1024;
+/** What the ballast leaves on a disk that is full: for the commits of this moment. */
+const LEFT_BYTES = 2 * 1024 * 1024;
 
 /** Lays the ballast in, unless it is there or the disk has not twice its room left. */
 export async function layBallast(file: string): Promise<void> {
   if (existsSync(file)) return;
-  const { bavail, bsize } = await statfs(dirname(file));
-  if (bavail * bsize >= 2 * BALLAST_BYTES) await takeRoom(file);
+  if ((await freeBytes(file)) >= 2 * BALLAST_BYTES) await takeRoom(file);
 }
 
 /**
@@ -27,12 +28,20 @@ export async function inBallastRoom(file: string, work: () => Promise<unknown>):
   }
 }
 
+async function freeBytes(file: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dirname(file));
+  return bavail * bsize;
+}
+
 /** As many pieces as fit. */
 async function takeRoom(path: string): Promise<void> {
   const file = await open(`${path}.new`, "w");
   const piece = Buffer.alloc(PIECE_BYTES);
   try {
-    for (let bytes = 0; bytes < BALLAST_BYTES; bytes += PIECE_BYTES) await file.writeFile(piece);
+    for (let bytes = 0; bytes < BALLAST_BYTES; bytes += PIECE_BYTES) {
+      if ((await freeBytes(path)) < PIECE_BYTES + LEFT_BYTES) break;
+      await file.writeFile(piece);
+    }
     await file.sync();
   } catch {
     // The disk is full: what there is must do.

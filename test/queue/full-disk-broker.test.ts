@@ -20,6 +20,6 @@ describe("a broker", () => {
     assert.equal(report.stored, 1500);
     assert.ok((report.refused ?? 0) > 0, "the disk was full at least once");
     assert.equal(report.readsFailed, 0);
-    assert.ok((report.respawns ?? 0) < 10, `${report.respawns} restarts of the broker`);
+    assert.equal(report.respawns, 0, "the broker has survived it");
   });
 });

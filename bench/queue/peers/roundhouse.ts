@@ -71,14 +71,14 @@ export async function startRoundhouse(
 type Made = Pick<RunningRoundhouse, "client" | "makeTopic">;
 
 /** One commit under way at a time; what is taken meanwhile goes with the next one. */
-function committer(api: QueueClient["api"], topic: string, shard: string) {
+function committer(api: QueueClient["api"], { topic, shard, at }: OwnedShard) {
   let committed = 0;
   let wanted = 0;
   let running: Promise<void> | null = null;
   async function commitAll(): Promise<void> {
     while (committed < wanted) {
       const offset = wanted;
-      await api.commit(topic, "bench", new Map([[shard, offset]]));
+      await api.commit(topic, "bench", new Map([[shard, offset]]), at);
       committed = offset;
     }
     running = null;
@@ -109,7 +109,7 @@ async function openBatches({ client, makeTopic }: Made, topic: string): Promise<
       );
     },
     async consume(_batch, take, signal) {
-      const commits = committer(api, topic, shard.shard);
+      const commits = committer(api, shard);
       while (!signal.aborted) {
         // The smallest limit gives one stored batch, and these are as large as they were produced.
         const fetched = await api.fetch(shard, { offset: next, bytesMax: 1, waitMs: 100 });
@@ -168,7 +168,7 @@ async function openNdjson({ client, makeTopic }: Made, topic: string): Promise<S
       if (status >= 300) throw new Error(`Roundhouse answered ${status} to ${values.length} NDJSON messages`);
     },
     async consume(batch, take, signal) {
-      const commits = committer(api, topic, shard.shard);
+      const commits = committer(api, shard);
       while (!signal.aborted) {
         const query = `?offset=${next}&max_messages=${batch}&wait_ms=100`;
         const headers = { accept: NDJSON };

@@ -79,8 +79,13 @@ export interface QueueApi {
   openConsumer(topic: string, consumer: string, from: "beginning" | "end"): Promise<Places>;
   /** Where a consumer stands; new shards it reads from their beginning. */
   places(topic: string, consumer: string): Promise<Places>;
-  /** Makes durable where a consumer reads on. */
-  commit(topic: string, consumer: string, offsets: ReadonlyMap<string, number>): Promise<void>;
+  /** Makes durable where a consumer reads on. `at`: who is asked; the queue's own address by default. */
+  commit(
+    topic: string,
+    consumer: string,
+    offsets: ReadonlyMap<string, number>,
+    at?: string | null,
+  ): Promise<void>;
   /** Moves a consumer, durably; resolves to where it stands in all shards. */
   seek(topic: string, consumer: string, place: Place): Promise<Places>;
 }

@@ -205,8 +205,13 @@ export async function openConsumerOn(
 
   async function commitPlaces(places: Places): Promise<void> {
     if (places.size === 0) return;
+    const [shard = ""] = places.keys();
     try {
-      await retry(() => api.commit(topic, name, places), again);
+      // To an owner, who makes its own shards' places durable and asks the others' owners; if in doubt, to the queue.
+      await retry(() => api.commit(topic, name, places, routes.ownerOf(topic, shard)), {
+        ...again,
+        onRetry: () => routes.doubt(topic),
+      });
     } catch (error) {
       if (!(error instanceof RoundhouseError) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
       // Retention has taken what we were done with: the oldest message that is left is further on.

@@ -1,8 +1,8 @@
-// One shard's messages on their way out: they gather until a batch is full or has lingered, and go one batch after
-// another. A batch is sent until it is acknowledged, under the same sequence, so that it is stored once and messages
-// keep their order.
-import type { RoundhouseError } from "../../errors.ts";
-import { sequenceAfter } from "../producers.ts";
+// One shard's messages on their way out: they gather until a batch is full or has lingered, and go batch by batch, a few
+// under way at a time. A batch is sent until it is acknowledged, under the same sequence, so that it is stored once and
+// messages keep their order: the owner refuses what comes before its time (SEQUENCE_GAP), and it goes again then.
+import { RoundhouseError } from "../../errors.ts";
+import { REMEMBERED_BATCHES, sequenceAfter } from "../producers.ts";
 import { type NewRecord, packBatch } from "../records.ts";
 import type { ProducerId } from "./api.ts";
 
@@ -31,34 +31,42 @@ export interface Lane {
   hurry(): void;
 }
 
+/** A batch under way. Never rejects: null when it is stored, else why it was given up. */
+interface Flight {
+  readonly over: Promise<unknown>;
+  isOver: boolean;
+}
+
 export function createLane(options: LaneOptions): Lane {
   const { lingerMs, batchMessagesMax, batchBytesMax } = options;
   const waiting: Outgoing[] = [];
   let waitingBytes = 0;
-  let sending = false;
   let linger: NodeJS.Timeout | NodeJS.Immediate | null = null;
-  /** Null: the next batch needs a new id, since what became of the one before it is not known. */
+  /** Oldest first, from the oldest that is not over: never more than the owner remembers. */
+  const flights: Flight[] = [];
+  /** Null: the next batch needs a new id, since what became of one before it is not known. */
   let producer: ProducerId | null = null;
+  /** A batch of this id is stored: until then its owner takes any sequence for the first one, so one goes alone. */
+  let isKnown = false;
   let sequence = 0;
 
   function push(outgoing: Outgoing): void {
     waiting.push(outgoing);
     waitingBytes += outgoing.bytes;
-    if (waiting.length >= batchMessagesMax || waitingBytes >= batchBytesMax) void pump();
-    else if (!sending && linger === null) {
+    if (waiting.length >= batchMessagesMax || waitingBytes >= batchBytesMax) pump();
+    else if (mayLaunch() && linger === null) {
       linger = lingerMs > 0 ? setTimeout(pump, lingerMs) : setImmediate(pump);
     }
   }
 
-  /** What gathers while a batch is under way goes as soon as that one is done: it has lingered enough. */
-  async function pump(): Promise<void> {
+  const mayLaunch = (): boolean => flights.length === 0 || (isKnown && flights.length < REMEMBERED_BATCHES);
+
+  /** What gathers while no batch may go goes as soon as one may: it has lingered enough. */
+  function pump(): void {
     if (linger !== null && lingerMs > 0) clearTimeout(linger as NodeJS.Timeout);
     else if (linger !== null) clearImmediate(linger as NodeJS.Immediate);
     linger = null;
-    if (sending) return;
-    sending = true;
-    while (waiting.length > 0) await sendBatch(takeBatch());
-    sending = false;
+    while (waiting.length > 0 && mayLaunch()) launch(takeBatch());
   }
 
   function takeBatch(): Outgoing[] {
@@ -73,24 +81,56 @@ export function createLane(options: LaneOptions): Lane {
     return waiting.splice(0, count);
   }
 
-  async function sendBatch(batch: readonly Outgoing[]): Promise<void> {
+  function launch(batch: readonly Outgoing[]): void {
+    const flight: Flight = { over: sendBatch(batch, flights.at(-1)), isOver: false };
+    flights.push(flight);
+    void flight.over.then((failure) => {
+      flight.isOver = true;
+      // What comes after a batch that was given up begins anew, when nothing of the old id is under way.
+      if (failure !== null) producer = null;
+      isKnown = producer !== null;
+      while (flights[0]?.isOver === true) flights.shift();
+      pump();
+    });
+  }
+
+  async function sendBatch(batch: readonly Outgoing[], before: Flight | undefined): Promise<unknown> {
     try {
-      if (producer === null) {
-        producer = await options.newProducer();
-        sequence = 0;
-      }
       const packed = packBatch(
         batch.map((one) => one.record),
-        { timestampMs: Date.now(), compression: options.compression, producer: { ...producer, sequence } },
+        { timestampMs: Date.now(), compression: options.compression, producer: await claim(batch.length) },
       );
-      const baseOffset = await options.send(packed);
-      sequence = sequenceAfter(sequence, batch.length);
+      const baseOffset = await sendInOrder(packed, before);
       for (const [index, one] of batch.entries()) one.stored(baseOffset + index);
+      return null;
     } catch (error) {
-      producer = null;
       for (const one of batch) one.failed(error as RoundhouseError);
+      return error;
     }
   }
 
-  return { push, hurry: () => void pump() };
+  async function claim(count: number): Promise<ProducerId & { readonly sequence: number }> {
+    if (producer === null) {
+      producer = await options.newProducer();
+      sequence = 0;
+    }
+    const claimed = { ...producer, sequence };
+    sequence = sequenceAfter(sequence, count);
+    return claimed;
+  }
+
+  /** One that has overtaken the batch before it is sent again when that one is stored, or fails with it. */
+  async function sendInOrder(packed: Buffer, before: Flight | undefined): Promise<number> {
+    try {
+      return await options.send(packed);
+    } catch (error) {
+      const overtook = error instanceof RoundhouseError && error.code === "SEQUENCE_GAP";
+      if (!overtook || before === undefined) throw error;
+      const failure = await before.over;
+      if (failure !== null) throw failure;
+      return options.send(packed);
+    }
+  }
+
+  return { push, hurry: pump };
 }

@@ -142,10 +142,10 @@ export function createNativeApi(http: HttpClient, origin: string): QueueApi {
         return places(topic, consumer);
       }
     },
-    async commit(topic, consumer, offsets) {
-      await json("POST", pathOf(topic, "consumers", consumer, "commit"), {
-        offsets: Object.fromEntries(offsets),
-      });
+    async commit(topic, consumer, offsets, at = null) {
+      const path = pathOf(topic, "consumers", consumer, "commit");
+      const body = JSON.stringify({ offsets: Object.fromEntries(offsets) });
+      await call({ method: "POST", path, headers: { "content-type": "application/json" }, body }, at);
     },
     async seek(topic, consumer, place) {
       return placesOf(

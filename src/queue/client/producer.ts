@@ -13,7 +13,7 @@ import { createRoutes } from "./routes.ts";
 export interface ProducerOptions {
   /**
    * How long a batch's first message waits for others; default 0: until the end of this event-loop turn. What comes
-   * while a batch of the shard is under way goes with the next one anyhow.
+   * while five batches of the shard are under way goes when one of them is stored.
    */
   readonly lingerMs?: number;
   /** Most messages in a batch; default 10,000. */

@@ -187,6 +187,18 @@ describe("idempotent producers", () => {
     await next.close();
   });
 
+  it("may have several batches under way, and those that overtake each other get in behind each other", () =>
+    withTablet(async (tablet) => {
+      await send(tablet, 0, ["a"]);
+      const sent = [4, 3, 1, 2].map((sequence) => send(tablet, sequence, ["abcde".charAt(sequence)]));
+      const offsets = (await Promise.all(sent)).map(({ baseOffset }) => baseOffset);
+      assert.deepEqual(offsets, [4, 3, 1, 2]);
+      assert.deepEqual(await all(tablet), ["0:a", "1:b", "2:c", "3:d", "4:e"]);
+      const [lost, other] = await Promise.allSettled([send(tablet, 7, ["h"]), send(tablet, 5, ["f"])]);
+      assert.equal(lost.status, "rejected");
+      assert.equal(other.status, "fulfilled");
+    }));
+
   it("are told of a gap and of a newer instance", () =>
     withTablet(async (tablet) => {
       await send(tablet, 0, ["a"]);

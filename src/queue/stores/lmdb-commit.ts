@@ -8,9 +8,9 @@
 import { dirname } from "node:path";
 import { RoundhouseError } from "../../errors.ts";
 import type { TabletEvents, TabletState } from "../tablet.ts";
-import { hasRoom } from "./disk-room.ts";
+import { createDiskRoom, hasRoom } from "./disk-room.ts";
 import { createDraft, type Draft, type DraftLimits, type ShardMemories } from "./lmdb-draft.ts";
-import type { TabletTable } from "./lmdb-environment.ts";
+import { reusableBytes, type TabletTable } from "./lmdb-environment.ts";
 import { LABEL_KEY } from "./lmdb-layout.ts";
 
 interface Work<T> {
@@ -50,6 +50,10 @@ const TRANSACTION_BYTES_MAX = 16 * 1024 * 1024;
 const TRANSACTION_WORKS_MAX = 10_000;
 /** How long a full disk is left alone before the next append tries it. */
 const FULL_RETRY_MS = 250;
+/** Pages that any transaction may write besides its works': the way down the trees, and the list of free pages. */
+const TREE_BYTES = 512 * 1024;
+/** What a work adds to its bytes: the rest of its last page, and a page of the tree. */
+const WORK_OVERHEAD_BYTES = 8 * 1024;
 /** Least size of the file that tells a full disk from a failing one. */
 const ROOM_PROBE_BYTES_MIN = 1024 * 1024;
 
@@ -80,6 +84,7 @@ export function createCommits(
   let busy = false;
   let retryAtMs = 0;
   let whenIdle: (() => void) | null = null;
+  const room = createDiskRoom(dirname(options.file));
 
   function enter(next: TabletState, why: string): void {
     const over = state === "fenced" || state === "failed";
@@ -179,14 +184,38 @@ export function createCommits(
     return taken;
   }
 
-  async function commitNext(): Promise<void> {
+  /** Whether a transaction of these works fits: into the disk, or into twice as many pages that the file can reuse. */
+  function hasRoomFor(works: readonly Waiting[]): boolean {
+    let bytes = TREE_BYTES;
+    for (const { work } of works) bytes += work.bytes + WORK_OVERHEAD_BYTES;
+    return room.covers(bytes) || reusableBytes(current()) >= 2 * bytes;
+  }
+
+  /** A commit that the disk cuts short may end the whole process: without room for it there is none. */
+  function takeFitting(): Waiting[] {
     const works = takeNext();
+    if (hasRoomFor(works)) return works;
+    const freeing = works.filter(({ work }) => work.frees === true);
+    const fitting = freeing.length > 0 && hasRoomFor(freeing) ? freeing : [];
+    refuseAsFull(works.filter((one) => !fitting.includes(one)));
+    return fitting;
+  }
+
+  function refuseAsFull(works: readonly Waiting[]): void {
+    retryAtMs = nowMs() + FULL_RETRY_MS;
+    enter("full", "the disk is full");
+    for (const { reject } of works) reject(diskFull());
+  }
+
+  async function commitNext(): Promise<void> {
+    const works = takeFitting();
+    if (works.length === 0) return;
     const startedMs = performance.now();
     const table = current();
     const draft = createDraft(table, shards, options);
     try {
       const mine = await table.ifVersion(LABEL_KEY, epoch, () => {
-        for (const one of works) stage(one, draft);
+        stageAll(works, draft);
         draft.finish();
       });
       if (mine) succeed(works, draft, performance.now() - startedMs);
@@ -222,9 +251,7 @@ export function createCommits(
       NO_ROOM_CODES.has(cause.code) ||
       (cause.code === 5 && !(await hasRoom(dirname(options.file), bytes)))
     ) {
-      retryAtMs = nowMs() + FULL_RETRY_MS;
-      enter("full", "the disk is full");
-      for (const { reject } of works) reject(diskFull());
+      refuseAsFull(works);
       return;
     }
     enter(
@@ -255,7 +282,26 @@ export function createCommits(
   };
 }
 
+/**
+ * In their order; but requests of several connections overtake each other on their way, so a batch that has come before
+ * the one that it follows is put behind that one.
+ */
+function stageAll(works: readonly Waiting[], draft: Draft): void {
+  for (const one of works) stage(one, draft);
+  let early = works.filter(cameEarly);
+  while (early.length > 0) {
+    for (const one of early) stage(one, draft);
+    const still = early.filter(cameEarly);
+    if (still.length === early.length) return;
+    early = still;
+  }
+}
+
+const cameEarly = ({ refusal }: Waiting): boolean =>
+  refusal instanceof RoundhouseError && refusal.code === "SEQUENCE_GAP";
+
 function stage(one: Waiting, draft: Draft): void {
+  one.refusal = null;
   try {
     one.value = one.work.stage(draft);
   } catch (error) {

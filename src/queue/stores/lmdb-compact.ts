@@ -12,7 +12,7 @@ import { syncFolder } from "../durable-folder.ts";
 import type { Durability } from "../tablet.ts";
 import { hasRoom } from "./disk-room.ts";
 import { copyTable } from "./lmdb-copy.ts";
-import { openFile, type TabletTable } from "./lmdb-environment.ts";
+import { neededBytes, openFile, type TabletTable } from "./lmdb-environment.ts";
 import { LABEL_KEY } from "./lmdb-layout.ts";
 
 export interface CompactOptions {
@@ -25,13 +25,6 @@ export interface CompactOptions {
 const ROOM_PROBE_BYTES = 1024 * 1024;
 
 const smallOf = (file: string): string => `${file}.small`;
-
-/** Bytes of the pages in use: what a copy has. */
-export function neededBytes(table: TabletTable): number {
-  const stats = table.getStats() as Readonly<Record<string, number>>;
-  const { treeBranchPageCount = 0, treeLeafPageCount = 0, overflowPages = 0, pageSize = 4096 } = stats;
-  return (treeBranchPageCount + treeLeafPageCount + overflowPages + 2) * pageSize;
-}
 
 /** What a compaction that was cut short has left beside the file. */
 export function removeLeftCopy(file: string): void {

@@ -43,6 +43,31 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Tabl
   }
 }
 
+/** Room in the file that deleted entries have left, as far as it can be told: that of its pages that hold nothing. */
+export function reusableBytes(table: TabletTable): number {
+  const stats = table.getStats() as PageCounts & { readonly free?: PageCounts };
+  const { pageSize = 4096, lastPageNumber = 0, free = {} } = stats;
+  return Math.max(0, lastPageNumber - 1 - pagesOf(stats) - pagesOf(free)) * pageSize;
+}
+
+/** Bytes of the pages in use: what a copy has. */
+export function neededBytes(table: TabletTable): number {
+  const stats = table.getStats() as PageCounts;
+  return (pagesOf(stats) + 2) * (stats.pageSize ?? 4096);
+}
+
+/** As lmdb-js has them of an environment's main table, and of its list of free pages. */
+interface PageCounts {
+  readonly pageSize?: number;
+  readonly lastPageNumber?: number;
+  readonly treeBranchPageCount?: number;
+  readonly treeLeafPageCount?: number;
+  readonly overflowPages?: number;
+}
+
+const pagesOf = ({ treeBranchPageCount = 0, treeLeafPageCount = 0, overflowPages = 0 }: PageCounts): number =>
+  treeBranchPageCount + treeLeafPageCount + overflowPages;
+
 /** One that is there already, or an empty one; see {@link openEnvironment} for the rest. */
 export function openFile(file: string, durability: Durability): TabletTable {
   const fault = tabletFileFault(file);

@@ -23,13 +23,13 @@ export async function truncateLog(
     total += messages;
     if (!more) break;
   }
-  if (total > 0 && commits.state() === "full") await makeFreedUsable(commits, shard);
+  if (total > 0) await makeFreedUsable(commits, shard);
   return total;
 }
 
 /**
  * LMDB reuses pages two transactions after the one that freed them. On a full disk the next append would be the
- * first of the two, would fail for want of room, and so would all after it: rewriting the shard's record gets by.
+ * first of the two and would find no room, and so would all after it: rewriting the shard's record gets by.
  */
 async function makeFreedUsable(commits: Commits, shard: number): Promise<void> {
   await commits.run({ bytes: 0, frees: true, stage: (draft) => void draft.shard(shard) });

@@ -6,10 +6,10 @@ import { producedBatchFault, readHeader } from "../record-batch.ts";
 import type { Append, Appended, Durability, ShardRange, Sizes, Tablet, TabletEvents } from "../tablet.ts";
 import { stageAppend } from "./lmdb-append.ts";
 import { type Commits, createCommits } from "./lmdb-commit.ts";
-import { neededBytes, removeLeftCopy, replaceBySmallest, sizeOf } from "./lmdb-compact.ts";
+import { removeLeftCopy, replaceBySmallest, sizeOf } from "./lmdb-compact.ts";
 import { copyTable } from "./lmdb-copy.ts";
 import { type Draft, loadShards, type ShardMemories } from "./lmdb-draft.ts";
-import { openEnvironment, type TabletTable } from "./lmdb-environment.ts";
+import { neededBytes, openEnvironment, type TabletTable } from "./lmdb-environment.ts";
 import {
   consumerOf,
   decodeNumber,

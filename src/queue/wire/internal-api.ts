@@ -50,7 +50,7 @@ async function read(node: BrokerNode, request: WireRequest): Promise<Answer> {
     bytesMax: needed(query, "bytesMax"),
     skipDamaged: needed(query, "skipDamaged") === 1,
     waitMs,
-    ...(waitMs > 0 ? { signal: request.signal() } : {}),
+    ...(waitMs > 0 ? { signal: () => request.signal() } : {}),
   };
   return fetchedAnswer(
     await owned(node, needed(query, "tablet"), (tablet) => readWaiting(node, tablet, shard, how)),

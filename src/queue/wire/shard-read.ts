@@ -11,7 +11,8 @@ export interface ShardRead {
   readonly skipDamaged: boolean;
   /** How long to wait for a message when there is none at `offset`. */
   readonly waitMs: number;
-  readonly signal?: AbortSignal | undefined;
+  /** Ends the wait; asked for only where it waits, since making a signal costs more than reading. */
+  readonly signal?: (() => AbortSignal) | undefined;
 }
 
 /** What was read, and the offset that it begins with. */
@@ -27,16 +28,22 @@ export async function readWaiting(
   { offset, bytesMax, skipDamaged, waitMs, signal }: ShardRead,
 ): Promise<ReadFrom> {
   const limits = { bytesMax, skipDamaged };
+  const readNow = async (): Promise<ReadFrom> => {
+    const from = typeof offset === "number" ? offset : placeOf(tablet, shard, offset);
+    return { ...(await tablet.read(shard, from, limits)), from };
+  };
+  const first = await readNow();
+  if (waitMs <= 0 || first.next > first.from) return first;
   const untilMs = performance.now() + waitMs;
+  const ends = signal?.();
   for (;;) {
     const leftMs = untilMs - performance.now();
-    const mayWait = waitMs > 0 && leftMs > 0 && signal?.aborted !== true;
+    const mayWait = leftMs > 0 && ends?.aborted !== true;
     // The wait begins before the read, so that what is appended in between is not slept through.
-    const wait = mayWait ? node.awaitAppend([shard], leftMs, signal) : null;
+    const wait = mayWait ? node.awaitAppend([shard], leftMs, ends) : null;
     try {
-      const from = typeof offset === "number" ? offset : placeOf(tablet, shard, offset);
-      const fetched = await tablet.read(shard, from, limits);
-      if (wait === null || fetched.next > from) return { ...fetched, from };
+      const read = await readNow();
+      if (wait === null || read.next > read.from) return read;
       await wait.over;
     } finally {
       wait?.cancel();

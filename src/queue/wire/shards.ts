@@ -57,7 +57,7 @@ export function createShards(node: BrokerNode, owners: Owners, peers: PeerClient
         repeatable: true,
         here: (found) => readWaiting(node, found, shard, read),
         async there(owner) {
-          const signal = read.signal === undefined ? {} : { signal: read.signal };
+          const signal = read.signal === undefined ? {} : { signal: read.signal() };
           const request = { method: "GET", target: readTarget(tablet, shard, read), ...signal };
           return fetchedOf(await ask(owner, request, read.waitMs));
         },

@@ -185,7 +185,13 @@ async function anyMessage(
 ): Promise<void> {
   const others = new AbortController();
   const signal = AbortSignal.any([request.signal(), others.signal]);
-  const how = { offset: name, bytesMax: 1, skipDamaged: query.skip_damaged, waitMs: query.wait_ms, signal };
+  const how = {
+    offset: name,
+    bytesMax: 1,
+    skipDamaged: query.skip_damaged,
+    waitMs: query.wait_ms,
+    signal: () => signal,
+  };
   const waits = topic.shards.map((shard) => host.shards.read(shard, how));
   await Promise.race(waits).finally(() => others.abort());
   await Promise.allSettled(waits);

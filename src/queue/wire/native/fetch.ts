@@ -84,7 +84,7 @@ async function readShard(
     bytesMax: Math.min(query.max_bytes, guess),
     skipDamaged: query.skip_damaged,
     waitMs: query.wait_ms,
-    signal: query.wait_ms > 0 ? request.signal() : undefined,
+    signal: query.wait_ms > 0 ? () => request.signal() : undefined,
   };
   try {
     return await shards.read(shard, how);
