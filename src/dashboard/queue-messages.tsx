@@ -157,7 +157,7 @@ function MessageTable({ page, newestFirst, open, onOpen }: MessageTableProps) {
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
-      <section class="table" tabIndex={0} aria-label="Messages">
+      <section class="table" tabIndex={0} aria-label="Messages read">
         <table class="messages">
           <thead>
             <tr>
