@@ -4,6 +4,10 @@ const benches: Record<string, { readonly about: string; readonly module: string 
   proxy: { about: "the data plane beside nginx, HAProxy and http-proxy", module: "./proxy/proxy.ts" },
   pick: { about: "choosing a replica, by every policy", module: "./pick/pick.ts" },
   recovery: { about: "how fast the fleet heals when replicas are killed", module: "./recovery/recovery.ts" },
+  autoscale: {
+    about: "a load that steps up eightfold and down again: does the fleet follow without flapping?",
+    module: "./autoscale/autoscale.ts",
+  },
   soak: {
     about: "millions of requests while replicas come, go and die: does anything grow?",
     module: "./soak/soak.ts",

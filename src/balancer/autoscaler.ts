@@ -126,9 +126,10 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
     changing = false;
     outcome = ended === "superseded" ? null : ended;
     note({ ...(decisions[0] as DecisionReport), outcome: ended }, true);
-    meter.restart();
-    // Who was held up by the change need not wait for the next reading.
-    if (to < from) turn();
+    // What has piled up before the newcomers served says nothing about them.
+    if (to > from) meter.restart();
+    // Who came while the last ones left need not wait for the next reading.
+    else turn();
   }
 
   function failed({ from, to }: AutoscaleDecision, error: Error): "failed" {

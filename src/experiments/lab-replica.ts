@@ -4,7 +4,7 @@
 //   GET /home            200, the greeting
 //   GET /item/KEY        200; `X-Cache: hit` when KEY is among the last CACHE_KEYS used, else `miss`, after MISS_MS
 //   PUT /mood {…}        from now on: `status` for every answer but the heartbeat's, `delayMs` before each,
-//                        `workers`: how many requests it works on at a time (others wait)
+//                        `workers`: how many requests it works on at a time (others wait); at first by DELAY_MS, WORKERS
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
 interface Mood {
@@ -14,7 +14,8 @@ interface Mood {
 }
 
 const { PORT = "0", HOST = "127.0.0.1", SERVER_ID = "?", CACHE_KEYS = "100", MISS_MS = "0" } = process.env;
-const mood: Mood = { status: 200, delayMs: 0, workers: Number.POSITIVE_INFINITY };
+const { DELAY_MS = "0", WORKERS = "Infinity" } = process.env;
+const mood: Mood = { status: 200, delayMs: Number(DELAY_MS), workers: Number(WORKERS) };
 /** A Map keeps the order of insertion: the first key is the one that was not used for longest. */
 const cache = new Map<string, true>();
 const waiting: (() => void)[] = [];
