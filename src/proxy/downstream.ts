@@ -19,9 +19,12 @@ import type { Peer } from "./peer.ts";
 import { isAccepted, refusalStatus } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import { Tunnel, type TunnelClient } from "./tunnel.ts";
+import { afterReads, settleReads, type TurnReader } from "./turn.ts";
 import type { PooledUpstream } from "./upstream.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
+/** A chunk that may wait for the other reads of its turn; longer ones are looked at at once, so that they can be stopped. */
+const unreadBytesMax = 4 * 1024;
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
 const lingerMs = 2_000;
@@ -33,7 +36,7 @@ export interface DownstreamOwner extends ClientConnectionOwner {
   onHttp2(downstream: Downstream, bytes: Buffer): void;
 }
 
-export class Downstream implements ClientConnection, ClientSide, TunnelClient {
+export class Downstream implements ClientConnection, ClientSide, TunnelClient, TurnReader {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
@@ -53,6 +56,8 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   /** The head in pieces, or requests that wait for their turn. */
   private held: HeldBytes | null = null;
   private advancing = false;
+  /** Something was read in this turn and not looked at yet. */
+  private hasUnread = false;
   clientEnded = false;
   private lingeredBytes = 0;
 
@@ -75,7 +80,24 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
 
   // — Bytes from the client
 
+  /** A request waits until everything that has arrived in this turn was read. */
   private onData(chunk: Buffer): void {
+    if (this.phase === phase.ready && !this.hasUnread && chunk.length <= unreadBytesMax) {
+      this.hasUnread = true;
+      afterReads(this, chunk);
+      return;
+    }
+    settleReads();
+    if (this.phase === phase.handedOver) this.socket.push(chunk);
+    else this.look(chunk);
+  }
+
+  readNow(chunk: Buffer): void {
+    this.hasUnread = false;
+    this.look(chunk);
+  }
+
+  private look(chunk: Buffer): void {
     if (this.phase === phase.ready && this.held === null) this.advance(chunk);
     else if (this.phase === phase.exchange && !this.exchange.bodyIsRead) this.readBody(chunk);
     else if (this.phase === phase.tunnel) this.tunnel?.onClientBytes(chunk);
@@ -291,6 +313,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   }
 
   private onEnd(): void {
+    settleReads();
     this.clientEnded = true;
     if (this.phase === phase.ready) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
@@ -304,6 +327,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   }
 
   private onClosed(): void {
+    settleReads();
     if (this.phase === phase.handedOver) return;
     this.phase = phase.closed;
     this.held = null;
