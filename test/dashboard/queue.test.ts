@@ -46,6 +46,12 @@ async function logIn(page: Page): Promise<void> {
 
 const dialog = (page: Page) => page.getByRole("dialog");
 
+/** Types into the first field of the dialog, which has the focus when the dialog is there. */
+async function type(page: Page, field: string, text: string): Promise<void> {
+  await dialog(page).getByLabel(field).and(page.locator(":focus")).waitFor();
+  await page.keyboard.type(text);
+}
+
 test("a topic is made, gets a message, shows it, and is deleted: by keyboard alone", { skip }, async () => {
   const { page, close } = await openPage(browser, door.adminUrl, "#queue");
   assert.ok(
@@ -54,14 +60,14 @@ test("a topic is made, gets a message, shows it, and is deleted: by keyboard alo
   );
   await logIn(page);
   await page.getByRole("button", { name: "New topic" }).press("Enter");
-  await page.keyboard.type("orders");
+  await type(page, "Name", "orders");
   await dialog(page).getByLabel("Shards").fill("2");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "orders" }).waitFor();
   await page.getByText("No messages yet.").waitFor();
 
   await page.getByRole("button", { name: "Produce a message" }).press("Enter");
-  await page.keyboard.type("alice");
+  await type(page, "Key", "alice");
   await dialog(page).getByLabel("Value").fill('{"item":"umbrella","count":1}');
   await assertAccessible(page);
   await dialog(page).getByRole("button", { name: "Produce" }).press("Enter");
@@ -74,10 +80,10 @@ test("a topic is made, gets a message, shows it, and is deleted: by keyboard alo
   await assertAccessible(page);
 
   await page.getByRole("button", { name: "Delete", exact: true }).press("Enter");
-  await page.keyboard.type("order");
+  await type(page, "Type the topic's name", "order");
   await page.keyboard.press("Enter");
   await dialog(page).getByText("Type orders to delete it").waitFor();
-  await page.keyboard.type("s");
+  await type(page, "Type the topic's name", "s");
   await page.keyboard.press("Enter");
   await page.getByText("There are no topics yet.").waitFor();
   await close();
@@ -99,6 +105,7 @@ test("messages are found by offset and by time, bytes in hexadecimal, and lag by
   });
   await queue("POST", "/clicks/consumers", { name: "billing", from: "beginning" });
   const { page, close } = await openPage(browser, door.adminUrl, "#queue", { timezoneId: "UTC" });
+  await page.getByRole("button", { name: /^clicks/ }).click();
   const offsets = page.locator("table.messages td:first-child button");
   await page.getByRole("button", { name: "Message 60" }).click();
   assert.match(await page.locator(".opened").innerText(), /00000000 {2}ff ad/);
