@@ -2,7 +2,7 @@
 // happens to a request is in exchange.ts.
 import type { Socket } from "node:net";
 import { incomplete, refused } from "../http/fields.ts";
-import { failureBody, ownAnswer } from "../http/own-answer.ts";
+import { ownAnswer } from "../http/own-answer.ts";
 import { beginsHttp2 } from "../http/request-line.ts";
 import { parseRequestHead } from "../http/request-parser.ts";
 import { AnswerRelay } from "./answer-relay.ts";
@@ -15,8 +15,9 @@ import { countOwnAnswer, type ProxyContext } from "./context.ts";
 import { refusedExchange } from "./ended-exchange.ts";
 import { Exchange } from "./exchange.ts";
 import { HeldBytes } from "./held-bytes.ts";
+import { ownFailure, refusedTarget } from "./own-failure.ts";
 import type { Peer } from "./peer.ts";
-import { isAccepted, refusalStatus } from "./request-policy.ts";
+import { isAccepted } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import { Tunnel, type TunnelClient } from "./tunnel.ts";
 import { afterReads, settleReads, type TurnReader } from "./turn.ts";
@@ -168,7 +169,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
     }
     if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
     if (end === refused || !isAccepted(head, this.context)) {
-      this.refuse(refusalStatus(head, bytes, from, this.context), head.problem, head.method);
+      this.refuse(head.status, head.problem, head.method, refusedTarget(head, bytes, from));
       return -1;
     }
     stats.requests++;
@@ -219,20 +220,21 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
   }
 
-  answer(status: number, body: string, fields: string, method: string, keep: boolean): boolean {
+  answer(status: number, body: string, fields: string, method: string, keep: boolean, type: string): boolean {
     countOwnAnswer(this.context.stats, status);
     const close = !keep || !this.mayKeep;
     this.out.writeNow();
     const headOnly = method === "HEAD";
-    this.socket.write(ownAnswer({ status, body, fields, close, headOnly, date: clock.httpDate }));
+    this.socket.write(ownAnswer({ status, body, type, fields, close, headOnly, date: clock.httpDate }));
     return close;
   }
 
-  private refuse(status: number, problem: string, method: string): void {
-    const fields = status === 405 || status === 204 ? `Allow: ${methodsOffered}\r\n` : "";
-    const body = status === 204 ? "" : failureBody(problem);
-    this.answer(status, body, fields, method, false);
-    this.context.accessLog?.(refusedExchange(this.peer, method, status, body));
+  private refuse(code: number, problem: string, method: string, target: string | null = null): void {
+    const fields = code === 405 || code === 204 ? `Allow: ${methodsOffered}\r\n` : "";
+    const { status, body, type } = ownFailure(this.context.routing(), target, code, problem);
+    const told = status === 204 ? "" : body;
+    this.answer(status, told, fields, method, false, type);
+    this.context.accessLog?.(refusedExchange(this.peer, method, status, told));
     this.lingerClose();
   }
 
