@@ -107,8 +107,9 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
     const crowd = crowdOf(fleet);
     const step = reduce(state, { ...crowd, changing, outcome: told, busy, held, signals }, performance.now());
     state = step.state;
-    // Where nothing was judged, the opinions of the last reading stand.
-    latest = step.opinions.length > 0 ? step : { ...step, opinions: latest?.opinions ?? [] };
+    // Where the load was not judged, what was asked for last stands.
+    const { opinions = [], recommended = step.recommended } = latest ?? {};
+    latest = step.opinions.length > 0 ? step : { ...step, opinions, ...(changing ? { recommended } : {}) };
     if (step.decision !== null) void carryOut(step.decision, step.opinions);
   }
 
@@ -117,7 +118,7 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
     const figures = Object.fromEntries(opinions.map(({ signal, value }) => [signal, value]));
     log.info(
       { event: "autoscale", from, to, cause, figures },
-      `Autoscale makes ${from} replicas ${to} (${cause}): ${reason}`,
+      `Autoscale: ${from} → ${to} replicas (${cause}): ${reason}`,
     );
     counters[to > from ? "up" : "down"] += 1;
     note({ ...decision, atMs: Date.now(), outcome: "under way" });
@@ -136,7 +137,7 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
     counters.failed += 1;
     log.warn(
       { event: "autoscale", from, to },
-      `Autoscale could not make ${from} replicas ${to}: ${error.message}`,
+      `Autoscale could not go from ${from} to ${to} replicas: ${error.message}`,
     );
     return "failed";
   }

@@ -87,10 +87,7 @@ test("up under load, never above max; down after it, the newest seats first; no 
     assert.ok(decisions.every(({ outcome }) => outcome === "done"));
     const said = door.logged.filter(({ event }) => event === "autoscale");
     assert.equal(said.length, decisions.length);
-    assert.match(
-      String(said[0]?.msg),
-      /^Autoscale makes 1 replicas 2 \(load\): \d+\.\d in flight per replica/,
-    );
+    assert.match(String(said[0]?.msg), /^Autoscale: 1 → 2 replicas \(load\): \d+\.\d in flight per replica/);
     const { body } = await call(door.admin?.port ?? 0, "/metrics");
     assert.match(body, /^roundhouse_autoscale_decisions_total\{direction="up"\} 2$/m);
     assert.match(body, /^roundhouse_autoscale_max 4$/m);
