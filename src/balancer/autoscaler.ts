@@ -83,7 +83,8 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
   const counters: AutoscaleCounters = { up: 0, down: 0, failed: 0 };
   let changing = false;
   let outcome: AutoscaleReading["outcome"] = null;
-  let reading: Promise<void> | null = null;
+  let reading: Promise<void> = Promise.resolve();
+  let due = false;
   let begun = false;
   let timer: NodeJS.Timeout | undefined;
   let sampler: NodeJS.Timeout | undefined;
@@ -93,9 +94,17 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
     if (settings !== null && begun && !parts.closing()) timer = setTimeout(turn, settings.intervalMs).unref();
   }
 
-  /** One reading at a time; whoever wants one while another is taken gets the next. */
+  /** One reading at a time; all who want one while another is taken get the next. */
   function turn(): void {
-    reading = (reading ?? Promise.resolve()).then(takeReading).finally(schedule);
+    if (due) return;
+    due = true;
+    reading = reading
+      .then(() => {
+        due = false;
+        return takeReading();
+      })
+      .catch((error: Error) => log.warn({ event: "autoscale", err: error }, "Autoscale has missed a reading"))
+      .finally(schedule);
   }
 
   async function takeReading(): Promise<void> {

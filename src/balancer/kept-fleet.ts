@@ -37,8 +37,7 @@ export function createKeptFleet(
     return { fleet: createFleet(options), state: unkept, steering: null, steeredBy: () => {} };
   }
   const stored = readStateFile(config.state);
-  const replicas =
-    stored === null ? undefined : replicasToStart(stored, options.replicaCount, config.autoscale);
+  const replicas = stored === null ? undefined : replicasToStart(stored, options.replicaCount, config);
   const revisions = stored === null ? undefined : revisionsToStart(config, stored);
   const fleet = createFleet({ ...options, replicas, revisions });
   const stands = stored?.steering ?? null;
