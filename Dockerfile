@@ -34,6 +34,8 @@ COPY --from=build /build/dist dist
 COPY --from=build /build/package.json /build/LICENSE /build/deploy/healthcheck.mjs ./
 RUN ln -s /opt/roundhouse/dist/cli/main.js /usr/local/bin/roundhouse && chmod 755 dist/cli/main.js
 
+# The launcher knows it by this label: its replicas run `serve`, on a root that cannot be written.
+LABEL roundhouse.image=1
 # HOST: `serve` must be reached from outside of its container.
 ENV NODE_ENV=production HOST=0.0.0.0
 # Everything that is kept is kept here. Not declared as a VOLUME, which would give every replica one.

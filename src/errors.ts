@@ -8,6 +8,7 @@ export type ErrorSource = "downstream" | "upstream" | "internal";
 export type ErrorCode =
   | "BAD_CONFIG"
   | "BAD_REQUEST"
+  | "FLEET_LED" // another front door leads the fleet of that name
   | "FORBIDDEN"
   | "FULL"
   | "NAME_TAKEN"

@@ -87,7 +87,7 @@ export function comparisons({ cells, peers }: QueueResults): TargetOutcome[] {
       .filter(({ value }) => Number.isFinite(value))
       .toSorted((a, b) => b.value - a.value)[0];
   return cells
-    .filter(({ peer, batch }) => peer === "roundhouse" || (peer === "roundhouse client" && batch === 1))
+    .filter(({ peer }) => peer === "roundhouse" || peer === "roundhouse client")
     .flatMap(({ peer: ours, bytes, batch }) =>
       (["produce", "consume"] as const).flatMap((way) => {
         const same = cells.filter((cell) => cell.bytes === bytes && cell.batch === batch);

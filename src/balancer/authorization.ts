@@ -38,8 +38,8 @@ export function refusal(
   }
   const why = loopback
     ? `a request with ${forwardedBy} was forwarded for somebody else`
-    : `${peer === "" ? "an unknown peer" : peer} is not this machine`;
-  return `${why}, and ${what} may be changed only from this machine, from networks named by --allow, or with the bearer token`;
+    : `${peer === "" ? "an unknown peer" : peer} is not a loopback address`;
+  return `${why}, and ${what} may be changed only over loopback (127.0.0.1, ::1), from networks named by --allow, or with the bearer token`;
 }
 
 /**

@@ -1,7 +1,8 @@
 // Checks a configuration and says what is wrong with it: the option's path, the value seen, what is accepted.
 import { z } from "zod";
 import { RoundhouseError } from "../errors.ts";
-import { acceptedValues, type Config, configSchema } from "./config.ts";
+import { type Config, configSchema } from "./config.ts";
+import { acceptedValues } from "./config-values.ts";
 
 /**
  * Checks a configuration. Throws RoundhouseError BAD_CONFIG that names each wrong option's path, the value seen and

@@ -1,31 +1,20 @@
 // What can be configured: one schema for the config file and the command line.
 // Checking a value against it is config-check.ts; reading the file is config-file.ts.
 import { z } from "zod";
-
-/** What each value must be, in words; looked up when an error message is made. */
-export const acceptedValues = z.registry<{ accepts: string }>();
-
-function accepting<Schema extends z.ZodType>(schema: Schema, accepts: string): Schema {
-  acceptedValues.add(schema, { accepts });
-  return schema;
-}
-
-const wholeNumber = (min: number, max: number, unit = "") =>
-  accepting(z.int().min(min).max(max), `a whole number${unit && ` of ${unit}`} from ${min} to ${max}`);
-const aNumber = (min: number, max: number) =>
-  accepting(z.number().min(min).max(max), `a number from ${min} to ${max}`);
-const milliseconds = (min: number, max: number) => wholeNumber(min, max, "milliseconds");
-const port = () => accepting(z.int().min(0).max(65_535), "a port from 0 to 65535 (0: any free one)");
-const text = (accepts: string) => accepting(z.string().min(1), accepts);
-const oneOf = <const Values extends readonly [string, ...string[]]>(...values: Values) =>
-  accepting(z.enum(values), `one of ${values.map((value) => `"${value}"`).join(", ")}`);
-const cidrs = (what: string) =>
-  accepting(z.array(text("an address or CIDR network")), `a list of ${what}, such as ["10.0.0.0/8"]`);
-const aFunction = <Signature>(signature: string) =>
-  accepting(
-    z.custom<Signature>((value) => typeof value === "function"),
-    `a function ${signature}`,
-  );
+import {
+  accepting,
+  aFunction,
+  aNumber,
+  bytes,
+  cidrs,
+  milliseconds,
+  oneOf,
+  port,
+  text,
+  wholeNumber,
+  yesOrNo,
+} from "./config-values.ts";
+import { containerSchema } from "./container-config.ts";
 
 /** The request as a key function sees it; valid only during the call. */
 export interface KeyRequest {
@@ -55,8 +44,6 @@ const heartbeatSchema = z.strictObject({
   upAfter: wholeNumber(1, 100).optional(),
 });
 
-const bytes = (min: number, max: number) => wholeNumber(min, max, "bytes");
-
 /** See `proxy/limits.ts` for what each one bounds and its default. */
 const limitsSchema = z.strictObject({
   headBytesMax: bytes(256, 1_048_576).optional(),
@@ -82,8 +69,6 @@ const limitsSchema = z.strictObject({
   streamsMax: wholeNumber(1, 10_000).optional(),
   wastedStreamsMax: wholeNumber(1, 1_000_000).optional(),
 });
-
-const yesOrNo = () => accepting(z.boolean(), "true or false");
 
 /** See `HeaderPolicy` in `proxy/proxy.ts`. */
 const headersSchema = z.strictObject({
@@ -250,8 +235,19 @@ export const configSchema = z.strictObject({
   warm: wholeNumber(0, 1_000).optional(),
   /** Has the number of replicas follow the load; see docs/autoscale.md. Default: off. */
   autoscale: autoscaleSchema.optional(),
-  /** Who starts the replicas: `process` (we do) or `static` (somebody else does; see `upstreams`). */
-  launcher: oneOf("process", "static").optional(),
+  /** Who starts the replicas: `process` and `docker` (we do), or `static` (somebody else does; see `upstreams`). */
+  launcher: oneOf("process", "docker", "static").optional(),
+  /** For `docker`: the image of which each replica is a container. */
+  image: text("an image's name, such as web:2").optional(),
+  /** For `docker`: the network of the replicas, whose addresses the front door must reach. Default: Docker's `bridge`. */
+  network: text("a network's name").optional(),
+  /** For `docker`: names the fleet on its engine. Default `roundhouse`. */
+  fleet: accepting(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,40}$/),
+    'a name of letters, digits, "_", "." and "-", beginning with a letter or digit',
+  ).optional(),
+  /** For `docker`: limits and rights of the replicas' containers. */
+  container: containerSchema.optional(),
   /** The server to run, never through a shell; `{port}`, `{host}`, `{id}` are expanded. Default: the built-in one. */
   command: accepting(z.array(z.string()).min(1), 'a list of words, such as ["node", "server.js"]').optional(),
   /** For `static`: servers that somebody else runs, `host:port` or `host:port@weight`. */

@@ -94,13 +94,19 @@ export function savedChanges(
   };
 }
 
+/** From the state file, or from what runs already. */
+export interface RememberedFleet {
+  readonly replicas: readonly StoredState["replicas"][number][];
+  readonly replicasConfigured: number;
+}
+
 /**
  * The replicas to start with: those of the last run. When the configuration has since been given another number, it is
  * the newer word: the youngest are left out, or further ones join. Autoscale that was given none goes on from the last
  * count, within its bounds.
  */
 export function replicasToStart(
-  { replicas, replicasConfigured }: StoredState,
+  { replicas, replicasConfigured }: RememberedFleet,
   configured: number,
   { autoscale, replicas: given }: Pick<Config, "autoscale" | "replicas"> = {},
 ): DesiredReplica[] {

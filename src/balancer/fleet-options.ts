@@ -17,14 +17,20 @@ export function fleetOptions(
   return {
     launcher,
     log,
-    replicaCount: options.replicas ?? given ?? (autoscale === undefined ? 3 : firstCount(autoscale)),
+    replicaCount: replicasAskedFor(options, given),
     replicasMax: options.replicasMax ?? Math.max(64, given ?? 0, autoscale?.max ?? 0),
     heartbeat: { ...builtInHeartbeat(options), ...present(options.heartbeat ?? {}) },
     ...present({ warm, maxRssBytes, drainMs, startDeadlineMs, capacity }),
   };
 }
 
+/** @param given how many servers somebody else runs, if so */
+export function replicasAskedFor({ replicas, autoscale }: FrontDoorOptions, given?: number): number {
+  return replicas ?? given ?? (autoscale === undefined ? 3 : firstCount(autoscale));
+}
+
 /** The built-in server promises 200; of somebody else's any answer below 500 means that it lives. */
-function builtInHeartbeat({ command, upstreams }: FrontDoorOptions): { expect: "200" | "below-500" } {
-  return { expect: command === undefined && upstreams === undefined ? "200" : "below-500" };
+function builtInHeartbeat({ command, upstreams, image }: FrontDoorOptions): { expect: "200" | "below-500" } {
+  const builtIn = command === undefined && upstreams === undefined && image === undefined;
+  return { expect: builtIn ? "200" : "below-500" };
 }

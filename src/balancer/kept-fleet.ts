@@ -33,13 +33,12 @@ export function createKeptFleet(
   current: () => Config,
 ): KeptFleet {
   const options = fleetOptions(config, capacity, parts);
-  if (config.state === undefined) {
-    return { fleet: createFleet(options), state: unkept, steering: null, steeredBy: () => {} };
-  }
-  const stored = readStateFile(config.state);
-  const replicas = stored === null ? undefined : replicasToStart(stored, options.replicaCount, config);
+  const stored = config.state === undefined ? null : readStateFile(config.state);
+  const before = stored ?? parts.launcher.found;
+  const replicas = before === undefined ? undefined : replicasToStart(before, options.replicaCount, config);
   const revisions = stored === null ? undefined : revisionsToStart(config, stored);
   const fleet = createFleet({ ...options, replicas, revisions });
+  if (config.state === undefined) return { fleet, state: unkept, steering: null, steeredBy: () => {} };
   const stands = stored?.steering ?? null;
   let steering = () => stands;
   const read = () => {

@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { after, describe, it } from "node:test";
-import { call } from "../../test/balancer/client.ts";
+import { type Answer, call } from "../../test/balancer/client.ts";
 import { createProxy } from "../proxy/proxy.ts";
+import type { Routing } from "../proxy/routing.ts";
 import type { MappedBroker, QueueMap } from "../queue/map.ts";
 import type { AuthorizationPolicy } from "./authorization.ts";
 import type { QueuePort } from "./queue-paths.ts";
-import { queueRouting } from "./queue-route.ts";
+import { frontPortRouting, queueRouting } from "./queue-route.ts";
 import { createQueueUpstreams, type QueueUpstreams } from "./queue-upstreams.ts";
 
 const open: Server[] = [];
@@ -52,7 +53,11 @@ const mapOf = (version: number, brokers: readonly MappedBroker[], owner: string 
 
 const nobodyElse: AuthorizationPolicy = { allow: null, token: undefined, names: [] };
 
-async function portOf(upstreams: QueueUpstreams, port: QueuePort): Promise<number> {
+async function portOf(
+  upstreams: QueueUpstreams,
+  port: QueuePort,
+  limits: { readonly requestBytesMax?: number } = {},
+): Promise<number> {
   const routing = queueRouting(port, upstreams, nobodyElse);
   const observer = {
     upstreamFailed() {},
@@ -60,8 +65,16 @@ async function portOf(upstreams: QueueUpstreams, port: QueuePort): Promise<numbe
     upstreamAsked() {},
     upstreamAnswered() {},
   };
-  const proxy = createProxy({ routing: () => routing, observer });
+  const proxy = createProxy({ routing: () => routing, observer, limits });
   return (await listen(createServer({ allowHalfOpen: true }, proxy.accept))).port;
+}
+
+/** As problem details of this code, and nothing else. */
+function assertProblem(answer: Answer, status: number, code: string): void {
+  assert.equal(answer.headers["content-type"], "application/problem+json");
+  const problem = JSON.parse(answer.body) as { status: number; code: string; detail: string };
+  assert.deepEqual([answer.status, problem.status, problem.code], [status, status, code]);
+  assert.ok(problem.detail.length > 0);
 }
 
 describe("a request of the queue", () => {
@@ -81,7 +94,7 @@ describe("a request of the queue", () => {
     assert.equal(broken.seen.splice(0).length, 1);
     assert.deepEqual(desk.seen, []);
     assert.equal((await call(port, "/size?consumer_id=1")).body, "desk");
-    assert.equal((await call(port, "/v1/topics", { method: "POST", body: "{}" })).status, 502);
+    assertProblem(await call(port, "/v1/topics", { method: "POST", body: "{}" }), 502, "UNREACHABLE");
     upstreams.close();
   });
 
@@ -111,12 +124,37 @@ describe("a request of the queue", () => {
     const desk = await broker("desk");
     const upstreams = createQueueUpstreams(desk.address);
     assert.equal((await call(await portOf(upstreams, "read"), "/producer/produce")).status, 400);
-    assert.equal((await call(await portOf(upstreams, "queue"), "/internal/append")).status, 404);
+    assertProblem(await call(await portOf(upstreams, "queue"), "/internal/append"), 404, "NOT_FOUND");
     const forwarded = { headers: { "x-forwarded-for": "192.0.2.1" } };
     const native = await portOf(upstreams, "queue");
-    assert.equal((await call(native, "/v1/topics", forwarded)).status, 403);
+    assertProblem(await call(native, "/v1/topics", forwarded), 403, "FORBIDDEN");
     assert.equal((await call(native, "/topics", forwarded)).status, 400);
     assert.deepEqual(desk.seen, []);
+    upstreams.close();
+  });
+
+  it("that is too large for the front door is told so as its clients know it", async () => {
+    const desk = await broker("desk");
+    const upstreams = createQueueUpstreams(desk.address);
+    const port = await portOf(upstreams, "queue", { requestBytesMax: 1000 });
+    const large = { method: "POST", body: "x".repeat(2000) };
+    assertProblem(await call(port, "/v1/topics/t/records", large), 413, "TOO_LARGE");
+    const course = await call(port, "/producer/produce", large);
+    assert.deepEqual([course.status, course.headers["content-type"]], [400, "application/json"]);
+    assert.deepEqual(desk.seen, []);
+    upstreams.close();
+  });
+
+  it("that fails on the front port keeps the form of whose path it is", async () => {
+    const own = { body: "{}", retryAfterS: 1 };
+    const replicas: Routing = { pick: () => null, unavailable: () => own };
+    const upstreams = createQueueUpstreams({ host: "127.0.0.1", port: 1 });
+    const form = (nativeOnFront: boolean, target: string) =>
+      frontPortRouting(replicas, upstreams, { nativeOnFront }, nobodyElse).failure?.(target, 504, "late");
+    assert.equal(form(true, "/v1/topics")?.type, "application/problem+json");
+    assert.equal(form(false, "/v1/topics"), undefined, "it is a path of the replicas");
+    assert.equal(form(false, "/topics")?.status, 400);
+    assert.equal(form(true, "/home"), undefined);
     upstreams.close();
   });
 });

@@ -18,6 +18,10 @@ const changeOf: Readonly<Record<keyof Config, "live" | "restart">> = {
   warm: "live",
   autoscale: "live",
   launcher: "restart",
+  image: "restart",
+  network: "restart",
+  fleet: "restart",
+  container: "restart",
   command: "restart",
   upstreams: "restart",
   // Another ring would move nearly every key at once.

@@ -24,7 +24,9 @@ Examples:
   roundhouse up -n 4 --key path -- node my-server.js    four copies of your server
   roundhouse up -- python3 -m http.server {port}        a server that takes its port as an argument
   roundhouse up --upstream 10.0.0.1:8080 --upstream 10.0.0.2:8080@2
-                                                        servers that run already, the second with twice the share`;
+                                                        servers that run already, the second with twice the share
+  roundhouse up --launcher docker --image web:2 --network net1
+                                                        three containers, which outlive a killed front door`;
 
 function program(): Command {
   const root = new Command("roundhouse")

@@ -35,7 +35,7 @@ function queueRows({ queue, host }: FrontDoor): [string, string][] {
 
 function replicasText(config: Config): string {
   if (config.upstreams !== undefined) return config.upstreams.join("  ");
-  const command = config.command?.join(" ") ?? "the built-in server";
+  const command = config.command?.join(" ") ?? config.image ?? "the built-in server";
   return `${config.replicas ?? 3} × ${command}${config.warm ? `, ${config.warm} warm` : ""}`;
 }
 

@@ -1,16 +1,10 @@
 // `roundhouse up`: joins config file and flags, opens the front door, and stops it on a signal.
-import { fileURLToPath } from "node:url";
 import type { Config } from "../balancer/config.ts";
 import { parseConfig } from "../balancer/config-check.ts";
 import { loadConfigFile } from "../balancer/config-file.ts";
 import { createFrontDoor } from "../balancer/front-door.ts";
 import { openLog } from "../balancer/open-log.ts";
-import { RoundhouseError } from "../errors.ts";
-import type { Launcher } from "../fleet/launcher.ts";
-import { readEnvFile } from "../fleet/launchers/env-file.ts";
-import { createProcessLauncher } from "../fleet/launchers/process.ts";
-import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
-import type { OwnedLog } from "../telemetry/log.ts";
+import { launcherFor } from "./launcher-choice.ts";
 import { obeySignals, reopenOnSignal } from "./signals.ts";
 import { startScreen } from "./start-screen.ts";
 import { configFromFlags, flagNameOf } from "./up-options.ts";
@@ -23,7 +17,7 @@ export async function up(
   const readConfig = () => settledConfig(command, flags);
   const { file, config } = await readConfig();
   const log = openLog(config);
-  const launcher = launcherFor(config, log);
+  const launcher = await launcherFor(config, log);
   const door = await createFrontDoor(config, {
     log,
     launcher,
@@ -88,38 +82,4 @@ function merged(base: Config, over: Config): Config {
 
 function isGroup(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function launcherFor(config: Config, log: OwnedLog): Launcher {
-  const kind = config.launcher ?? (config.upstreams === undefined ? "process" : "static");
-  if (kind === "static") return staticLauncher(config);
-  if (config.upstreams !== undefined)
-    throw wrong(
-      "--upstream names servers that run already, and --launcher process starts its own; leave one out",
-    );
-  const [program, ...words] = config.command ?? builtInReplica();
-  return createProcessLauncher({
-    command: [program as string, ...words],
-    log,
-    env: config.envFile === undefined ? {} : readEnvFile(config.envFile),
-    ...(config.logFile === undefined ? {} : { logFile: config.logFile }),
-  });
-}
-
-function staticLauncher({ upstreams, command }: Config): Launcher {
-  if (upstreams === undefined)
-    throw wrong("--launcher static needs at least one server: --upstream host:port (repeatable)");
-  if (command !== undefined)
-    throw wrong(
-      "a command to run and --upstream exclude each other: static servers are run by somebody else",
-    );
-  return createStaticLauncher(upstreams.map(parseUpstream));
-}
-
-function builtInReplica(): string[] {
-  return [process.execPath, fileURLToPath(new URL("../replica/main.js", import.meta.url))];
-}
-
-function wrong(message: string): RoundhouseError {
-  return new RoundhouseError("BAD_CONFIG", message, { source: "downstream" });
 }

@@ -259,6 +259,7 @@ export function createFleet(options: FleetOptions): Fleet {
         resolve();
       };
     });
+    if (!state.stopping) launcher.letGo?.(desiredOf(state));
     dispatch({ type: "stop", deadlineMs });
     const patience = setTimeout(() => vanished?.(), deadlineMs + vanishMs);
     await gone;
@@ -297,6 +298,7 @@ export function createFleet(options: FleetOptions): Fleet {
     // Changes do not wait for it: a replica that never becomes healthy would keep them waiting until its deadline.
     start() {
       started = true;
+      launcher.expect?.(first);
       return settle((batch) => ({ type: "start", batch, replicas: first })).then(() => {});
     },
     reconfigure(settings) {

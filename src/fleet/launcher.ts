@@ -1,5 +1,6 @@
 // What starts and stops one server, whatever that is: a process, a container, or a server that somebody else runs.
 // A launcher knows nothing of seats' history, heartbeats or retries; the lifecycle decides those.
+import type { DesiredReplica } from "./fleet.ts";
 import type { OutputLine } from "./launchers/recent-output.ts";
 
 /** Where a server listens. */
@@ -19,7 +20,7 @@ export interface Program {
 export interface LaunchSpec {
   /** The replica's name: 1–63 of letters, digits, `_`, `.`, `-`. */
   readonly name: string;
-  /** Its seat, or 0 for one that has none yet: a spare, or an understudy. */
+  /** Its seat, or the one that it is to take over; 0 for a spare, which may get any. */
   readonly seat: number;
   /** The program's number: 1 at first, one more with each roll-out. */
   readonly revision: number;
@@ -51,6 +52,13 @@ export interface LaunchHandle {
   cpuSeconds(): Promise<number | null>;
 }
 
+/** A fleet as an earlier front door left it, in the order of joining. */
+export interface FoundFleet {
+  readonly replicas: readonly DesiredReplica[];
+  /** How many the configuration asked for then. */
+  readonly replicasConfigured: number;
+}
+
 export interface Launcher {
   /** Starts a server. Does not throw: what fails is reported as {@link LaunchEvents.exited}. */
   start(spec: LaunchSpec, events: LaunchEvents): LaunchHandle;
@@ -67,6 +75,12 @@ export interface Launcher {
   weightOf?(seat: number): number;
   /** Most servers it can start; undefined: no limit of its own. */
   readonly capacity?: number;
+  /** What runs already, where servers outlive a front door: {@link start} takes over those that it names. */
+  readonly found?: FoundFleet;
+  /** Called once, before the first start: what is there besides these is ended. */
+  expect?(replicas: readonly DesiredReplica[]): void;
+  /** The fleet stops, and these servers shall go on without it; undefined: all are ended. */
+  letGo?(replicas: readonly DesiredReplica[]): void;
   /**
    * The last lines that the server of that name has written, the oldest first; null: none are known. Undefined: it does
    * not see what its servers write.

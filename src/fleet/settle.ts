@@ -87,7 +87,8 @@ function launchDue(draft: Draft): void {
     if (life.state !== "starting" || life.run > 0 || life.retryAtMs > draft.nowMs) continue;
     draft.lastRun += 1;
     put(draft, life, { run: draft.lastRun, startByMs: draft.nowMs + startDeadlineMs(draft, life) });
-    const { name, seat, revision, program } = life;
+    const { name, revision, program } = life;
+    const seat = life.seat || life.relieves;
     draft.effects.push({ type: "launch", run: draft.lastRun, spec: { name, seat, revision, program } });
   }
 }

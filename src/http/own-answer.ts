@@ -22,8 +22,10 @@ const reasons: Record<number, string> = {
 
 export interface OwnAnswer {
   readonly status: number;
-  /** The JSON body; see {@link failureBody}. Empty with 204. */
+  /** Empty with 204. */
   readonly body: string;
+  /** Content-Type of the body. */
+  readonly type: string;
   /** Further header lines, each with its CR LF. */
   readonly fields?: string;
   readonly close: boolean;
@@ -40,9 +42,9 @@ export function failureBody(message: string): string {
 
 /** The whole answer as a UTF-8 string. */
 export function ownAnswer(answer: OwnAnswer): string {
-  const { status, body } = answer;
+  const { status, body, type } = answer;
   const content =
-    status === 204 ? "" : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+    status === 204 ? "" : `Content-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
   return (
     `HTTP/1.1 ${status} ${reasons[status] ?? "Error"}\r\nDate: ${answer.date}\r\n${content}${answer.fields ?? ""}` +
     `${answer.close ? "Connection: close\r\n" : "Connection: keep-alive\r\n"}\r\n${answer.headOnly ? "" : body}`

@@ -1,6 +1,5 @@
 // How often one request may be sent, and to whom. Nothing here sends anything: the exchange asks after each failure
 // what may be done next.
-import { failureBody } from "../http/own-answer.ts";
 import type { ClientRequest } from "./client-request.ts";
 import type { ProxyContext } from "./context.ts";
 import type { PipelineMember } from "./pipeline.ts";
@@ -158,7 +157,7 @@ export function failureAnswer(upstream: PooledUpstream, failure: UpstreamFailure
   else upstream.stats.failed++;
   return {
     status: isFull ? 503 : failure === "response-timeout" ? 504 : 502,
-    body: failureBody(failureText(upstream.name, failure)),
+    problem: failureText(upstream.name, failure),
     fields: isFull ? "Retry-After: 1\r\n" : "",
   };
 }

@@ -52,7 +52,11 @@ async function stand(options: TestedOptions = {}): Promise<Stand> {
     plainly(socket, pathsIn(received));
     return true;
   });
-  const tested = await testedProxy([origin.port, other.port], { upstreamBatching: true, ...options });
+  const tested = await testedProxy([origin.port, other.port], {
+    upstreamBatching: true,
+    upstream: { limits: { sharedAnswerMs: 60_000 } }, // a busy machine makes every answer late
+    ...options,
+  });
   const made: Stand = {
     serve: plainly,
     origin,
@@ -90,12 +94,19 @@ function showQuick({ upstream }: Stand): void {
   for (let answers = 0; answers < 5_000; answers++) upstream.batching.count(0.1);
 }
 
-/** Clients whose connections are accepted, each sending its request in the same turn. */
+/**
+ * Clients whose requests come in the same turn, for certain: each is given to the accepted socket as if it had been read,
+ * since what was sent at the same time may arrive in two turns.
+ */
 async function together(made: Stand, requests: readonly string[]): Promise<RawClient[]> {
   const before = made.tested.proxy.stats.connectionsTotal;
   const clients = requests.map(() => rawClient(made.tested.port));
   await eventually(() => made.tested.proxy.stats.connectionsTotal === before + requests.length);
-  for (const [at, client] of clients.entries()) client.socket.write(requests[at] ?? "");
+  await eventually(() => clients.every(({ socket }) => !socket.connecting));
+  for (const [at, client] of clients.entries()) {
+    const accepted = made.tested.accepted.find(({ remotePort }) => remotePort === client.socket.localPort);
+    accepted?.push(Buffer.from(requests[at] ?? "", "latin1"));
+  }
   return clients;
 }
 
@@ -187,7 +198,7 @@ test("each answer is read by its own request's method", async () => {
 });
 
 test("who waits behind a silent answer is served elsewhere once, and late bytes reach nobody", async () => {
-  const made = await stand();
+  const made = await stand({ upstream: {} });
   await warm(made);
   const slow: { socket: Socket | null } = { socket: null };
   made.serve = (socket, asked) => {
@@ -333,7 +344,7 @@ test("what our own turns take does not count against an upstream", async () => {
 });
 
 test("whether an upstream's connections are shared can be told, and why not", () => {
-  const batching = new Batching({ take: () => null, takeIdle: () => null });
+  const batching = new Batching({ limits: { sharedAnswerMs: 5 }, take: () => null, takeIdle: () => null });
   assert.equal(batching.sharing, "new");
   for (let answers = 0; answers < answersNeeded; answers++) batching.count(0.5);
   assert.equal(batching.sharing, "shared");
@@ -344,7 +355,7 @@ test("whether an upstream's connections are shared can be told, and why not", ()
 });
 
 test("only an upstream whose p99 is at most 2 ms may be sent several requests at once", () => {
-  const batching = new Batching({ take: () => null, takeIdle: () => null });
+  const batching = new Batching({ limits: { sharedAnswerMs: 5 }, take: () => null, takeIdle: () => null });
   for (let answers = 0; answers < answersNeeded; answers++) {
     assert.equal(batching.allowed, false, "too little is known");
     batching.count(0.5);

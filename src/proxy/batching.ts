@@ -2,6 +2,8 @@
 // HTTP/1.1 answers carry no id, so only an upstream that is quick and has never done anything unexpected is sent more
 // than one request at a time; what it does instead of answering in order ends that for good. How answers find their
 // exchanges is in pipeline.ts.
+
+import type { UpstreamLimits } from "./limits.ts";
 import { Pipeline, type PipelineMember, type UpstreamTrust } from "./pipeline.ts";
 import { atTurnEnd, type TurnWriter } from "./turn.ts";
 import type { ConnectionTaker, UpstreamConnection } from "./upstream-connection.ts";
@@ -23,6 +25,7 @@ export type Sharing = "shared" | "new" | "slow" | "distrusted";
 
 /** Where connections come from. */
 export interface ConnectionPool {
+  readonly limits: Pick<UpstreamLimits, "sharedAnswerMs">;
   /** An idle connection, which has served before; null when there is none. */
   takeIdle(nowMs: number): UpstreamConnection | null;
   /** Any connection for this taker alone; null when it has to wait for one. */
@@ -40,6 +43,10 @@ export class Batching implements TurnWriter, UpstreamTrust {
 
   constructor(pool: ConnectionPool) {
     this.pool = pool;
+  }
+
+  get answerMsMax(): number {
+    return this.pool.limits.sharedAnswerMs;
   }
 
   get allowed(): boolean {

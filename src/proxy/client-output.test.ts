@@ -40,6 +40,7 @@ test("nobody waits for a `drain` that will not come: the socket's own mark may l
   const socket = socketThatLeaves(10_000);
   const out = new ClientOutput(socket, 16 * 1024);
   assert.ok(socket.writableHighWaterMark > 10_000);
+  out.bytes(Buffer.of(1));
   assert.equal(out.isBlocked, false);
   socket.unsent = socket.writableHighWaterMark;
   assert.equal(out.isBlocked, true);

@@ -27,6 +27,8 @@ export class ClientOutput implements TurnWriter {
   private unsentSinceMs = 0;
   /** Bytes that the socket had not taken whole are their owner's, who must not touch them until it has. */
   private owesLent = false;
+  /** The socket had not taken all when it was last given something. */
+  private owes = false;
 
   constructor(socket: Socket, bufferedBytesMax: number) {
     this.socket = socket;
@@ -41,6 +43,7 @@ export class ClientOutput implements TurnWriter {
   bytes(bytes: Buffer): void {
     this.socket.cork();
     this.writeNow();
+    this.owes = true;
     this.socket.write(bytes);
     this.socket.uncork();
   }
@@ -65,7 +68,8 @@ export class ClientOutput implements TurnWriter {
     joined.write(gathered, 0, "latin1");
     bytes.copy(joined, gathered.length, start, end);
     socket.write(joined.subarray(0, length));
-    if (socket.writableLength > 0) joined = Buffer.allocUnsafeSlow(joinedBytes);
+    this.owes = socket.writableLength > 0;
+    if (this.owes) joined = Buffer.allocUnsafeSlow(joinedBytes);
     return true;
   }
 
@@ -96,10 +100,12 @@ export class ClientOutput implements TurnWriter {
     if (text === "") return;
     this.gathered = "";
     this.socket.write(text, "latin1");
+    this.owes = this.socket.writableLength > 0;
   }
 
   /** So much waits for the client that no more should be read for it. */
   get isBlocked(): boolean {
+    if (!this.owes) return false;
     const unsent = this.socket.writableLength;
     if (unsent > this.bufferedBytesMax / 2) return this.socket.writableNeedDrain; // else no `drain` would end it
     return unsent > 0 && this.owesLent;

@@ -16,8 +16,6 @@ export class ClientRequest implements RoutedRequest {
   setCookie: string | undefined;
   routingKey: string | number | undefined;
   atMostOnce = false;
-  /** 0: by what failed. */
-  failureStatus = 0;
   versionMinor = 1;
   /** The client would send another request on this connection. */
   keepAlive = true;
@@ -46,7 +44,6 @@ export class ClientRequest implements RoutedRequest {
     this.target = head.targetLacksSlash ? rootedTarget(target, head.method) : target;
     this.setCookie = undefined;
     this.atMostOnce = false;
-    this.failureStatus = 0;
     this.versionMinor = head.versionMinor;
     this.keepAlive = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     this.expectsContinue = head.expectsContinue;

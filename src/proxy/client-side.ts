@@ -27,9 +27,9 @@ export interface ClientSide {
   destroy(): void;
   /**
    * An answer of our own. Closes afterwards unless the request was read whole and `keep` is true; tells whether it
-   * closes.
+   * closes. `type`: of the body.
    */
-  answer(status: number, body: string, fields: string, method: string, keep: boolean): boolean;
+  answer(status: number, body: string, fields: string, method: string, keep: boolean, type: string): boolean;
   /** The exchange is over. `moreComes`: the client may be sending, the rest of this request or a further one. */
   exchangeDone(close: boolean, moreComes: boolean, nowMs: number): void;
   /**

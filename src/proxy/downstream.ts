@@ -2,7 +2,7 @@
 // happens to a request is in exchange.ts.
 import type { Socket } from "node:net";
 import { incomplete, refused } from "../http/fields.ts";
-import { failureBody, ownAnswer } from "../http/own-answer.ts";
+import { ownAnswer } from "../http/own-answer.ts";
 import { beginsHttp2 } from "../http/request-line.ts";
 import { parseRequestHead } from "../http/request-parser.ts";
 import { AnswerRelay } from "./answer-relay.ts";
@@ -15,13 +15,17 @@ import { countOwnAnswer, type ProxyContext } from "./context.ts";
 import { refusedExchange } from "./ended-exchange.ts";
 import { Exchange } from "./exchange.ts";
 import { HeldBytes } from "./held-bytes.ts";
+import { ownFailure, refusedTarget } from "./own-failure.ts";
 import type { Peer } from "./peer.ts";
-import { isAccepted, refusalStatus } from "./request-policy.ts";
+import { isAccepted } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import { Tunnel, type TunnelClient } from "./tunnel.ts";
+import { afterReads, settleReads, type TurnReader } from "./turn.ts";
 import type { PooledUpstream } from "./upstream.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
+/** A chunk that may wait for the other reads of its turn; longer ones are looked at at once, so that they can be stopped. */
+const unreadBytesMax = 4 * 1024;
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
 const lingerMs = 2_000;
@@ -33,7 +37,7 @@ export interface DownstreamOwner extends ClientConnectionOwner {
   onHttp2(downstream: Downstream, bytes: Buffer): void;
 }
 
-export class Downstream implements ClientConnection, ClientSide, TunnelClient {
+export class Downstream implements ClientConnection, ClientSide, TunnelClient, TurnReader {
   readonly socket: Socket;
   readonly context: ProxyContext;
   readonly peer: Peer;
@@ -53,6 +57,8 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   /** The head in pieces, or requests that wait for their turn. */
   private held: HeldBytes | null = null;
   private advancing = false;
+  /** Something was read in this turn and not looked at yet. */
+  private hasUnread = false;
   clientEnded = false;
   private lingeredBytes = 0;
 
@@ -75,7 +81,24 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
 
   // — Bytes from the client
 
+  /** A request waits until everything that has arrived in this turn was read. */
   private onData(chunk: Buffer): void {
+    if (this.phase === phase.ready && !this.hasUnread && chunk.length <= unreadBytesMax) {
+      this.hasUnread = true;
+      afterReads(this, chunk);
+      return;
+    }
+    settleReads();
+    if (this.phase === phase.handedOver) this.socket.push(chunk);
+    else this.look(chunk);
+  }
+
+  readNow(chunk: Buffer): void {
+    this.hasUnread = false;
+    this.look(chunk);
+  }
+
+  private look(chunk: Buffer): void {
     if (this.phase === phase.ready && this.held === null) this.advance(chunk);
     else if (this.phase === phase.exchange && !this.exchange.bodyIsRead) this.readBody(chunk);
     else if (this.phase === phase.tunnel) this.tunnel?.onClientBytes(chunk);
@@ -146,7 +169,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
     }
     if (end === refused && this.requests === 0 && beginsHttp2(bytes, from)) return this.handOver(bytes);
     if (end === refused || !isAccepted(head, this.context)) {
-      this.refuse(refusalStatus(head, bytes, from, this.context), head.problem, head.method);
+      this.refuse(head.status, head.problem, head.method, refusedTarget(head, bytes, from));
       return -1;
     }
     stats.requests++;
@@ -197,20 +220,21 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
     else if (this.phase === phase.tunnel) this.tunnel?.onClientDrain();
   }
 
-  answer(status: number, body: string, fields: string, method: string, keep: boolean): boolean {
+  answer(status: number, body: string, fields: string, method: string, keep: boolean, type: string): boolean {
     countOwnAnswer(this.context.stats, status);
     const close = !keep || !this.mayKeep;
     this.out.writeNow();
     const headOnly = method === "HEAD";
-    this.socket.write(ownAnswer({ status, body, fields, close, headOnly, date: clock.httpDate }));
+    this.socket.write(ownAnswer({ status, body, type, fields, close, headOnly, date: clock.httpDate }));
     return close;
   }
 
-  private refuse(status: number, problem: string, method: string): void {
-    const fields = status === 405 || status === 204 ? `Allow: ${methodsOffered}\r\n` : "";
-    const body = status === 204 ? "" : failureBody(problem);
-    this.answer(status, body, fields, method, false);
-    this.context.accessLog?.(refusedExchange(this.peer, method, status, body));
+  private refuse(code: number, problem: string, method: string, target: string | null = null): void {
+    const fields = code === 405 || code === 204 ? `Allow: ${methodsOffered}\r\n` : "";
+    const { status, body, type } = ownFailure(this.context.routing(), target, code, problem);
+    const told = status === 204 ? "" : body;
+    this.answer(status, told, fields, method, false, type);
+    this.context.accessLog?.(refusedExchange(this.peer, method, status, told));
     this.lingerClose();
   }
 
@@ -291,6 +315,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   }
 
   private onEnd(): void {
+    settleReads();
     this.clientEnded = true;
     if (this.phase === phase.ready) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
@@ -304,6 +329,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient {
   }
 
   private onClosed(): void {
+    settleReads();
     if (this.phase === phase.handedOver) return;
     this.phase = phase.closed;
     this.held = null;

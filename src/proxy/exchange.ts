@@ -2,7 +2,6 @@
 // back and goes to the client, and both connections are free again. Then what can go wrong, and what is done about it.
 // A client connection has one of these and uses it for request after request.
 import type { AnswerHead } from "../http/answer-head.ts";
-import { failureBody } from "../http/own-answer.ts";
 import type { RequestHead } from "../http/request-head.ts";
 import { AnswerIntake, intake } from "./answer-intake.ts";
 import { relay } from "./answer-relay.ts";
@@ -11,6 +10,7 @@ import { ClientRequest } from "./client-request.ts";
 import type { ClientRelay, ClientSide } from "./client-side.ts";
 import { type Ending, endedExchange } from "./ended-exchange.ts";
 import { ExchangeClock, stage } from "./exchange-clock.ts";
+import { ownFailure } from "./own-failure.ts";
 import type { PipelineMember } from "./pipeline.ts";
 import { type BodyPiece, RequestBody } from "./request-body.ts";
 import type { PooledUpstream } from "./upstream.ts";
@@ -289,8 +289,8 @@ export class Exchange implements PipelineMember {
     const next = attempts.after(failure, upstream);
     if (next !== null) this.dispatchAgain(upstream, next);
     else if (upstream.kind !== "room" && (attempts.everSent || failure === "full")) {
-      const { status, body, fields } = failureAnswer(upstream, failure);
-      this.answer(status, body, fields);
+      const { status, problem: words, fields } = failureAnswer(upstream, failure);
+      this.answerFailure(status, words, fields);
     } else this.answerUnavailable();
   }
 
@@ -319,17 +319,28 @@ export class Exchange implements PipelineMember {
   }
 
   private answerUnavailable(): void {
-    const { body, retryAfterS, status = 503 } = this.downstream.context.routing().unavailable(this.request);
-    this.answer(status, body, `Retry-After: ${retryAfterS}\r\n`);
+    const {
+      body,
+      retryAfterS,
+      status = 503,
+      type,
+    } = this.downstream.context.routing().unavailable(this.request);
+    this.answer(status, body, `Retry-After: ${retryAfterS}\r\n`, type);
+  }
+
+  private answerFailure(failed: number, problem: string, fields: string): void {
+    const routing = this.downstream.context.routing();
+    const { status, body, type } = ownFailure(routing, this.request.target, failed, problem);
+    this.answer(status, body, fields, type);
   }
 
   /** An answer of our own ends the exchange. */
-  private answer(status: number, body: string, fields: string): void {
+  private answer(status: number, body: string, fields: string, type = "application/json"): void {
     const unread = !this.body.done;
-    const { method, keepAlive, failureStatus } = this.request;
-    this.tell("own", failureStatus || status, body);
+    const { method, keepAlive } = this.request;
+    this.tell("own", status, body);
     this.clear();
-    const close = this.downstream.answer(failureStatus || status, body, fields, method, keepAlive && !unread);
+    const close = this.downstream.answer(status, body, fields, method, keepAlive && !unread, type);
     this.downstream.exchangeDone(close, unread || keepAlive, this.downstream.context.nowMs());
   }
 
@@ -346,7 +357,7 @@ export class Exchange implements PipelineMember {
     const answering = this.stage === stage.answering;
     this.leaveUpstream();
     if (answering) this.cutOff();
-    else this.answer(status, failureBody(problem), "");
+    else this.answerFailure(status, problem, "");
   }
 
   private leaveUpstream(): void {

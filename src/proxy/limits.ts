@@ -92,6 +92,8 @@ export interface UpstreamLimits {
   readonly idleMs: number;
   /** A request that must not run twice uses only a connection that was idle for less than this. */
   readonly freshMs: number;
+  /** Of requests that share a connection: the first whose answer takes longer than this is waited for by nobody else. */
+  readonly sharedAnswerMs: number;
 }
 
 export const defaultUpstreamLimits: UpstreamLimits = {
@@ -101,4 +103,5 @@ export const defaultUpstreamLimits: UpstreamLimits = {
   spills: false, // a key stays with its owner
   idleMs: 4_000, // Node closes at 5 s, and closing first is the only way not to race with it
   freshMs: 250, // well below any server's idle limit
+  sharedAnswerMs: 5, // what is quick enough to be shared answers in less than two
 };

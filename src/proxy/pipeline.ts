@@ -20,10 +20,10 @@ export interface PipelineMember extends ConnectionTaker {
 /** Whether the upstream may still be sent several requests at once. */
 export interface UpstreamTrust {
   readonly trusted: boolean;
+  /** An answer at the head may take so long, from when its turn came, until it is complete. */
+  readonly answerMsMax: number;
 }
 
-/** An answer at the head may take so long, from when its turn came, until it is complete. */
-export const headDeadlineMs = 5;
 /** Nor may it be longer than this, in bytes, head included. */
 const answerBytesMax = 64 * 1024;
 
@@ -182,7 +182,7 @@ export class Pipeline implements ConnectionUser {
 
   /** Called every few milliseconds while somebody waits. */
   sweep(nowMs: number): void {
-    if (nowMs - this.turnSinceMs >= headDeadlineMs) this.retire();
+    if (nowMs - this.turnSinceMs >= this.trust.answerMsMax) this.retire();
   }
 
   private end(): void {

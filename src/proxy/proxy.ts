@@ -14,6 +14,7 @@ import { Http2Connection } from "./h2/connection.ts";
 import { createPeer, forgetMade, type Peer } from "./peer.ts";
 import { peerAddress, trustOf } from "./peer-trust.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
+import { settleReads } from "./turn.ts";
 
 export type { ProxyOptions, ProxySettings, ProxyStats } from "./context.ts";
 
@@ -116,6 +117,7 @@ export function createProxy(options: ProxyOptions): Proxy {
   let lastCallMs = Number.POSITIVE_INFINITY;
 
   function drain(deadlineMs: number): Promise<void> {
+    settleReads();
     context.draining = true;
     for (const connection of [...open]) connection.drain();
     if (open.length === 0) return Promise.resolve();

@@ -19,10 +19,19 @@ const spareMax = 16;
 export class ReadBuffer {
   private readonly small = shared ?? Buffer.allocUnsafeSlow(sharedReadBytes);
   private large: Buffer | null = null;
+  private given: Buffer | null = null;
 
-  /** For the next read. */
-  get current(): Buffer {
-    return this.large ?? this.small;
+  /** For the next read; undefined: the same as for the last. (Telling a socket costs more than a comparison.) */
+  next(): Buffer | undefined {
+    const next = this.large ?? this.small;
+    if (next === this.given) return undefined;
+    this.given = next;
+    return next;
+  }
+
+  /** What is read goes to a buffer of this connection's own, and stays there while the client takes it. */
+  get isLarge(): boolean {
+    return this.given !== this.small;
   }
 
   /** So many more bytes of an answer are known to come, and so many may be held. */

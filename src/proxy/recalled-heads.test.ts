@@ -93,10 +93,10 @@ test("a recalled head that goes to no replica keeps what was routed: sent once, 
     pick(request, tried) {
       if (!request.target.startsWith("/queue")) return replica;
       request.atMostOnce = true;
-      request.failureStatus = 400;
       return brokers.find((broker) => !tried.includes(broker)) ?? null;
     },
     unavailable: () => ({ body: "", retryAfterS: 1 }),
+    failure: (_target, _status, body) => ({ status: 400, type: "text/plain", body }),
   };
   const tested = await testedProxy([], { routing: () => routing });
   const client = rawClient(tested.port, get("/").repeat(4) + get("/queue") + getClose("/"));

@@ -106,7 +106,10 @@ export class RequestBody {
     if (upTo < 0) return this.refuse(400, chunks.problem);
     this.total += chunks.dataBytes;
     if (this.total > limits.requestBytesMax) {
-      return this.refuse(413, `a body longer than ${limits.requestBytesMax} bytes`);
+      return this.refuse(
+        413,
+        `a body in chunks of more than ${limits.requestBytesMax} bytes; at most so many are accepted`,
+      );
     }
     if (chunks.dataBytes > 0) take(asOneChunk(chunks, bytes));
     if (!chunkedIsDone(chunks)) return upTo;

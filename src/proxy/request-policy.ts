@@ -28,25 +28,6 @@ export function isAccepted(
   return false;
 }
 
-/**
- * The status to refuse a head with that begins at `from`: the routing's own for failures of this target, as far as a
- * target can be made out; else `head.status`, which says what was wrong.
- */
-export function refusalStatus(
-  head: RequestHead,
-  bytes: Buffer,
-  from: number,
-  { routing }: Pick<ProxyContext, "routing">,
-): number {
-  if (head.status < 400) return head.status;
-  const line = bytes.toString("latin1", from, Math.min(bytes.length, from + targetLookBytes));
-  const target = /^[!-~]+ (?:https?:\/\/[^/ ]*)?([!-~]+)/i.exec(line)?.[1];
-  return (target === undefined ? undefined : routing().failureStatus?.(target)) ?? head.status;
-}
-
-/** Enough to tell by its beginning whose a target is. */
-const targetLookBytes = 256;
-
 function hasUnderscoreName(head: RequestHead): boolean {
   return head.fields.id.subarray(0, head.fields.count).includes(field.underscore);
 }

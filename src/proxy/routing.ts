@@ -23,8 +23,14 @@ export interface RoutedRequest {
   setCookie: string | undefined;
   /** Set by the routing: it changes something although its method says it does not, and is never sent twice. */
   atMostOnce?: boolean;
-  /** Set by the routing: the status of every failure that we report for it ourselves. Default: by what failed. */
-  failureStatus?: number;
+}
+
+/** A failure that we report ourselves, as its client is to read it. */
+export interface OwnFailure {
+  readonly status: number;
+  /** Content-Type. */
+  readonly type: string;
+  readonly body: string;
 }
 
 /** Decides where requests go. Called on the hot path: no allocation where it can be helped, never async. */
@@ -34,16 +40,15 @@ export interface Routing {
    * Null: nobody can serve it, and the data plane answers with {@link Routing.unavailable}.
    */
   pick(request: RoutedRequest, tried: readonly Upstream[]): Upstream | null;
-  /** The body (JSON), Retry-After (seconds) and status (default 503) of what is sent when `pick` gave null. */
+  /** What is sent when `pick` gave null: Retry-After in seconds, status (default 503), Content-Type (default JSON). */
   unavailable(request: RoutedRequest): {
     readonly body: string;
     readonly retryAfterS: number;
     readonly status?: number;
+    readonly type?: string;
   };
-  /**
-   * The status of every failure that we report ourselves for this target, where it has one; undefined: by what failed.
-   */
-  failureStatus?(target: string): number | undefined;
+  /** How a failure that we report ourselves is told to the clients of this target; undefined: as JSON of ours. */
+  failure?(target: string, status: number, problem: string): OwnFailure | undefined;
 }
 
 /** What the data plane tells the control plane. Calls are cheap and must not throw. */

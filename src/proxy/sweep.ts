@@ -1,6 +1,8 @@
 // One coarse clock for every deadline of the data plane. No request has a timer of its own: what has deadlines is
 // looked at ten times a second.
 
+import { settleReads } from "./turn.ts";
+
 /** Looks through its connections for deadlines that have passed; `nowMs` is performance.now(). */
 export type Sweep = (nowMs: number) => void;
 
@@ -42,6 +44,7 @@ function sweepAll(): void {
 }
 
 function lookAtDeadlines(): void {
+  settleReads();
   const nowMs = performance.now();
   for (const sweep of sweeps) sweep(nowMs);
 }

@@ -2,7 +2,16 @@
 // nothing about it is in doubt. The bytes it reads are valid only during the call that hands them over.
 import { connect, type Socket } from "node:net";
 import { ReadBuffer } from "./read-buffer.ts";
-import { atTurnEnd, currentTurn, type Turn, type TurnWriter } from "./turn.ts";
+import { asideBytes, setAside, setAsideBytesMax, takenBack } from "./set-aside.ts";
+import {
+  afterReads,
+  atTurnEnd,
+  currentTurn,
+  settleReads,
+  type Turn,
+  type TurnReader,
+  type TurnWriter,
+} from "./turn.ts";
 
 /** Where an upstream listens. */
 export type UpstreamAddress = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -68,7 +77,7 @@ export interface ConnectionOwner {
   distrust(): void;
 }
 
-export class UpstreamConnection implements TurnWriter, ExchangeConnection {
+export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConnection {
   readonly socket: Socket;
   readonly readBuffer = new ReadBuffer();
   user: ConnectionUser | null = null;
@@ -85,13 +94,19 @@ export class UpstreamConnection implements TurnWriter, ExchangeConnection {
   private asked = false;
   /** Gathered for the end of the turn. */
   private unwritten = "";
+  /** What was read in this turn and is set aside: where, and how much; 0: nothing is. */
+  private asideFrom = 0;
+  private asideBytes = 0;
+  /** The socket had not taken all when it was last given something. */
+  private owes = true;
+
   constructor(address: UpstreamAddress, owner: ConnectionOwner) {
     this.owner = owner;
     this.socket = connect({
       ...address,
       noDelay: true,
       onread: {
-        buffer: () => this.readBuffer.current, // asked after each read
+        buffer: () => this.readBuffer.next() as Uint8Array, // asked after each read
         callback: (length, bytes) => this.onRead(bytes as Buffer, length),
       },
     });
@@ -127,6 +142,7 @@ export class UpstreamConnection implements TurnWriter, ExchangeConnection {
     this.socket.cork();
     this.writeNow();
     this.asked = true;
+    this.owes = true;
     this.socket.write(bytes);
     this.socket.uncork();
   }
@@ -144,12 +160,13 @@ export class UpstreamConnection implements TurnWriter, ExchangeConnection {
     this.asked = true;
     this.writtenIn = currentTurn();
     this.socket.write(text, "latin1");
+    this.owes = this.socket.writableLength > 0;
     if (this.connected) this.user?.onUpstreamSent();
   }
 
   /** Bytes that the upstream has not taken yet. */
   get unsentBytes(): number {
-    return this.socket.writableLength + this.unwritten.length;
+    return this.owes ? this.socket.writableLength + this.unwritten.length : this.unwritten.length;
   }
 
   /** Reads on after a user returned false. */
@@ -179,25 +196,48 @@ export class UpstreamConnection implements TurnWriter, ExchangeConnection {
     this.onClosed();
   }
 
+  /** A short read waits until everything that has arrived in this turn was read; others are looked at now. */
   private onRead(buffer: Buffer, length: number): boolean {
+    if (length <= setAsideBytesMax && this.asideBytes === 0 && !this.readBuffer.isLarge) {
+      this.asideFrom = setAside(buffer, length);
+      if (this.asideFrom >= 0) {
+        this.asideBytes = length;
+        afterReads(this, null);
+        return true;
+      }
+    }
+    settleReads();
+    return this.closed || this.look(buffer, 0, length);
+  }
+
+  readNow(): void {
+    const { asideFrom: from, asideBytes: length } = this;
+    this.asideBytes = 0;
+    if (!this.closed && !this.look(asideBytes, from, from + length)) this.socket.pause();
+    takenBack();
+  }
+
+  private look(bytes: Buffer, start: number, end: number): boolean {
     if (this.user === null) {
       this.owner.distrust();
       this.discard(); // nobody asked: whatever this is, it must not meet the next request
       return false;
     }
-    if (this.asked) return this.user.onUpstreamBytes(buffer, 0, length);
+    if (this.asked) return this.user.onUpstreamBytes(bytes, start, end);
     this.owner.distrust();
     this.fail(); // an answer to a request that has not been sent
     return false;
   }
 
   private onEnd(): void {
+    settleReads();
     if (this.user === null) this.onLost();
     else this.user.onUpstreamEnd();
   }
 
   /** Closed by the other side; a user knows best whether that was to be expected. */
   private onLost(): void {
+    settleReads();
     if (!this.closed && this.connected && this.user === null) this.owner.distrust();
     this.socket.destroy();
     this.onClosed();

@@ -4,6 +4,7 @@ import { Batching, type ConnectionPool, type Sharing } from "./batching.ts";
 import type { AnswerMemory } from "./forwarded-answer.ts";
 import { defaultUpstreamLimits, type UpstreamLimits } from "./limits.ts";
 import { startSweep, stopSweep } from "./sweep.ts";
+import { settleReads } from "./turn.ts";
 import {
   type ConnectionOwner,
   type ConnectionTaker,
@@ -275,6 +276,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
   }
 
   destroy(): void {
+    settleReads();
     this.retire();
     for (const connection of [...this.open]) connection.fail();
   }

@@ -40,6 +40,12 @@ export type IdSeries =
   | "consumer" // the same
   | "native-producer"; // idempotent producers of the native API
 
+export interface KeptBrokers {
+  /** The count that the program was started with then: another one is a newer wish. */
+  readonly startedWith: number;
+  readonly names: readonly string[];
+}
+
 export interface Catalog {
   /** By name, in the order of their creation. */
   topics(): readonly TopicEntry[];
@@ -60,6 +66,9 @@ export interface Catalog {
   buried(shard: number): Promise<void>;
   /** The next id of this series, from 0; durable, and never given twice. */
   takeId(series: IdSeries): Promise<number>;
+  /** The brokers that there were to be when that was last changed; null: it never was. */
+  brokers(): KeptBrokers | null;
+  keepBrokers(brokers: KeptBrokers): Promise<void>;
   /** Copies what is committed now into this file, which must not exist. */
   copyTo(file: string): Promise<void>;
   close(): Promise<void>;
@@ -70,6 +79,7 @@ const NEXT_SHARD = "next-shard";
 const TOPIC = "topic/";
 const DOOMED = "doomed/";
 const NEXT_ID = "next-id/";
+const BROKERS = "brokers";
 const FORMAT_KEY = "format";
 const FORMAT = 1;
 
@@ -146,6 +156,10 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
       nextIds.set(series, id + 1);
       await table.put(NEXT_ID + series, id + 1);
       return id;
+    },
+    brokers: () => (table.get(BROKERS) ?? null) as KeptBrokers | null,
+    async keepBrokers(brokers) {
+      await table.put(BROKERS, brokers);
     },
     copyTo: (to) => copyTable(table, to),
     close: () => table.close(),

@@ -1,6 +1,6 @@
 // The latest map that a process has, and those who wait for a newer one.
 import { RoundhouseError } from "../errors.ts";
-import type { QueueMap } from "./map.ts";
+import { type QueueMap, whyUnserved } from "./map.ts";
 
 export interface LatestMap {
   get(): QueueMap;
@@ -35,7 +35,7 @@ export function createLatestMap(first: QueueMap = EMPTY_MAP): LatestMap {
       };
       const timer = setTimeout(() => {
         end();
-        reject(tooLong(waitMs));
+        reject(tooLong(waitMs, latest));
       }, waitMs);
       looks.add(look);
       look();
@@ -66,7 +66,7 @@ function outcome<T>(ready: (map: QueueMap) => T | undefined, map: QueueMap) {
   }
 }
 
-function tooLong(waitMs: number): RoundhouseError {
-  const text = `No broker could serve this within ${Math.round(waitMs)} ms: the tablet is between two owners; try again`;
+function tooLong(waitMs: number, map: QueueMap): RoundhouseError {
+  const text = `No broker could serve this within ${Math.round(waitMs)} ms: ${whyUnserved(map)}`;
   return new RoundhouseError("TIMEOUT", text, { retryable: true });
 }

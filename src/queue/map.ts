@@ -42,3 +42,13 @@ export function ownerOf(map: QueueMap, tablet: number): MappedBroker | null {
   const owner = map.tablets[tablet]?.owner ?? null;
   return map.brokers.find((broker) => broker.name === owner) ?? null;
 }
+
+/** All were removed. A map that has not come yet tells nothing. */
+export const isWithoutBrokers = ({ version, brokers }: QueueMap): boolean =>
+  version > 0 && brokers.length === 0;
+
+/** Why a tablet has no owner for now, and what to do. */
+export const whyUnserved = (map: QueueMap): string =>
+  isWithoutBrokers(map)
+    ? "all brokers were removed, and what they kept is there; add one (GET /brokers/add?broker_name=broker0)"
+    : "the tablet is between two owners; try again";

@@ -3,14 +3,14 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { refused } from "../../http/fields.ts";
 import { http2RequestHead, http2Trailer } from "../../http/http2-head.ts";
-import { failureBody } from "../../http/own-answer.ts";
 import { parseRequestHead } from "../../http/request-parser.ts";
 import type { ClientSide } from "../client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "../context.ts";
 import { refusedExchange } from "../ended-exchange.ts";
 import { Exchange } from "../exchange.ts";
+import { ownFailure, refusedTarget } from "../own-failure.ts";
 import type { Peer } from "../peer.ts";
-import { isAccepted, refusalStatus } from "../request-policy.ts";
+import { isAccepted } from "../request-policy.ts";
 import { isOpen, StreamRelay } from "./stream-relay.ts";
 
 /** The connection that the stream is on. */
@@ -79,7 +79,8 @@ export class Http2Stream implements ClientSide {
     const bytes = Buffer.from(request.text, "latin1");
     const end = parseRequestHead(bytes, 0, bytes.length, limits.headBytesMax, requestHead, this.peer.fields);
     if (end === refused || !isAccepted(requestHead, context)) {
-      this.refuse(refusalStatus(requestHead, bytes, 0, context), requestHead.problem, requestHead.method);
+      const target = refusedTarget(requestHead, bytes, 0);
+      this.refuse(requestHead.status, requestHead.problem, requestHead.method, target);
       return;
     }
     stats.requests++;
@@ -133,7 +134,14 @@ export class Http2Stream implements ClientSide {
     if (this.busy) this.exchange.onClientDrain();
   }
 
-  answer(status: number, body: string, fields: string, method: string): boolean {
+  answer(
+    status: number,
+    body: string,
+    fields: string,
+    method: string,
+    _keep: boolean,
+    type: string,
+  ): boolean {
     const { stream } = this;
     countOwnAnswer(this.context.stats, status);
     if (!isOpen(stream)) return false;
@@ -143,7 +151,7 @@ export class Http2Stream implements ClientSide {
       if (colon > 0) headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 2);
     }
     if (status !== 204) {
-      headers["content-type"] = "application/json";
+      headers["content-type"] = type;
       headers["content-length"] = Buffer.byteLength(body);
     }
     const bare = status === 204 || method === "HEAD";
@@ -158,12 +166,13 @@ export class Http2Stream implements ClientSide {
     this.reset(constants.NGHTTP2_PROTOCOL_ERROR);
   }
 
-  private refuse(status: number, problem: string, method: string): void {
+  private refuse(code: number, problem: string, method: string, target: string | null = null): void {
     const fields =
-      status === 405 || status === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
-    const body = status === 204 ? "" : failureBody(problem);
-    this.answer(status, body, fields, status === 400 ? "" : method);
-    this.context.accessLog?.(refusedExchange(this.peer, method, status, body));
+      code === 405 || code === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
+    const { status, body, type } = ownFailure(this.context.routing(), target, code, problem);
+    const told = status === 204 ? "" : body;
+    this.answer(status, told, fields, code === 400 ? "" : method, false, type);
+    this.context.accessLog?.(refusedExchange(this.peer, method, status, told));
     this.done(true);
   }
 

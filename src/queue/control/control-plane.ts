@@ -31,7 +31,7 @@ import { createTopicChanges } from "./topic-changes.ts";
 export interface ControlPlaneOptions {
   readonly dataDir: string;
   readonly log: Log;
-  /** Brokers to begin with: broker0, broker1 …; default 1. */
+  /** Brokers to begin with: broker0, broker1 …; default 1. Changed since under the same count: as they were left. */
   readonly brokerCount?: number;
   /** For a new data directory; default 32. */
   readonly tablets?: number;
@@ -236,14 +236,33 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
   /** Ready means that it serves a tablet; there may be fewer tablets than brokers, so that it gets none. */
   async function addBroker(name: string): Promise<void> {
     await brokers.add(name);
+    await keepBrokers();
     const serves = (map: QueueMap) => map.tablets.some(({ owner }) => owner === name) || undefined;
     await latest.where(serves, FIRST_TABLET_WAIT_MS).catch(() => {});
   }
 
   async function removeBrokers(name: string | null): Promise<void> {
-    if (name !== null) return brokers.remove(name);
-    const all = brokers.list().filter((broker) => broker.wanted);
-    await Promise.all(all.map((broker) => brokers.remove(broker.name)));
+    const all = name === null ? wantedBrokers() : [name];
+    await Promise.all(all.map((one) => brokers.remove(one)));
+    await keepBrokers();
+  }
+
+  const wantedBrokers = (): string[] =>
+    brokers.list().flatMap((broker) => (broker.wanted ? [broker.name] : []));
+
+  /** When there is none left, the next start begins anew. */
+  async function keepBrokers(): Promise<void> {
+    if (closing !== null) return;
+    const keeping = catalog.keepBrokers({ startedWith: brokerCount, names: wantedBrokers() });
+    await keeping.catch((err: unknown) =>
+      log.warn({ err }, "The brokers' names could not be kept for a restart"),
+    );
+  }
+
+  function brokersToBegin(): readonly string[] {
+    const kept = catalog.brokers();
+    if (kept !== null && kept.startedWith === brokerCount && kept.names.length > 0) return kept.names;
+    return Array.from({ length: brokerCount }, (_, index) => `broker${index}`);
   }
 
   function isSetAside(tablet: number): boolean {
@@ -306,7 +325,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     directory.release();
   }
 
-  for (let index = 0; index < brokerCount; index++) brokers.begin(`broker${index}`);
+  for (const name of brokersToBegin()) brokers.begin(name);
   publishNow();
   return {
     desk: createDesk(latest, control, log, messageBytesMax),

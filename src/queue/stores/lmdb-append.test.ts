@@ -194,7 +194,11 @@ describe("idempotent producers", () => {
       const offsets = (await Promise.all(sent)).map(({ baseOffset }) => baseOffset);
       assert.deepEqual(offsets, [4, 3, 1, 2]);
       assert.deepEqual(await all(tablet), ["0:a", "1:b", "2:c", "3:d", "4:e"]);
-      const [lost, other] = await Promise.allSettled([send(tablet, 7, ["h"]), send(tablet, 5, ["f"])]);
+      const early = send(tablet, 6, ["g"]);
+      await new Promise((resolve) => setImmediate(resolve)); // its transaction has begun
+      await Promise.all([send(tablet, 5, ["f"]), early]);
+      assert.deepEqual((await all(tablet)).slice(-2), ["5:f", "6:g"]);
+      const [lost, other] = await Promise.allSettled([send(tablet, 9, ["j"]), send(tablet, 7, ["h"])]);
       assert.equal(lost.status, "rejected");
       assert.equal(other.status, "fulfilled");
     }));

@@ -67,6 +67,8 @@ interface Waiting {
   /** What it is answered with when the commit is durable: this, or the refusal. */
   value: unknown;
   refusal: unknown;
+  /** It came before the batch that it follows, and was put off by one transaction already. */
+  putOff: boolean;
 }
 
 /** `current`: the environment, which may be another one after each {@link Commits.alone}. */
@@ -128,6 +130,7 @@ export function createCommits(
         reject,
         value: undefined,
         refusal: null,
+        putOff: false,
       });
       waitingBytes += work.bytes;
       begin();
@@ -232,10 +235,22 @@ export function createCommits(
     let bytes = 0;
     for (const { work } of works) bytes += work.bytes;
     events.onCommitted?.(works.length, bytes, tookMs);
+    const early = works.filter((one) => cameEarly(one) && !one.putOff);
     for (const one of works) {
+      if (early.includes(one)) continue;
       if (one.refusal === null) one.resolve(one.value);
       else one.reject(one.refusal);
     }
+    if (early.length > 0) putOff(early);
+  }
+
+  /** What they follow may have come while this transaction was committed. */
+  function putOff(early: readonly Waiting[]): void {
+    for (const one of early) {
+      one.putOff = true;
+      waitingBytes += one.work.bytes;
+    }
+    waiting = [...early, ...waiting];
   }
 
   function fence(works: readonly Waiting[]): void {
@@ -284,7 +299,7 @@ export function createCommits(
 
 /**
  * In their order; but requests of several connections overtake each other on their way, so a batch that has come before
- * the one that it follows is put behind that one.
+ * the one that it follows is put behind that one, and put off once where that one is not there yet.
  */
 function stageAll(works: readonly Waiting[], draft: Draft): void {
   for (const one of works) stage(one, draft);

@@ -2,7 +2,7 @@
 // for a newer map and is asked again, as long as it is certain that it was not done.
 import { RoundhouseError } from "../../errors.ts";
 import type { BrokerNode } from "../broker/node.ts";
-import { type MappedBroker, ownerOf } from "../map.ts";
+import { isWithoutBrokers, type MappedBroker, ownerOf, type QueueMap, whyUnserved } from "../map.ts";
 import type { Tablet } from "../tablet.ts";
 import { PeerLost } from "./peer-client.ts";
 import { WireProblem } from "./problem.ts";
@@ -26,6 +26,8 @@ export interface Owners {
 
 /** Requests that may wait for owners at once; their bodies are bounded by the listener. */
 const PARKED_MAX = 10_000;
+/** How long requests wait when there is no broker at all: one may be about to be added. */
+const NO_BROKER_WAIT_MS = 3000;
 /** A broker may know less than we do, so that no newer map will come: ask again after this. */
 const ASK_AGAIN_MS = 50;
 
@@ -35,7 +37,7 @@ export function createOwners(node: BrokerNode): Owners {
   /** Resolves at a newer map than this one, or after a while. */
   async function newerMap(version: number, untilMs: number): Promise<void> {
     const leftMs = untilMs - performance.now();
-    if (leftMs <= 0) throw tooLate();
+    if (leftMs <= 0) throw tooLate(node.map());
     if (parked >= PARKED_MAX) {
       const text = `${parked} requests wait for tablets that change owners, and no more may`;
       throw new RoundhouseError("FULL", `Cannot wait for the tablet's owner: ${text}; retry`, {
@@ -57,9 +59,11 @@ export function createOwners(node: BrokerNode): Owners {
 
   async function runAgain<T>(work: TabletWork<T>, first: unknown): Promise<T> {
     const untilMs = performance.now() + work.waitMs;
+    const noBrokerUntilMs = performance.now() + Math.min(work.waitMs, NO_BROKER_WAIT_MS);
     let error = first;
     for (;;) {
       if (error !== null && !mayRunAgain(error, work.repeatable)) throw error;
+      if (isWithoutBrokers(node.map()) && performance.now() >= noBrokerUntilMs) throw tooLate(node.map());
       await newerMap(node.map().version, untilMs);
       try {
         const running = start(work);
@@ -105,7 +109,9 @@ function mayRunAgain(error: unknown, repeatable: boolean): boolean {
   return error instanceof RoundhouseError && (error.code === "FENCED" || error.code === "SHUTTING_DOWN");
 }
 
-function tooLate(): RoundhouseError {
-  const text = "No broker could serve this in time: the tablet is between two owners; try again";
-  return new RoundhouseError("TIMEOUT", text, { retryable: true });
+function tooLate(map: QueueMap): RoundhouseError {
+  const code = isWithoutBrokers(map) ? "UNREACHABLE" : "TIMEOUT";
+  return new RoundhouseError(code, `No broker could serve this in time: ${whyUnserved(map)}`, {
+    retryable: true,
+  });
 }
