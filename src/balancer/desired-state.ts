@@ -23,6 +23,7 @@ export function createDesiredState(
   path: string,
   read: () => StoredState,
   log: Pick<Log, "error">,
+  writeFile: typeof writeStateFile = writeStateFile,
 ): DesiredState {
   let onDisk = "";
   let queue: Promise<void> = Promise.resolve();
@@ -33,7 +34,7 @@ export function createDesiredState(
     const text = stateText(read());
     if (ended || text === onDisk) return;
     try {
-      await writeStateFile(path, text);
+      await writeFile(path, text);
       onDisk = text;
     } catch (cause) {
       const words = `The state file ${path} could not be written: ${(cause as Error).message}`;
