@@ -73,10 +73,11 @@ async function reload(running: Running, { closing, reconfigure }: ReloadSteps): 
 
 /** A file that has come to say what a roll-out has brought already says nothing new. */
 function withProgramOf({ config, fleet }: Running, next: Config): Config {
-  const { command } = fleet.revisions().revision.program;
-  return command !== undefined && isDeepStrictEqual(command, next.command)
-    ? { ...config, command: [...command] }
-    : config;
+  const { program } = fleet.revisions().revision;
+  const agreed = (["image", "command"] as const).filter(
+    (part) => program[part] !== undefined && isDeepStrictEqual(program[part], next[part]),
+  );
+  return { ...config, ...Object.fromEntries(agreed.map((part) => [part, next[part]])) };
 }
 
 /** Growing may fail, and then the fleet has its old settings again. */

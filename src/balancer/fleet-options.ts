@@ -1,7 +1,6 @@
 // From the configuration to the fleet's options.
-import type { FleetOptions } from "../fleet/fleet.ts";
+import type { FleetLog, FleetOptions } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
-import type { Log } from "../telemetry/log.ts";
 import { firstCount } from "./autoscale-options.ts";
 import { type FrontDoorOptions, present } from "./options.ts";
 
@@ -9,7 +8,7 @@ import { type FrontDoorOptions, present } from "./options.ts";
 export function fleetOptions(
   options: FrontDoorOptions,
   capacity: number,
-  { launcher, log }: { readonly launcher: Launcher; readonly log: Log },
+  { launcher, log }: { readonly launcher: Launcher; readonly log: FleetLog },
 ): FleetOptions & { readonly replicaCount: number } {
   // Servers that somebody else runs: all of them, and never more.
   const given = launcher.fixed ? launcher.capacity : undefined;

@@ -1,6 +1,6 @@
 // The fleet with a memory: it starts with what the state file says there should be, and the file follows it.
 import { createFleet } from "../fleet/create-fleet.ts";
-import type { DesiredReplica, Fleet } from "../fleet/fleet.ts";
+import type { DesiredReplica, Fleet, FleetOptions } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Config } from "./config.ts";
@@ -9,7 +9,7 @@ import { fleetOptions } from "./fleet-options.ts";
 import { revisionsToKeep, revisionsToStart } from "./kept-revisions.ts";
 import type { Steering } from "./policies/steering.ts";
 import type { RoutingTable } from "./routing-table.ts";
-import { readStateFile, type StoredState } from "./state-file.ts";
+import { readStateFile, type StoredState, type writeStateFile } from "./state-file.ts";
 
 export interface KeptFleet {
   readonly fleet: Fleet;
@@ -18,6 +18,17 @@ export interface KeptFleet {
   readonly steering: NonNullable<StoredState["steering"]> | null;
   /** From now on the file follows this steering too. */
   steeredBy(table: Pick<RoutingTable, "current">): void;
+}
+
+export interface KeptFleetParts {
+  readonly launcher: Launcher;
+  readonly log: Pick<Log, "info" | "warn" | "error">;
+  /** What lies outside the program; default: the real one. */
+  readonly world?: {
+    readonly readFile: typeof readStateFile;
+    readonly writeFile: typeof writeStateFile;
+    readonly fleet: Pick<FleetOptions, "probe" | "entropy">;
+  };
 }
 
 /**
@@ -29,16 +40,16 @@ export interface KeptFleet {
 export function createKeptFleet(
   config: Config,
   capacity: number,
-  parts: { readonly launcher: Launcher; readonly log: Log },
+  parts: KeptFleetParts,
   current: () => Config,
 ): KeptFleet {
   const options = fleetOptions(config, capacity, parts);
-  const stored = config.state === undefined ? null : readStateFile(config.state);
+  const { readFile = readStateFile, writeFile, fleet: seams } = parts.world ?? {};
+  const stored = config.state === undefined ? null : readFile(config.state);
   const before = stored ?? parts.launcher.found;
-  const replicas =
-    before === undefined ? undefined : replicasToStart(before, options.replicaCount, config.autoscale);
+  const replicas = before === undefined ? undefined : replicasToStart(before, options.replicaCount, config);
   const revisions = stored === null ? undefined : revisionsToStart(config, stored);
-  const fleet = createFleet({ ...options, replicas, revisions });
+  const fleet = createFleet({ ...options, ...seams, replicas, revisions });
   if (config.state === undefined) return { fleet, state: unkept, steering: null, steeredBy: () => {} };
   const stands = stored?.steering ?? null;
   let steering = () => stands;
@@ -54,7 +65,7 @@ export function createKeptFleet(
   };
   return {
     fleet,
-    state: createDesiredState(config.state, read, parts.log),
+    state: createDesiredState(config.state, read, parts.log, writeFile),
     steering: stands,
     steeredBy: (table) => {
       steering = () => withoutSteeringGiven(table.current.steering, current());

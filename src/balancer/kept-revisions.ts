@@ -9,8 +9,8 @@ import type { StoredState } from "./state-file.ts";
 type Kept = NonNullable<StoredState["revisions"]>;
 
 /** What the configuration says about the program. */
-export function programConfigured({ command }: Config): Program {
-  return command === undefined ? {} : { command };
+export function programConfigured({ image, command }: Config): Program {
+  return { ...(image === undefined ? {} : { image }), ...(command === undefined ? {} : { command }) };
 }
 
 /** Undefined when there has been no roll-out: then there is nothing that the configuration does not say. */

@@ -83,8 +83,11 @@ export function changedOptions(before: Config, after: Config): string[] {
 
 /** Another program has a way of its own to come in: seat by seat, and back when it does not work. */
 function wayOut(fixed: readonly string[]): string {
-  const programOnly = fixed.every((path) => path === "command");
-  return programOnly ? "`roundhouse rollout -- COMMAND` brings another command in; use it" : "restart it";
+  if (!fixed.every((path) => path === "command" || path === "image")) return "restart it";
+  const words = fixed.includes("image")
+    ? "--image NAME` brings another image"
+    : "-- COMMAND` brings another command";
+  return `\`roundhouse rollout ${words} in; use it`;
 }
 
 function needsRestart(path: string): boolean {

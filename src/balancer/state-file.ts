@@ -77,7 +77,17 @@ export type StoredState = Omit<z.infer<typeof stateSchema>, "format" | "version"
 /** Null when there is no such file yet. Throws BAD_CONFIG, in words with what to do. */
 export function readStateFile(path: string): StoredState | null {
   if (!existsSync(path)) return null;
-  const value = parse(path);
+  try {
+    return readState(path, readFileSync(path, "utf8"));
+  } catch (cause) {
+    if (cause instanceof RoundhouseError) throw cause;
+    throw unusable(path, (cause as Error).message);
+  }
+}
+
+/** What such a text says. Throws BAD_CONFIG. */
+export function readState(path: string, text: string): StoredState {
+  const value = parse(path, text);
   const seen = (value as { version?: unknown } | null)?.version;
   if (seen !== undefined && seen !== version) {
     const which = `it has version ${JSON.stringify(seen)}, and this program reads version ${version}`;
@@ -94,12 +104,11 @@ export function readStateFile(path: string): StoredState | null {
   return state;
 }
 
-function parse(path: string): unknown {
+function parse(path: string, text: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    return JSON.parse(text);
   } catch (cause) {
-    if (cause instanceof SyntaxError) throw damaged(path, cause.message);
-    throw unusable(path, (cause as Error).message);
+    throw damaged(path, (cause as Error).message);
   }
 }
 

@@ -42,7 +42,7 @@ type BareEvent = FleetEvent extends infer Each
 
 /** Throws BAD_CONFIG when `replicaCount` is more than can be had. Starts nothing yet. */
 export function createFleet(options: FleetOptions): Fleet {
-  const { launcher, log } = options;
+  const { launcher, log, entropy = () => randomInt(2 ** 32) } = options;
   let bounds: FleetBounds = {
     replicasMax: replicasMaxOf(options),
     capacity: options.capacity ?? Number.POSITIVE_INFINITY,
@@ -77,6 +77,7 @@ export function createFleet(options: FleetOptions): Fleet {
     heartbeatOf(options),
     { heard },
     launcher.fixed ? fixedQuickTries : undefined,
+    options.probe,
   );
   const usage = createUsageMeter(
     createMemoryLimit(
@@ -121,8 +122,7 @@ export function createFleet(options: FleetOptions): Fleet {
   }
 
   function take(event: BareEvent): void {
-    const entropy = randomInt(2 ** 32);
-    const result = reduce(state, { ...event, entropy } as FleetEvent, nowMs());
+    const result = reduce(state, { ...event, entropy: entropy() } as FleetEvent, nowMs());
     state = result.state;
     const lastChange = result.effects.findLastIndex((effect) => effect.type === "change");
     result.effects.forEach((effect, index) => {

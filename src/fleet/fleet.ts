@@ -3,6 +3,7 @@
 // (create-fleet.ts) is the shell that joins them to clocks and sockets.
 import type { HeartbeatOptions } from "./heartbeat.ts";
 import type { Address, Launcher, Program } from "./launcher.ts";
+import type { Probe } from "./probe.ts";
 import type { RolloutPlan, RolloutReport, StoredRevisions } from "./revision.ts";
 import type { Usage } from "./usage.ts";
 
@@ -95,6 +96,10 @@ export interface FleetOptions {
   readonly addDeadlineMs?: number;
   /** A replica whose process tree uses more memory is replaced, its successor first. Default: no limit. */
   readonly maxRssBytes?: number;
+  /** How one server is looked at; default probe.ts. A simulation has servers without sockets. */
+  readonly probe?: Probe | undefined;
+  /** 32 random bits, from which names, pauses and chosen replicas follow; default the system's. A simulation has a seed. */
+  readonly entropy?: (() => number) | undefined;
 }
 
 /** What {@link Fleet.reconfigure} changes, each with the meaning and default that it has in {@link FleetOptions}. */

@@ -2,7 +2,7 @@
 // phase of its own, so that the probes of many replicas are spread over the interval.
 // What one check does is in probe.ts; what its outcome means is decided by the lifecycle.
 import type { Address } from "./launcher.ts";
-import { type ProbeOptions, type ProbeResult, probe } from "./probe.ts";
+import { type Probe, type ProbeOptions, type ProbeResult, probe } from "./probe.ts";
 
 export interface HeartbeatOptions extends ProbeOptions {
   /** From the start of one probe to the start of the next, in ms (the first time 0.25 to 1.25 of it); default 1000. */
@@ -64,6 +64,7 @@ export function createHeartbeat(
   initial: HeartbeatOptions,
   listener: HeartbeatListener,
   quickTriesMax = Number.POSITIVE_INFINITY,
+  lookOnce: Probe = probe,
 ): Heartbeat {
   const watches = new Map<number, Watch>();
   let options = initial;
@@ -73,7 +74,7 @@ export function createHeartbeat(
     watch.timer = undefined;
     const startedMs = performance.now();
     const { address } = watch;
-    const result = await probe(address, options);
+    const result = await lookOnce(address, options);
     if (watches.get(run) !== watch) return;
     const { enough, again } = watch;
     schedule(run, watch, startedMs);

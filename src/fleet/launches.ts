@@ -30,7 +30,7 @@ export type RunEvents = {
 };
 
 export function createLaunches(launcher: Launcher, events: RunEvents): Launches {
-  const waiting = new Set<number>();
+  const waiting = new Map<number, LaunchSpec>();
   const handles = new Map<number, LaunchHandle>();
   const confirmed = new Set<number>();
   const turns = createTurns(paceOf(launcher));
@@ -38,8 +38,10 @@ export function createLaunches(launcher: Launcher, events: RunEvents): Launches 
   /** To be stopped, and not killed meanwhile. */
   const stopping = new Set<number>();
 
-  function launch(run: number, spec: LaunchSpec): void {
-    if (!waiting.delete(run)) return;
+  function launch(run: number): void {
+    const spec = waiting.get(run);
+    if (spec === undefined) return;
+    waiting.delete(run);
     const handle = launcher.start(spec, {
       launched: (address, pid) => events.launched(run, address, pid),
       exited(reason) {
@@ -58,6 +60,12 @@ export function createLaunches(launcher: Launcher, events: RunEvents): Launches 
     });
   }
 
+  /** It may run already, an earlier front door's: its launcher knows. What does not run is not started for it. */
+  function endUnstarted(run: number, how: "stop" | "kill"): void {
+    launch(run);
+    handles.get(run)?.[how]();
+  }
+
   function killNow(run: number): void {
     stopping.delete(run);
     handles.get(run)?.kill();
@@ -65,11 +73,11 @@ export function createLaunches(launcher: Launcher, events: RunEvents): Launches 
 
   return {
     start(run, spec) {
-      waiting.add(run);
-      turns.later(() => launch(run, spec));
+      waiting.set(run, spec);
+      turns.later(() => launch(run));
     },
     end(run, how) {
-      if (waiting.delete(run)) setImmediate(events.exited, run, "was stopped before it was started");
+      if (waiting.has(run)) endUnstarted(run, how);
       else if (how === "stop") stopLater(run);
       else killNow(run);
     },

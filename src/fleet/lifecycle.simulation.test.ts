@@ -1,6 +1,7 @@
 // The lifecycle in a made-up world: a fake clock, and servers that start slowly or not at all, crash, hang, recover
-// and ignore SIGTERM, all drawn from a seed. Whatever happens, the invariants below hold after every event, and
-// once the world calms down the fleet is complete again. A failing run prints its seed.
+// and ignore SIGTERM, and roll-outs of programs that work or do not, all drawn from a seed. Whatever happens, the
+// invariants below hold after every event, and once the world calms down the fleet is complete again. A failing run
+// prints its seed.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -17,6 +18,7 @@ import {
   nextDeadlineMs,
   servingOf,
   sparesOf,
+  understudiesOf,
 } from "./state.ts";
 
 type Bare = FleetEvent extends infer Each ? (Each extends FleetEvent ? Omit<Each, "entropy"> : never) : never;
@@ -97,6 +99,9 @@ function createWorld(seed: number, warm: number, wildness: number) {
   let batch = 1;
   let desired = 0;
   let adding = 0;
+  let addBatch = 0;
+  /** By revision, where it is not one that works. */
+  const programs = new Map<number, "works" | "never answers" | "crashes">();
 
   function feed(event: Bare): void {
     const before = state;
@@ -107,9 +112,11 @@ function createWorld(seed: number, warm: number, wildness: number) {
   }
 
   function obey(effect: Effect): void {
-    if (effect.type === "launch") launch(effect.run);
-    if (effect.type === "settled" && effect.batch > 1 && effect.outcome !== "healthy") desired -= adding;
-    if (effect.type === "settled" && effect.batch > 1) adding = 0; // batch 1 is the first start
+    if (effect.type === "launch") launch(effect.run, programs.get(effect.spec.revision) ?? "works");
+    if (effect.type === "settled" && effect.batch === addBatch) {
+      if (effect.outcome !== "healthy") desired -= adding;
+      adding = 0;
+    }
     if (effect.type === "change") {
       const { replica, from } = effect.change;
       assert.equal(told.get(replica.name) ?? null, from, `${replica.name} was ${from} before`);
@@ -128,15 +135,17 @@ function createWorld(seed: number, warm: number, wildness: number) {
     server.exitReason = reason;
   }
 
-  function launch(run: number): void {
+  function launch(run: number, program: "works" | "never answers" | "crashes"): void {
     assert.ok(!servers.has(run), "a run is launched once");
     const trouble = wild ? wildness : 0;
     const hangsFromMs = chance() < trouble / 3 ? nowMs + chance() * 10_000 : Number.POSITIVE_INFINITY;
-    const crashesAtMs = chance() < trouble / 2 ? nowMs + chance() * 8_000 : Number.POSITIVE_INFINITY;
+    const crashes = program === "crashes" || chance() < trouble / 2;
+    const crashesAtMs = crashes ? nowMs + chance() * 8_000 : Number.POSITIVE_INFINITY;
+    const silent = program === "never answers" || chance() < trouble / 8;
     servers.set(run, {
       run,
       launched: false,
-      answersAtMs: chance() < trouble / 8 ? Number.POSITIVE_INFINITY : nowMs + 50 + chance() * 400,
+      answersAtMs: silent ? Number.POSITIVE_INFINITY : nowMs + 50 + chance() * 400,
       crashesAtMs,
       hangsFromMs,
       hangsUntilMs: hangsFromMs + chance() * 6_000,
@@ -158,6 +167,12 @@ function createWorld(seed: number, warm: number, wildness: number) {
       if (!rolledBack)
         assert.deepEqual(seatWeights(state), seatWeights(before), "a replacement keeps the seat");
     }
+    for (const life of wanted) {
+      const known = [state.revision.number, state.rollout?.to.number];
+      assert.ok(known.includes(life.revision), "no seat has a revision that is neither old nor new");
+    }
+    const stage = [...understudiesOf(state)].filter((life) => life.renewal === 0);
+    assert.ok(stage.length <= (state.rollout?.plan.batch ?? 0), "no more understudies than the plan allows");
     const names = [...state.lives.values()].map((life) => life.name);
     assert.equal(new Set(names).size, names.length, "no name is borne twice");
     const runs = new Set([...state.lives.values()].map((life) => life.run));
@@ -172,11 +187,11 @@ function createWorld(seed: number, warm: number, wildness: number) {
     if (event.type === "exited" || event.type === "missed") onlyOneFalls(before);
   }
 
-  /** Of those that served, an event takes out one at most. */
+  /** Of the seats that were served, a failure leaves one at most that nobody serves. */
   function onlyOneFalls(before: FleetState): void {
-    const now = new Set(servingOf(state).map((life) => life.id));
-    const fallen = servingOf(before).filter((life) => !now.has(life.id));
-    assert.ok(fallen.length <= 1, "a failure touches one replica");
+    const now = new Set(servingOf(state).map((life) => life.seat));
+    const fallen = servingOf(before).filter((life) => !now.has(life.seat));
+    assert.ok(fallen.length <= 1, "a failure touches one seat");
   }
 
   // ── The world's course ───────────────────────────────────────────────────────────────────────────────────────
@@ -229,9 +244,32 @@ function createWorld(seed: number, warm: number, wildness: number) {
     feed(answers ? { type: "answered", run } : { type: "missed", run, reason: "no answer", enough: false });
   }
 
+  function rollOut(): void {
+    const drawn = chance();
+    const program = drawn < 0.2 ? "never answers" : drawn < 0.4 ? "crashes" : "works";
+    const plan = { batch: 1 + Math.floor(chance() * 3), settleMs: chance() * 1_000, deadlineMs: 3_000 };
+    programs.set(state.lastRevision + 1, program);
+    feed({ type: "rollout", change: { command: [program] }, plan });
+  }
+
+  function renew(): void {
+    const life = holders(state).find((each) => each.batch === 0);
+    batch += 1;
+    if (life !== undefined) feed({ type: "renew", batch, name: life.name });
+  }
+
   function change(): void {
+    const drawn = chance();
+    if (drawn < 0.2 && state.rollout === null) rollOut();
+    else if (drawn < 0.25) feed({ type: "abort", reason: "it was aborted" });
+    else if (drawn < 0.35) renew();
+    else resize();
+  }
+
+  function resize(): void {
     if (chance() < 0.5 && desired < 12) {
       batch += 1;
+      addBatch = batch;
       adding = 1 + Math.floor(chance() * 3);
       desired += adding;
       feed({ type: "add", batch, count: adding, names: [`A${batch}`] });
@@ -249,6 +287,8 @@ function createWorld(seed: number, warm: number, wildness: number) {
     },
     run(forMs: number, wildly: boolean): void {
       wild = wildly;
+      // What is launched from now on works.
+      if (!wild) programs.clear();
       for (const untilMs = nowMs + forMs; nowMs < untilMs; ) step();
     },
     expectSeats(count: number): void {
@@ -271,6 +311,8 @@ function createWorld(seed: number, warm: number, wildness: number) {
         "the dead are gone",
       );
       assert.equal(servers.size, desired + spares, "no server but these is left");
+      assert.equal(state.rollout, null, "no roll-out lasts for ever");
+      for (const life of state.lives.values()) assert.equal(life.revision, state.revision.number);
     },
     expectEmpty(): void {
       assert.equal(state.lives.size, 0);

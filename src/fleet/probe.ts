@@ -22,6 +22,9 @@ export interface ProbeOptions {
   readonly timeoutMs: number;
 }
 
+/** Looks once. */
+export type Probe = (address: Address, options: ProbeOptions) => Promise<ProbeResult>;
+
 /** A time-out that fires this much too late was caused by ourselves. In ms. */
 const lagMs = 100;
 

@@ -126,7 +126,7 @@ function takeSeats(draft: Draft): void {
 }
 
 function isOfUse(draft: Draft, life: Life, old: Life): boolean {
-  if (life.renewal > 0) return true;
+  if (life.renewal > 0) return life.revision === old.revision;
   const wanted = wantedRevision(draft).number;
   return draft.rollout !== null && life.revision === wanted && old.revision !== wanted;
 }
@@ -136,7 +136,8 @@ function dismissNeedless(draft: Draft): void {
   for (const life of understudiesOf(draft)) {
     const old = holderOf(draft, life.relieves);
     if (old !== undefined && isOfUse(draft, life, old)) continue;
-    if (life.renewal > 0) endRenewal(draft, life, "failed", "it was removed meanwhile");
+    if (life.renewal > 0 && old === undefined) endRenewal(draft, life, "failed", "it was removed meanwhile");
+    else if (life.renewal > 0) endRenewal(draft, life, "healthy", `${old?.name} has its seat, by a roll-out`);
     retire(draft, life, "no longer needed", draft.policy.drainMs);
   }
 }
