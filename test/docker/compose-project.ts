@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { docker, freePorts, root } from "./docker.ts";
+import { docker, freePorts, logsOf, root } from "./docker.ts";
 
 const runFile = promisify(execFile);
 
@@ -28,6 +28,8 @@ export interface ComposeProject {
   compose(...args: readonly string[]): Promise<string>;
   /** Id of the front door's container. */
   frontDoor(): Promise<string>;
+  /** How the front door's container is, and the end of its log: for a test that fails. */
+  frontDoorSays(): Promise<string>;
   /** The replicas' containers as `docker ps --all` has them, by name. */
   replicas(): Promise<ReplicaContainer[]>;
   /** Everything on the engine that bears the project's or the fleet's name. */
@@ -88,6 +90,12 @@ export async function composeProject(image: string, flags = ""): Promise<Compose
     make: (target) => run(["make", target]),
     compose: (...args) => run([...program, ...args]),
     frontDoor,
+    async frontDoorSays() {
+      const id = await frontDoor();
+      const state = "{{json .State}} restarted {{.RestartCount}} times";
+      const log = (await logsOf(id)).trimEnd().split("\n").slice(-12);
+      return [await docker("inspect", "--format", state, id), ...log].join("\n");
+    },
     replicas,
     leftovers,
     async remove() {

@@ -12,8 +12,8 @@ export async function agreed(project: ComposeProject, count: number): Promise<st
     const running = containers.map(({ name, running }) => (running ? name : `${name}, which has ended`));
     seen = `/rep: ${served}; docker ps: ${running}`;
     return served.length === count && `${served}` === `${running}` ? served : undefined;
-  }).catch((error: Error) => {
-    throw new Error(`${error.message}; ${seen}`);
+  }).catch(async (error: Error) => {
+    throw new Error(`${error.message}; ${seen}; ${await project.frontDoorSays()}`);
   });
 }
 
