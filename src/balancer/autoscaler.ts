@@ -83,7 +83,8 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
   const counters: AutoscaleCounters = { up: 0, down: 0, failed: 0 };
   let changing = false;
   let outcome: AutoscaleReading["outcome"] = null;
-  let reading: Promise<void> | null = null;
+  let reading: Promise<void> = Promise.resolve();
+  let due = false;
   let begun = false;
   let timer: NodeJS.Timeout | undefined;
   let sampler: NodeJS.Timeout | undefined;
@@ -93,9 +94,17 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
     if (settings !== null && begun && !parts.closing()) timer = setTimeout(turn, settings.intervalMs).unref();
   }
 
-  /** One reading at a time; whoever wants one while another is taken gets the next. */
+  /** One reading at a time; all who want one while another is taken get the next. */
   function turn(): void {
-    reading = (reading ?? Promise.resolve()).then(takeReading).finally(schedule);
+    if (due) return;
+    due = true;
+    reading = reading
+      .then(() => {
+        due = false;
+        return takeReading();
+      })
+      .catch((error: Error) => log.warn({ event: "autoscale", err: error }, "Autoscale has missed a reading"))
+      .finally(schedule);
   }
 
   async function takeReading(): Promise<void> {
@@ -107,8 +116,9 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
     const crowd = crowdOf(fleet);
     const step = reduce(state, { ...crowd, changing, outcome: told, busy, held, signals }, performance.now());
     state = step.state;
-    // Where nothing was judged, the opinions of the last reading stand.
-    latest = step.opinions.length > 0 ? step : { ...step, opinions: latest?.opinions ?? [] };
+    // Where the load was not judged, what was asked for last stands.
+    const { opinions = [], recommended = step.recommended } = latest ?? {};
+    latest = step.opinions.length > 0 ? step : { ...step, opinions, ...(changing ? { recommended } : {}) };
     if (step.decision !== null) void carryOut(step.decision, step.opinions);
   }
 
@@ -117,7 +127,7 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
     const figures = Object.fromEntries(opinions.map(({ signal, value }) => [signal, value]));
     log.info(
       { event: "autoscale", from, to, cause, figures },
-      `Autoscale makes ${from} replicas ${to} (${cause}): ${reason}`,
+      `Autoscale: ${from} → ${to} replicas (${cause}): ${reason}`,
     );
     counters[to > from ? "up" : "down"] += 1;
     note({ ...decision, atMs: Date.now(), outcome: "under way" });
@@ -136,7 +146,7 @@ export function createAutoscaler(parts: AutoscalerParts): Autoscaler {
     counters.failed += 1;
     log.warn(
       { event: "autoscale", from, to },
-      `Autoscale could not make ${from} replicas ${to}: ${error.message}`,
+      `Autoscale could not go from ${from} to ${to} replicas: ${error.message}`,
     );
     return "failed";
   }

@@ -185,7 +185,7 @@ const autoscaleSchema = z.strictObject({
   zero: z
     .strictObject({
       idleMs: milliseconds(100, 86_400_000).optional(),
-      heldMax: wholeNumber(0, 1_000_000).optional(),
+      heldMax: wholeNumber(1, 1_000_000).optional(),
       waitMs: milliseconds(100, 3_600_000).optional(),
     })
     .optional(),

@@ -75,3 +75,17 @@ test("a configuration that has changed since is the newer word about how many", 
     { name: "S3", seat: 5 },
   ]);
 });
+
+test("autoscale goes on from the last count, within its bounds, unless a new number is given", () => {
+  const replicas = Array.from({ length: 6 }, (_, at) => ({ name: `S${at + 1}`, seat: at + 1 }));
+  const stored = { replicas, replicasConfigured: 1 };
+  const count = (configured: number, autoscale: { min?: number; max?: number }, given?: number) =>
+    replicasToStart(stored, configured, { autoscale, ...(given === undefined ? {} : { replicas: given }) })
+      .length;
+  assert.equal(count(1, { max: 8 }), 6);
+  assert.equal(count(3, { min: 3, max: 8 }), 6, "a least that is higher is no count to begin with");
+  assert.equal(count(1, { max: 4 }), 4);
+  assert.equal(count(7, { min: 7, max: 8 }), 7);
+  assert.equal(count(2, { max: 8 }, 2), 2, "given anew");
+  assert.equal(count(1, { max: 8 }, 1), 6, "as it was given before");
+});

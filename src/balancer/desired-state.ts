@@ -103,21 +103,23 @@ export interface RememberedFleet {
 
 /**
  * The replicas to start with: those of the last run. When the configuration has since been given another number, it is
- * the newer word: the youngest are left out, or further ones join. Autoscale goes on from the last count, within its
- * bounds.
+ * the newer word: the youngest are left out, or further ones join. Autoscale that was given none goes on from the last
+ * count, within its bounds.
  */
 export function replicasToStart(
   { replicas, replicasConfigured }: RememberedFleet,
   configured: number,
-  { min = 0, max = Number.POSITIVE_INFINITY }: NonNullable<Config["autoscale"]> = {},
+  { autoscale, replicas: given }: Pick<Config, "autoscale" | "replicas"> = {},
 ): DesiredReplica[] {
+  const { min = 0, max = Number.POSITIVE_INFINITY } = autoscale ?? {};
   const first: DesiredReplica[] = replicas.map(({ name, seat, weight, revision }) => ({
     name,
     seat,
     ...(weight === undefined ? {} : { weight }),
     ...(revision === undefined ? {} : { revision }),
   }));
-  const count = replicasConfigured === configured ? first.length : configured;
+  const goesOn = replicasConfigured === configured || (autoscale !== undefined && given === undefined);
+  const count = goesOn ? first.length : configured;
   const bounded = Math.min(max, Math.max(min, count));
   while (first.length < bounded) first.push(newcomer(first));
   return first.slice(0, bounded);

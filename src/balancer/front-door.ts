@@ -285,7 +285,7 @@ async function openAdmin(
   if (settings.admin === null) return null;
   const read = () => readMetrics(fleet, dataPlane, autoscaler);
   const metrics = createMetricsPage(read, latencyBucketsS, queue?.metrics);
-  const dashboard = createDashboard(report);
+  const dashboard = createDashboard(report, queue);
   const admin = await createAdmin({
     ...settings.admin,
     metrics,

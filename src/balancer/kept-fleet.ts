@@ -47,8 +47,7 @@ export function createKeptFleet(
   const { readFile = readStateFile, writeFile, fleet: seams } = parts.world ?? {};
   const stored = config.state === undefined ? null : readFile(config.state);
   const before = stored ?? parts.launcher.found;
-  const replicas =
-    before === undefined ? undefined : replicasToStart(before, options.replicaCount, config.autoscale);
+  const replicas = before === undefined ? undefined : replicasToStart(before, options.replicaCount, config);
   const revisions = stored === null ? undefined : revisionsToStart(config, stored);
   const fleet = createFleet({ ...options, ...seams, replicas, revisions });
   if (config.state === undefined) return { fleet, state: unkept, steering: null, steeredBy: () => {} };

@@ -13,7 +13,7 @@ export function startScreen(door: FrontDoor, config: Config, configFile: string 
       "admin",
       door.admin === null
         ? "off"
-        : `http://${hostInUrl(door.admin.host)}:${door.admin.port}  /metrics /healthz /readyz`,
+        : `http://${hostInUrl(door.admin.host)}:${door.admin.port}/  the dashboard; /metrics /healthz /readyz`,
     ],
     ["replicas", replicasText(config)],
     ...queueRows(door),

@@ -59,22 +59,24 @@ test("every flag's value is accepted by the schema under the path it names", () 
 });
 
 test("a range sets both of its ends, beside the other options of its group", () => {
-  assert.deepEqual(configFrom("--autoscale", "1..8", "--target-in-flight", "5", "--target-cpu", "0.7"), {
-    autoscale: { targets: { inFlight: 5, cpuCores: 0.7 }, min: 1, max: 8 },
+  const targets = [
+    "--target-in-flight",
+    "5",
+    "--target-cpu",
+    "0.7",
+    "--target-p95-ms",
+    "200",
+    "--target-rps",
+    "9",
+  ];
+  assert.deepEqual(configFrom("--autoscale", "1..8", ...targets), {
+    autoscale: { targets: { inFlight: 5, cpuCores: 0.7, p95Ms: 200, requestsPerS: 9 }, min: 1, max: 8 },
   });
-  for (const [text, name] of [
-    ["8", "max"],
-    ["a..8", "min"],
-    ["1..2..3", "max"],
-  ]) {
-    const config = configFrom("--autoscale", text as string);
-    assert.throws(
-      () => parseConfig(config, "the command line", flagNameOf),
-      {
-        code: "BAD_CONFIG",
-        message: /--autoscale/,
-      },
-      name,
-    );
+  for (const text of ["8", "a..8", "1..", "1..2..3", "1-8"]) {
+    assert.throws(() => configFrom("--autoscale", text), {
+      message: `--autoscale is "${text}"; accepted: the least and the most, such as 1..8`,
+    });
   }
+  assert.equal(flagNameOf("autoscale.max"), "--autoscale");
+  assert.equal(flagNameOf("autoscale.targets.p95Ms"), "--target-p95-ms");
 });

@@ -1,5 +1,6 @@
 // The flags of `roundhouse up`: each one names the option of the configuration that it sets.
 import type { Command } from "commander";
+import { usage } from "./usage.ts";
 
 interface Flag {
   readonly flags: string;
@@ -288,9 +289,8 @@ export function configFromFlags(values: Readonly<Record<string, unknown>>): Reco
     const value = values[attributeName(flags)];
     if (value === undefined) continue;
     if (kind === "range") {
-      const [min = "", ...rest] = String(value).split("..");
-      setAt(config, [path, "min"], numberOrText(min));
-      setAt(config, [path, "max"], numberOrText(rest.join("..")));
+      for (const [end, count] of Object.entries(rangeOf(flags, String(value))))
+        setAt(config, [path, end], count);
       continue;
     }
     const numeric = kind === "number" || kind === "numberOrWord";
@@ -306,7 +306,7 @@ export function flagNameOf(path: string): string {
 }
 
 function longName(flags: string): string {
-  return /--[a-z-]+/.exec(flags)?.[0] ?? flags;
+  return /--[a-z0-9-]+/.exec(flags)?.[0] ?? flags;
 }
 
 /** commander's own camel-casing of a long flag. */
@@ -314,6 +314,12 @@ function attributeName(flags: string): string {
   return longName(flags)
     .slice(2)
     .replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function rangeOf(flags: string, text: string): { min: number; max: number } {
+  const [, min, max] = /^(\d+)\.\.(\d+)$/.exec(text) ?? [];
+  if (min !== undefined && max !== undefined) return { min: Number(min), max: Number(max) };
+  throw usage(`${longName(flags)} is "${text}"; accepted: the least and the most, such as 1..8`);
 }
 
 function numberOrText(value: string): number | string {

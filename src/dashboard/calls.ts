@@ -12,7 +12,7 @@ export async function call<Answer>(
 ): Promise<Answer> {
   const response = await send(method, path, body, signal);
   const text = await response.text();
-  if (response.ok) return JSON.parse(text) as Answer;
+  if (response.ok) return (text === "" ? null : JSON.parse(text)) as Answer;
   throw new Error(failureIn(text) ?? `The server answered ${response.status} to ${method} ${path}`);
 }
 
@@ -30,10 +30,11 @@ async function send(method: Method, path: string, body: unknown, signal?: AbortS
   }
 }
 
-/** `{"message":"<Error> …"}` is the contract's shape of a failure. */
+/** `{"message":"<Error> …"}` is the contract's shape of a failure, `{"detail":"…"}` the queue's (RFC 9457). */
 function failureIn(text: string): string | null {
   try {
-    const { message } = JSON.parse(text) as { message?: unknown };
+    const { message: own, detail } = JSON.parse(text) as { message?: unknown; detail?: unknown };
+    const message = own ?? detail;
     return typeof message === "string" ? message.replace(/^<Error> /, "") : null;
   } catch {
     return null;

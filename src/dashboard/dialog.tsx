@@ -1,6 +1,6 @@
 // A dialog with a form: what is asked, and two buttons. Escape and Cancel close it; the browser keeps the focus inside.
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 export interface DialogProps {
   readonly title: string;
@@ -18,7 +18,7 @@ export function Dialog({ title, action, danger = false, onClose, onSubmit, child
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
   const id = useId();
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   async function submit(event: Event): Promise<void> {
     event.preventDefault();
     setBusy(true);

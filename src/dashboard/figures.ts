@@ -43,8 +43,3 @@ export function bytes(value: number): string {
   const scaled = value / 1024 ** step;
   return `${scaled >= 100 || step === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${units[step]}`;
 }
-
-/** So many a second, with a decimal while it is small: `3.4`, `1,240`. */
-export function rate(perS: number): string {
-  return perS < 10 ? perS.toFixed(1) : count(Math.round(perS));
-}

@@ -1,6 +1,7 @@
 // The changes of the fleet that ask first: adding, removing, weighing.
 import { useState } from "preact/hooks";
 import type { ReplicaReport } from "../balancer/admin-api.ts";
+import type { RestartReport } from "../balancer/rollout-api.ts";
 import { call } from "./calls.ts";
 import { Dialog } from "./dialog.tsx";
 import { percent } from "./figures.ts";
@@ -30,6 +31,7 @@ export function AddDialog({ onClose }: Closable) {
           max="64"
           required
           value={count}
+          onFocus={({ currentTarget }) => currentTarget.select()}
           onInput={({ currentTarget }) => setCount(currentTarget.value)}
         />
       </label>
@@ -67,6 +69,24 @@ export function RemoveDialog({ replica, onClose }: Closable & { readonly replica
   );
 }
 
+export function RestartDialog({ replica, onClose }: Closable & { readonly replica: ReplicaReport }) {
+  const { name } = replica;
+  async function submit(): Promise<null> {
+    const path = `/api/v1/replicas/${encodeURIComponent(name)}/restart`;
+    const { replacedBy } = await call<RestartReport>("POST", path);
+    notify("done", `${replacedBy} has taken over from ${name}`);
+    return null;
+  }
+  return (
+    <Dialog title={`Restart ${name}?`} action="Restart" onClose={onClose} onSubmit={submit}>
+      <p>
+        A successor is started first and takes the seat when it is healthy; then {name} finishes what it has
+        and stops. No key moves, and no request fails.
+      </p>
+    </Dialog>
+  );
+}
+
 export function WeightDialog({ replica, onClose }: Closable & { readonly replica: ReplicaReport }) {
   const { name, weight } = replica;
   const [chosen, setChosen] = useState(String(weight));
@@ -87,6 +107,7 @@ export function WeightDialog({ replica, onClose }: Closable & { readonly replica
           step="any"
           required
           value={chosen}
+          onFocus={({ currentTarget }) => currentTarget.select()}
           onInput={({ currentTarget }) => setChosen(currentTarget.value)}
         />
       </label>

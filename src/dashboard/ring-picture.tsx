@@ -34,7 +34,10 @@ export function RingPicture({ ring, marked, keyAt, onPoint }: RingPictureProps) 
   const [side, setSide] = useState(0);
   const [cell, setCell] = useState<number | null>(null);
   const texture = useMemo(() => textureOf(ring), [ring]);
-  const annulus = useMemo(() => (side === 0 ? null : annulusOf(side, texture.cells)), [side, texture.cells]);
+  const annulus = useMemo(
+    () => (side === 0 ? null : annulusOf(side, texture.columns)),
+    [side, texture.columns],
+  );
   useEffect(() => {
     if (canvas.current === null) return;
     const observer = new ResizeObserver(([entry]) => {
@@ -61,8 +64,8 @@ export function RingPicture({ ring, marked, keyAt, onPoint }: RingPictureProps) 
       leave();
       return;
     }
-    const place = placeAt(dx, dy, outer * innerRadius, outer, texture.cells);
-    setCell(cellOfPlace(place));
+    const place = placeAt(dx, dy, outer * innerRadius, outer, texture.columns);
+    setCell(cellOfPlace(place, texture.columnsPerCell));
     onPoint(ring.members[texture.members[place] as number]?.seat ?? null);
   }
   function leave(): void {

@@ -10,34 +10,47 @@ const steps = 256;
 export const nobody = 0xffff;
 
 export interface Texture {
-  readonly cells: number;
-  /** Member by cell and step, the innermost first. */
+  /** Around the ring; each has {@link steps}. */
+  readonly columns: number;
+  /** Columns of one cell: more than one where it has more members than steps could show. */
+  readonly columnsPerCell: number;
+  /** Member by column and step, the innermost first. */
   readonly members: Uint16Array;
 }
 
+/** Columns that the eye can still tell apart. */
+const columnsWanted = 512;
+
 /** A cell's steps are given out by the parts that its members have, in the order of seats. */
 export function textureOf({ cells }: Pick<RingReport, "cells">): Texture {
-  const members = new Uint16Array(cells.length * steps).fill(nobody);
+  const most = Math.max(0, ...cells.map((pairs) => pairs.length / 2));
+  const columnsPerCell = most <= steps / 4 ? 1 : Math.max(1, Math.floor(columnsWanted / cells.length));
+  const members = new Uint16Array(cells.length * columnsPerCell * steps).fill(nobody);
   cells.forEach((pairs, cell) => {
-    let total = 0;
-    for (let i = 1; i < pairs.length; i += 2) total += pairs[i] as number;
-    let counted = 0;
-    let step = 0;
-    for (let i = 0; i < pairs.length; i += 2) {
-      counted += pairs[i + 1] as number;
-      // A step shows whoever owns its middle.
-      for (; step < steps && (step + 0.5) * total < counted * steps; step++) {
-        members[cell * steps + step] = pairs[i] as number;
-      }
-    }
+    fill(members, cell * columnsPerCell, columnsPerCell, pairs);
   });
-  return { cells: cells.length, members };
+  return { columns: cells.length * columnsPerCell, columnsPerCell, members };
+}
+
+/** Places go up step by step, and in each step column by column: a place shows whoever owns its middle. */
+function fill(members: Uint16Array, first: number, columns: number, pairs: readonly number[]): void {
+  let total = 0;
+  for (let i = 1; i < pairs.length; i += 2) total += pairs[i] as number;
+  const places = steps * columns;
+  let counted = 0;
+  let place = 0;
+  for (let i = 0; i < pairs.length; i += 2) {
+    counted += pairs[i + 1] as number;
+    for (; place < places && (place + 0.5) * total < counted * places; place++) {
+      const column = first + (place % columns);
+      members[column * steps + Math.floor(place / columns)] = pairs[i] as number;
+    }
+  }
 }
 
 /** An annulus in a square of `side` pixels. */
 export interface Annulus {
   readonly side: number;
-  readonly cells: number;
   /** By pixel: its place in the texture, −1 outside. */
   readonly places: Int32Array;
   /** By pixel: how much of it is covered, 0…255. */
@@ -50,7 +63,7 @@ export const innerRadius = 0.56;
 /**
  * Clockwise from the top; equal parts of a cell are equal areas, so a step's radius goes with a square root.
  */
-export function annulusOf(side: number, cells: number): Annulus {
+export function annulusOf(side: number, columns: number): Annulus {
   const places = new Int32Array(side * side).fill(-1);
   const coverage = new Uint8ClampedArray(side * side);
   const outer = side / 2 - 1;
@@ -63,22 +76,22 @@ export function annulusOf(side: number, cells: number): Annulus {
       if (covered <= 0) continue;
       const pixel = y * side + x;
       coverage[pixel] = covered * 255;
-      places[pixel] = placeAt(dx, dy, inner, outer, cells);
+      places[pixel] = placeAt(dx, dy, inner, outer, columns);
     }
   }
-  return { side, cells, places, coverage };
+  return { side, places, coverage };
 }
 
 /** The place in the texture of a point, by its distance from the centre. */
-export function placeAt(dx: number, dy: number, inner: number, outer: number, cells: number): number {
+export function placeAt(dx: number, dy: number, inner: number, outer: number, columns: number): number {
   const turn = (Math.atan2(dx, -dy) / (2 * Math.PI) + 1) % 1;
   const part = (dx * dx + dy * dy - inner * inner) / (outer * outer - inner * inner);
   const step = Math.max(0, Math.min(steps - 1, Math.floor(part * steps)));
-  return Math.min(cells - 1, Math.floor(turn * cells)) * steps + step;
+  return Math.min(columns - 1, Math.floor(turn * columns)) * steps + step;
 }
 
-export function cellOfPlace(place: number): number {
-  return Math.floor(place / steps);
+export function cellOfPlace(place: number, columnsPerCell: number): number {
+  return Math.floor(place / steps / columnsPerCell);
 }
 
 /** `#rrggbb` as the four bytes that ImageData has, opaque. */

@@ -4,7 +4,7 @@ import type { SteeringReading } from "../balancer/dashboard/dashboard.ts";
 import type { HotKeyReport, PolicyReport } from "../balancer/steering-api.ts";
 import { call } from "./calls.ts";
 import { Dialog } from "./dialog.tsx";
-import { count, percent, rate } from "./figures.ts";
+import { count, percent, short } from "./figures.ts";
 import { useReading } from "./live.ts";
 import { useChangeRefusal } from "./may-change.ts";
 import { attempt, notify } from "./notices.tsx";
@@ -104,7 +104,7 @@ function HotKeys({ keys, refusal, onSpread }: HotKeysProps) {
             <td class="key-text">
               <code>{String(key)}</code>
             </td>
-            <td class="right">{rate(ratePerS)}</td>
+            <td class="right">{short(ratePerS)}</td>
             <td class="right">{percent(share)}</td>
             <td>{over === null ? (replica ?? "–") : `spread over ${over}`}</td>
             <td class="right">

@@ -52,16 +52,21 @@ describe("the track of traffic", () => {
     assert.deepEqual(next?.replicas.get("S2"), [2, 3]);
   });
 
-  it("shows a replacement right after the one whose seat it has, and the rest as one", () => {
-    const track = trackOf(report([2_000, 4_000], { S1: [4, null], S2: [3, 3], R9: [null, 4], S4: [1, 1] }));
+  it("has one stream for each seat, under the name of who has it now, and the rest as one", () => {
+    const track = trackOf(report([2_000, 4_000], { R9: [null, 4], S1: [4, null], S2: [3, 3], S4: [1, 1] }));
     const seats: Record<string, number> = { S1: 1, R9: 1, S2: 2, S4: 4 };
-    const { streams, others } = busiestStreams(track, 3, (name) => seats[name] ?? 0);
-    assert.deepEqual(
-      streams.map(({ name }) => name),
-      ["S1", "R9", "S2"],
-    );
+    const { streams, others } = busiestStreams(track, 2, (name) => seats[name] ?? 0);
+    assert.deepEqual(streams, [
+      { seat: 1, name: "R9", values: [4, 4] },
+      { seat: 2, name: "S2", values: [3, 3] },
+    ]);
     assert.deepEqual(others, [3, 3]);
-    assert.equal(busiestStreams(track, 4, () => 1).others, null);
+    assert.equal(busiestStreams(track, 3, (name) => seats[name] ?? 0).others, null);
+  });
+
+  it("adds up what a draining replica and its successor had at the same time", () => {
+    const track = trackOf(report([2_000, 4_000], { S1: [5, 2], R9: [null, 4] }));
+    assert.deepEqual(busiestStreams(track, 2, () => 1).streams[0]?.values, [5, 6]);
   });
 
   it("follows no more replicas than the server tells of, however many there are", () => {

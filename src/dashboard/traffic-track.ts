@@ -64,26 +64,31 @@ function replicasAfter(
   return after;
 }
 
+/** What the replicas of one seat had, one after the other. */
 export interface Stream {
+  readonly seat: number;
+  /** Of who has the seat, or had it last. */
   readonly name: string;
   readonly values: Values;
 }
 
 /**
- * The busiest replicas one by one, in the order of their seats so that a replacement goes on where its predecessor
- * ended, and what the others had together, where there are others.
+ * The busiest seats one by one, in their order, so that a replacement goes on where its predecessor ended; and what the
+ * others had together, where there are others.
  */
 export function busiestStreams(
-  { replicas, totals }: TrafficTrack,
+  { replicas, totals, atMs }: TrafficTrack,
   most: number,
   seatOf: (name: string) => number,
 ): { readonly streams: readonly Stream[]; readonly others: Values | null } {
-  const load = (values: Values) => values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
-  const all = [...replicas].map(([name, values]) => ({ name, values }));
-  const shown = all.sort((a, b) => load(b.values) - load(a.values)).slice(0, most);
-  const streams = shown.sort(
-    (a, b) => seatOf(a.name) - seatOf(b.name) || firstAt(a.values) - firstAt(b.values),
-  );
+  const bySeat = new Map<number, Stream>();
+  for (const [name, values] of inOrderOfLeaving(replicas)) {
+    const seat = seatOf(name);
+    const before = bySeat.get(seat)?.values ?? [];
+    bySeat.set(seat, { seat, name, values: atMs.map((_, at) => joint(before[at], values[at])) });
+  }
+  const all = [...bySeat.values()].sort((a, b) => load(b) - load(a));
+  const streams = all.slice(0, most).sort((a, b) => a.seat - b.seat);
   if (all.length <= most && replicas.size < replicasMax) return { streams, others: null };
   const others = totals.requestsPerS.map((total, at) => {
     const named = streams.reduce((sum, { values }) => sum + (values[at] ?? 0), 0);
@@ -92,4 +97,15 @@ export function busiestStreams(
   return { streams, others };
 }
 
-const firstAt = (values: Values): number => values.findIndex((value) => value !== null);
+/** Who is there now comes last. */
+function inOrderOfLeaving(replicas: TrafficTrack["replicas"]): [string, Values][] {
+  const lastAt = (values: Values) => values.findLastIndex((value) => value !== null);
+  return [...replicas].sort(([, a], [, b]) => lastAt(a) - lastAt(b));
+}
+
+/** While one drains and its successor serves, both had a part. */
+function joint(one: number | null | undefined, other: number | null | undefined): number | null {
+  return one == null ? (other ?? null) : one + (other ?? 0);
+}
+
+const load = ({ values }: Stream): number => values.reduce<number>((sum, value) => sum + (value ?? 0), 0);

@@ -14,7 +14,7 @@ import { type Line, type Mark, TimeChart } from "./time-chart.tsx";
 import { busiestStreams, replicasMax, type TrafficTrack, trackOf, withStep } from "./traffic-track.ts";
 import type { ViewProps } from "./views.ts";
 
-/** Streams that can be told apart. */
+/** Seats that can be told apart. */
 const streamsMax = 12;
 const colours = {
   good: "#2a957a",
@@ -223,12 +223,14 @@ function marksOf(departures: Departures): Mark[] {
 function replicaLines(track: TrafficTrack, fleet: StatusReport, departures: Departures): Line[] {
   const seats = new Map(departures.map(({ name, seat }) => [name, seat]));
   for (const { name, seat } of fleet.replicas) seats.set(name, seat);
-  const seatOf = (name: string) => seats.get(name) ?? Number.POSITIVE_INFINITY;
-  const { streams, others } = busiestStreams(track, streamsMax, seatOf);
-  const lines = streams.map(({ name, values }) => ({
-    label: name,
-    colour: seats.has(name) ? seatColour(seatOf(name)) : colours.grey,
+  const { streams, others } = busiestStreams(track, streamsMax, (name) => seats.get(name) ?? unknownSeat);
+  const lines = streams.map(({ seat, name, values }) => ({
+    label: seat === unknownSeat ? "Gone long ago" : name,
+    colour: seat === unknownSeat ? colours.grey : seatColour(seat),
     values,
   }));
   return others === null ? lines : [...lines, { label: "All others", colour: colours.grey, values: others }];
 }
+
+/** Of those that went before the last hundred departures. */
+const unknownSeat = Number.POSITIVE_INFINITY;

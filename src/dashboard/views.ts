@@ -2,6 +2,7 @@
 import type { ComponentType } from "preact";
 import type { StatusReport } from "../balancer/admin-api.ts";
 import { FleetView } from "./fleet-view.tsx";
+import { QueueView } from "./queue-view.tsx";
 import { RingView } from "./ring-view.tsx";
 import { TrafficView } from "./traffic-view.tsx";
 import { WhatIfView } from "./what-if-view.tsx";
@@ -22,4 +23,5 @@ export const views: readonly [View, ...View[]] = [
   { id: "what-if", title: "What if", View: WhatIfView },
   { id: "fleet", title: "Fleet", View: FleetView },
   { id: "traffic", title: "Traffic", View: TrafficView },
+  { id: "queue", title: "Queue", View: QueueView },
 ];

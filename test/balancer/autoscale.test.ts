@@ -1,60 +1,11 @@
-// The number of replicas follows the load: real processes are started for it, and drained when it has gone. In between
-// somebody adds and removes by hand, the bounds change, and nothing is lost.
+// The number of replicas follows the load: real processes are started for it, and drained when it has gone. Nothing is
+// lost. What people change meanwhile is in autoscale-control.test.ts.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { AutoscaleReport } from "../../src/balancer/autoscaler.ts";
-import type { FrontDoorOptions } from "../../src/balancer/front-door.ts";
 import { call, until } from "./client.ts";
-import { openDoor, type TestDoor } from "./door.ts";
+import { autoscale, count, reportOf, withDoor } from "./scaled-door.ts";
 import { startLoad } from "./steady-load.ts";
-
-const slow: [string, string] = [
-  process.execPath,
-  fileURLToPath(new URL("./slow-replica.mjs", import.meta.url)),
-];
-const folder = mkdtempSync(join(tmpdir(), "roundhouse-"));
-after(() => rmSync(folder, { recursive: true }));
-
-/** As fast as its figures can be told apart: the defaults are for people, who have more time than a test. */
-const autoscale = {
-  min: 1,
-  max: 4,
-  targets: { inFlight: 4 },
-  intervalMs: 100,
-  averageMs: 500,
-  upCooldownMs: 500,
-  downCooldownMs: 300,
-  stabilizationMs: 1_500,
-};
-
-async function withDoor(options: FrontDoorOptions, use: (door: TestDoor) => Promise<void>): Promise<void> {
-  const door = await openDoor({ log: { level: "info" }, ...options }, slow);
-  try {
-    await door.settled;
-    await use(door);
-  } finally {
-    await door.close(0);
-  }
-}
-
-const count = (door: TestDoor) => door.fleet.serving().length;
-
-async function reportOf(door: TestDoor): Promise<AutoscaleReport> {
-  const { status, body } = await call(door.admin?.port ?? 0, "/api/v1/autoscale");
-  assert.equal(status, 200, body);
-  return JSON.parse(body) as AutoscaleReport;
-}
-
-const change = (door: TestDoor, method: "POST" | "DELETE", n: number) =>
-  call(door.port, method === "POST" ? "/add" : "/rm", {
-    method,
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ n }),
-  });
 
 test("up under load, never above max; down after it, the newest seats first; no request is lost", async () => {
   await withDoor({ autoscale }, async (door) => {
@@ -87,88 +38,46 @@ test("up under load, never above max; down after it, the newest seats first; no 
     assert.ok(decisions.every(({ outcome }) => outcome === "done"));
     const said = door.logged.filter(({ event }) => event === "autoscale");
     assert.equal(said.length, decisions.length);
-    assert.match(
-      String(said[0]?.msg),
-      /^Autoscale makes 1 replicas 2 \(load\): \d+\.\d in flight per replica/,
-    );
+    assert.match(String(said[0]?.msg), /^Autoscale: 1 → 2 replicas \(load\): \d+\.\d in flight per replica/);
     const { body } = await call(door.admin?.port ?? 0, "/metrics");
     assert.match(body, /^roundhouse_autoscale_decisions_total\{direction="up"\} 2$/m);
     assert.match(body, /^roundhouse_autoscale_max 4$/m);
   });
 });
 
-test("/add and /rm move the count within the bounds, autoscale goes on from there; beyond them they are refused", async () => {
-  await withDoor({ autoscale: { ...autoscale, stabilizationMs: 3_000 } }, async (door) => {
-    const added = await change(door, "POST", 2);
-    assert.deepEqual(JSON.parse(added.body).message.N, 3);
-    const tooMany = await change(door, "POST", 2);
-    assert.equal(tooMany.status, 400);
-    assert.match(
-      tooMany.body,
-      /<Error> Cannot add 2 of 3 replicas: autoscale keeps 1 to 4; n may be up to 1, or/,
-    );
-    assert.equal(count(door), 3, "nothing was changed");
-    const since = performance.now();
-    await until("nobody needs them", () => count(door) === 1);
-    assert.ok(performance.now() - since > 2_000, "they stayed for the window");
-    const tooFew = await change(door, "DELETE", 1);
-    assert.equal(tooFew.status, 400);
-    assert.match(
-      tooFew.body,
-      /Cannot remove 1 of 1 replicas: autoscale keeps 1 to 4; none can be, or change/,
-    );
-
-    const load = startLoad(door.port, "/slow?ms=100", 30);
-    await until("there are four", () => count(door) === 4);
-    assert.equal((await change(door, "DELETE", 2)).status, 200);
-    await until("the load has brought them back", () => count(door) === 4);
-    await load.stop();
-    assert.deepEqual(load.lost, []);
-  });
+test("answers that take too long ask for more replicas", async () => {
+  const lab = fileURLToPath(new URL("../../dist/experiments/lab-replica.js", import.meta.url));
+  const options = { autoscale: { ...autoscale, targets: { p95Ms: 90 } } };
+  await withDoor(
+    options,
+    async (door) => {
+      // One replica works on two requests at a time: the last of sixteen waits for 160 ms.
+      const load = startLoad(door.port, "/home", 16);
+      await until("there are more", () => count(door) >= 2);
+      const [first] = (await reportOf(door)).decisions.toReversed();
+      assert.match(first?.reason ?? "", /^p95 \d+ ms \(target 90\)/);
+      await load.stop();
+      assert.deepEqual(load.lost, []);
+    },
+    ["env", "WORKERS=2", "DELAY_MS=20", process.execPath, lab],
+  );
 });
 
-test("a reload changes targets and bounds at once, and switches autoscale off and on", async () => {
-  const base = { port: 0, admin: { port: 0 } } as const;
-  let written: FrontDoorOptions = { ...base, autoscale };
-  const door = await openDoor(written, slow, async () => written);
-  try {
-    await door.settled;
-    const load = startLoad(door.port, "/slow?ms=50", 8);
-    await until("there are two", () => count(door) === 2);
-    written = { ...base, autoscale: { ...autoscale, targets: { inFlight: 2 } } };
-    assert.deepEqual((await door.reload()).changed, ["autoscale.targets.inFlight"]);
-    await until("each has half as many", () => count(door) === 4);
-    written = { ...base, autoscale: { ...autoscale, max: 3 } };
-    await door.reload();
-    await until("there are no more than there may be", () => count(door) === 3);
-    written = { ...base };
-    await door.reload();
-    assert.equal((await call(door.admin?.port ?? 0, "/api/v1/autoscale")).status, 400);
-    assert.equal((await change(door, "POST", 3)).status, 200, "nothing bounds it now");
-    assert.equal(count(door), 6);
-    written = { ...base, autoscale };
-    await door.reload();
-    await until("it keeps them again", () => count(door) <= 4);
-    written = { ...base, autoscale: { ...autoscale, min: 9 } };
-    await assert.rejects(door.reload(), { code: "BAD_CONFIG", message: /min 9 and max 4/ });
-    await load.stop();
-    assert.deepEqual(load.lost, []);
-  } finally {
-    await door.close(0);
-  }
-});
-
-test("after a restart with --state it goes on from the last count, within its bounds", async () => {
-  const state = join(folder, "state.json");
-  const calm = { ...autoscale, stabilizationMs: 60_000 };
-  await withDoor({ state, autoscale: calm }, async (door) => {
-    await change(door, "POST", 3);
-    assert.equal(count(door), 4);
-  });
-  assert.equal(JSON.parse(readFileSync(state, "utf8")).replicas.length, 4);
-  await withDoor({ state, autoscale: calm }, async (door) => assert.equal(count(door), 4));
-  await withDoor({ state, autoscale: { ...calm, max: 2 } }, async (door) => assert.equal(count(door), 2));
-  await withDoor({ state, autoscale: { ...calm, min: 3 } }, async (door) => assert.equal(count(door), 3));
+test("a busy processor asks for more replicas", {
+  skip: process.platform === "linux" ? false : "skipped: needs /proc",
+}, async () => {
+  const server = fileURLToPath(new URL("../fleet/fixtures/server.mjs", import.meta.url));
+  const options = { autoscale: { ...autoscale, targets: { cpuCores: 0.1 } } };
+  await withDoor(
+    options,
+    async (door) => {
+      await call(door.port, "/spin");
+      await until("there are more", () => count(door) >= 2);
+      const [first] = (await reportOf(door)).decisions.toReversed();
+      assert.match(first?.reason ?? "", /^\d+ % of a core per replica \(target 10 %\)/);
+    },
+    [process.execPath, server],
+  );
 });
 
 test("with workers their loads add up", async () => {

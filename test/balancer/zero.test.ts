@@ -91,7 +91,9 @@ test("who waits in vain gets 503 with Retry-After: too many, or for too long; th
         assert.match(body, /<Error> No replica could be started within 1000 ms, or 3 requests wait/);
       }
       assert.ok(
-        door.logged.some(({ msg }) => /could not make 0 replicas 1: .*exited with code 1/.test(String(msg))),
+        door.logged.some(({ msg }) =>
+          /could not go from 0 to 1 replicas: .*exited with code 1/.test(String(msg)),
+        ),
       );
     },
     broken,

@@ -71,19 +71,21 @@ test("a replica that is killed is seen to go, and its successor to take its plac
   const { page, close } = await openPage(browser, door.adminUrl, "#traffic");
   const replicas = legendOf(page, "Requests by replica");
   await replicas.filter({ hasText: /^S2/ }).waitFor();
-  const status = (await (await fetch(`${door.adminUrl}/api/v1/status`)).json()) as StatusReport;
-  process.kill(status.replicas.find(({ name }) => name === "S2")?.pid as number, "SIGKILL");
-  await replicas.filter({ hasText: /^R\w+\s*[1-9]/ }).waitFor();
-  const names = (await replicas.allTextContents()).map((text) => text.slice(0, 1));
-  assert.deepEqual(names, ["S", "S", "R", "S"], "next to the one whose seat it has");
   const swatch = (name: RegExp) =>
     replicas
       .filter({ hasText: name })
       .locator(".swatch")
       .evaluate((element) => getComputedStyle(element).backgroundColor);
-  assert.equal(await swatch(/^R/), await swatch(/^S2/));
+  const colour = await swatch(/^S2/);
+  const status = (await (await fetch(`${door.adminUrl}/api/v1/status`)).json()) as StatusReport;
+  process.kill(status.replicas.find(({ name }) => name === "S2")?.pid as number, "SIGKILL");
+  await replicas.filter({ hasText: /^R\w+?\s*[1-9]/ }).waitFor();
+  const names = (await replicas.allTextContents()).map((text) => text.slice(0, 1));
+  assert.deepEqual(names, ["S", "R", "S"], "in the place of the one whose seat it has");
+  assert.equal(await swatch(/^R/), colour);
   await page.reload();
-  await replicas.filter({ hasText: /^S2/ }).waitFor();
+  await replicas.filter({ hasText: /^R/ }).waitFor();
+  assert.equal(await replicas.count(), 3);
   await close();
 });
 

@@ -13,8 +13,9 @@ node=$(from node:)
 suite=${debian#debian:} suite=${suite%-slim}
 major=${node#node:} major=${major%%-*}
 
-there() { docker image inspect "$1" >/dev/null 2>&1 || docker pull --quiet "$1" 2>/dev/null; }
-if there "$debian" && there "$node"; then exit 0; fi
+there() { docker image inspect "$1" >/dev/null 2>&1; }
+pull() { there "$1" || timeout 120 docker pull --quiet "$1" 2>/dev/null; }
+if pull "$debian" && pull "$node"; then exit 0; fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

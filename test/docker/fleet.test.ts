@@ -184,6 +184,17 @@ describe("a fleet of containers", { skip: withoutDocker, timeout: 280_000 }, () 
     assert.equal(all.split("\n").length, 3, "what died meanwhile is gone");
   });
 
+  test("a roll-out changes every container, seat by seat, and docker ps agrees with /rep", async () => {
+    const [before, seatsBefore] = [await agree(3), await seats()];
+    const admin = ["--url", door.url, "--admin", door.adminUrl];
+    const rolled = await run(["rollout", "--settle-ms", "100", ...admin]);
+    assert.equal(rolled.code, 0, rolled.stderr);
+    const now = await agree(3);
+    for (const { id } of before) assert.ok(!now.some((each) => each.id === id));
+    const numbers = (all: readonly string[]) => all.map((each) => each.split("@")[1]).sort();
+    assert.deepEqual(numbers(await seats()), numbers(seatsBefore));
+  });
+
   test("what a container prints is in our log", async () => {
     await until(
       "its first line",

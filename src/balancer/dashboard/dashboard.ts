@@ -1,14 +1,18 @@
 // The dashboard on the admin listener: its page at `/`, the readings that keep it live at `/api/v1/events`, and what it
 // asks that nobody else does. The page itself is src/dashboard; what it shows comes from the admin API like everybody's.
 import type { IncomingMessage } from "node:http";
+import { RoundhouseError } from "../../errors.ts";
 import type { AdminRoute, TakesRequest } from "../../telemetry/admin.ts";
 import { sendFailure, sendJson } from "../../telemetry/own-answers.ts";
 import { type AdminApiParts, readRefusal, statusReport } from "../admin-api.ts";
 import { pageRefusal } from "../authorization.ts";
+import type { QueueHouse } from "../queue-house.ts";
+import { type QueueReport, queueReport } from "../queue-report.ts";
 import { type HotKeysReport, hotKeysReport, type PolicyReport, policyReport } from "../steering-api.ts";
 import { createEventHub, type EventSource } from "./event-hub.ts";
 import { fleetSource } from "./fleet-source.ts";
 import { createPageFiles } from "./page-files.ts";
+import { createQueuePass } from "./queue-pass.ts";
 import { trafficSource } from "./traffic-source.ts";
 
 export interface Dashboard {
@@ -26,7 +30,8 @@ export interface SessionReport {
   readonly changeRefusal: string | null;
 }
 
-export function createDashboard(parts: AdminApiParts): Dashboard {
+/** @param queue null: there is none */
+export function createDashboard(parts: AdminApiParts, queue: QueueSeen | null): Dashboard {
   const files = createPageFiles(new URL("../../dashboard/", import.meta.url));
   const { history, chronicle } = parts.records;
   const events = createEventHub([
@@ -36,9 +41,19 @@ export function createDashboard(parts: AdminApiParts): Dashboard {
       () => history.latest,
       () => chronicle.departed,
     ),
+    queueSource(queue),
   ]);
+  const changeRefusal = (request: IncomingMessage) =>
+    readRefusal(request, parts.policy) ??
+    (request.method === "GET" ? null : pageRefusal(request.headers, parts.policy));
+  const queuePass = queue === null ? null : createQueuePass({ queue, refuse: changeRefusal });
   return {
-    routes: {},
+    routes: {
+      "GET /api/v1/queue": {
+        refuse: (request) => readRefusal(request, parts.policy),
+        answer: () => queueReport(queue ?? noQueue()),
+      },
+    },
     takes: async (target, request, response) => {
       if (target === "GET /api/v1/session") {
         sendJson(request, response, 200, JSON.stringify(session(request, parts)));
@@ -50,6 +65,7 @@ export function createDashboard(parts: AdminApiParts): Dashboard {
         else sendFailure(request, response, 403, reason);
         return true;
       }
+      if (await queuePass?.(target, request, response)) return true;
       return target.startsWith("GET ") && files(target.slice("GET ".length), request, response);
     },
     close: events.close,
@@ -71,6 +87,25 @@ function steeringSource(parts: AdminApiParts): EventSource<SteeringReading> {
     everyMs: 2_000,
     read: () => ({ policy: policyReport(parts), hotKeys: hotKeysReport(parts, hotKeysShown) }),
   };
+}
+
+type QueueSeen = Pick<QueueHouse, "map" | "figures" | "desk">;
+
+/** `event: queue`. */
+export interface QueueReading {
+  /** Null: there is no queue. */
+  readonly queue: QueueReport | null;
+}
+
+function queueSource(queue: QueueSeen | null): EventSource<QueueReading> {
+  const read = () => ({ queue: queue === null ? null : queueReport(queue) });
+  return { name: "queue", everyMs: 1_000, read };
+}
+
+function noQueue(): never {
+  throw new RoundhouseError("NOT_FOUND", "There is no queue here: start with --queue", {
+    source: "downstream",
+  });
 }
 
 function session(request: IncomingMessage, { policy }: AdminApiParts): SessionReport {

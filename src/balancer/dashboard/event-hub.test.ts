@@ -117,6 +117,20 @@ test("so many listeners and no more", async () => {
   for (const answer of answers) answer.destroy();
 });
 
+test("a reading that fails is told in a comment, and tried again", async () => {
+  let fails = true;
+  const read = () => {
+    if (fails) throw new Error("not now");
+    return { n: 7 };
+  };
+  hub = createEventHub([{ name: "number", everyMs: 5, read }]);
+  const answer = await listen();
+  await until(answer, ": number: not now\n\n");
+  fails = false;
+  await until(answer, 'event: number\ndata: {"n":7}\n\n');
+  answer.destroy();
+});
+
 test("closing ends every stream", async () => {
   const answer = await listen();
   await until(answer, '{"n":1}');

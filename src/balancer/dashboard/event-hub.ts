@@ -69,9 +69,15 @@ export function createEventHub(sources: readonly EventSource[]): EventHub {
   function readNow(channel: Channel): void {
     const { source } = channel;
     const startedMs = performance.now();
-    const reading = source.read();
-    const text = JSON.stringify(reading);
-    if (text !== channel.last?.text) publish(channel, reading, text);
+    try {
+      const reading = source.read();
+      const text = JSON.stringify(reading);
+      if (text !== channel.last?.text) publish(channel, reading, text);
+    } catch (error) {
+      // It is tried again; a comment tells whoever reads the stream by eye.
+      const words = (error as Error).message.replaceAll("\n", " ");
+      for (const listener of listeners) if (!listener.full) send(listener, `: ${source.name}: ${words}\n\n`);
+    }
     const tookMs = performance.now() - startedMs;
     channel.timer = setTimeout(readNow, Math.max(source.everyMs, tookMs / readingShareMax), channel);
   }

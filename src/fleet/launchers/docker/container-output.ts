@@ -23,11 +23,16 @@ export function followOutput(
   sinceS: number,
   line: (stream: "stdout" | "stderr", text: string) => void,
 ): ContainerOutput {
-  let stop = (): void => {};
+  let closed = false;
+  let stop = (): void => {
+    closed = true;
+  };
   const read = async (): Promise<void> => {
     const options = { follow: true, stdout: true, stderr: true, since: sinceS } as const;
     const stream = await within(docker.getContainer(id).logs(options));
+    const wasClosed = closed;
     stop = () => (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
+    if (wasClosed) return stop();
     const ends = (["stdout", "stderr"] as const).map((name) => {
       const lines = createLineCutter(createLineLimit((text) => line(name, text), Date.now));
       return { write: lines.feed, end: lines.end };

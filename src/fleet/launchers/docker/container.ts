@@ -26,6 +26,7 @@ export function launchContainer(yard: Yard, spec: LaunchSpec, events: LaunchEven
   let asked: "nothing" | "stop" | "kill" = "nothing";
   let over = false;
   let container: Docker.Container | undefined;
+  let started = false;
   let running = false;
   let output: ContainerOutput | undefined;
   let usage: ContainerUsage | undefined;
@@ -49,21 +50,29 @@ export function launchContainer(yard: Yard, spec: LaunchSpec, events: LaunchEven
     await inventory.vacated(spec.name);
     if (asked !== "nothing") return ended("was stopped before it was started");
     const made = await yard.create(spec.name, request);
-    enlist(made, 0);
+    enlist(made);
     if (asked !== "nothing") return ended("was stopped before it was started");
+    started = true;
     await within(made.start());
+    // Not before: the output of a container that does not run yet is at its end.
+    follow(0);
   }
 
   function takeOver(id: string): void {
-    enlist(engine.docker.getContainer(id), Math.floor(Date.now() / 1_000));
+    enlist(engine.docker.getContainer(id));
+    follow(Math.floor(Date.now() / 1_000));
     yard.takenOver(spec.name, id);
   }
 
-  function enlist(which: Docker.Container, outputSinceS: number): void {
+  function enlist(which: Docker.Container): void {
     container = which;
     usage = createContainerUsage(which);
     inventory.enlist(which.id, { name: spec.name, sinceMs: performance.now(), ended, remind, letGo });
-    output = followOutput(engine, which.id, outputSinceS, (stream, line) =>
+  }
+
+  function follow(sinceS: number): void {
+    if (container === undefined || output !== undefined) return;
+    output = followOutput(engine, container.id, sinceS, (stream, line) =>
       yard.output(spec.name, stream, line),
     );
   }
@@ -72,6 +81,8 @@ export function launchContainer(yard: Yard, spec: LaunchSpec, events: LaunchEven
     if (over) return;
     over = true;
     inventory.over(spec.name);
+    // One that ended while it started: what it said tells why.
+    if (started) follow(0);
     if (container !== undefined) inventory.bury(container.id, spec.name, output);
     events.exited(reason);
   }

@@ -25,6 +25,7 @@ for (const [code, words] of sockets) {
 
 const refusals: readonly [status: number, message: string, words: RegExp][] = [
   [404, "No such image: web:2", /there is no image web:2 .* build it, or "docker pull web:2"/],
+  [404, "no such image: web:2: No such image: web:2", /build it, or "docker pull web:2"$/],
   [404, "network net1 not found", /there is no network net1: make it with "docker network create net1"/],
   [
     409,

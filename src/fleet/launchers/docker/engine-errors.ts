@@ -59,7 +59,7 @@ const rules: readonly Rule[] = [
     () => 'the Docker engine\'s disk is full: free some, for example with "docker system prune"',
   ],
   [
-    /No such image: (\S+)/i,
+    /No such image: (\S+?):?(?:\s|$)/i,
     ([, image]) => `there is no image ${image} on the Docker engine: build it, or "docker pull ${image}"`,
   ],
   [

@@ -1,0 +1,63 @@
+// A key or value of a message as people read it: JSON set out in lines, text as it is, other bytes in hexadecimal. Pure.
+
+export interface Shown {
+  readonly kind: "nothing" | "JSON" | "text" | "binary";
+  readonly text: string;
+  /** Length of the original in bytes. */
+  readonly bytes: number;
+}
+
+/** More bytes than that are not set out. */
+const binaryBytesMax = 4_096;
+
+/** @param text as it is stored; null: a tombstone. Undefined: it is not text, and `base64` has it */
+export function shown(text: string | null | undefined, base64: string | undefined): Shown {
+  if (base64 !== undefined) return binary(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
+  if (text === null || text === undefined) return { kind: "nothing", text: "", bytes: 0 };
+  const bytes = new TextEncoder().encode(text).length;
+  const json = prettyJson(text);
+  return json === null ? { kind: "text", text, bytes } : { kind: "JSON", text: json, bytes };
+}
+
+/** One line of it, for a table. */
+export function preview(text: string | null | undefined, base64: string | undefined): string {
+  if (base64 !== undefined) {
+    const bytes = Array.from(atob(base64).slice(0, 24), (char) => hex(char.charCodeAt(0)));
+    return bytes.join(" ");
+  }
+  return (text ?? "").slice(0, 200).replace(/\s+/g, " ");
+}
+
+/** Null: it is not JSON, or a bare word or number, which says nothing more when it is set out. */
+function prettyJson(text: string): string | null {
+  if (!/^\s*[[{]/.test(text)) return null;
+  try {
+    return isExact(text) ? JSON.stringify(JSON.parse(text), null, 2) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** JSON.parse rounds numbers of more than 15 digits: such a text is shown as it is. */
+function isExact(text: string): boolean {
+  return !/\d{16,}|\d\.\d{15,}/.test(text);
+}
+
+function binary(all: Uint8Array): Shown {
+  const bytes = all.subarray(0, binaryBytesMax);
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 16) lines.push(hexLine(bytes.subarray(at, at + 16), at));
+  if (all.length > bytes.length) lines.push(`… ${all.length - bytes.length} more bytes`);
+  return { kind: "binary", text: lines.join("\n"), bytes: all.length };
+}
+
+/** `00000010  de ad be ef …  ....` */
+function hexLine(bytes: Uint8Array, at: number): string {
+  const numbers = Array.from(bytes, hex).join(" ").padEnd(47);
+  const letters = Array.from(bytes, (byte) =>
+    byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".",
+  );
+  return `${at.toString(16).padStart(8, "0")}  ${numbers}  ${letters.join("")}`;
+}
+
+const hex = (byte: number): string => byte.toString(16).padStart(2, "0");
