@@ -6,11 +6,20 @@ import { ClientOutput } from "./client-output.ts";
 /** A socket whose kernel has taken all but so many bytes of the last write. */
 function socketThatLeaves(unsent: number): Socket & { unsent: number } {
   const socket = Object.assign(new Socket(), { unsent });
-  Object.defineProperty(socket, "writableLength", { get: () => socket.unsent });
-  Object.defineProperty(socket, "writableNeedDrain", {
-    get: () => socket.unsent >= socket.writableHighWaterMark,
+  let needsDrain = false;
+  Object.defineProperty(socket, "writableLength", {
+    get: () => {
+      if (socket.unsent === 0) needsDrain = false;
+      return socket.unsent;
+    },
   });
-  socket.write = () => true;
+  Object.defineProperty(socket, "writableNeedDrain", {
+    get: () => needsDrain || socket.unsent >= socket.writableHighWaterMark,
+  });
+  socket.write = (piece: string | Uint8Array) => {
+    if (piece.length >= socket.writableHighWaterMark) needsDrain = true;
+    return !needsDrain;
+  };
   return socket;
 }
 
@@ -44,4 +53,17 @@ test("nobody waits for a `drain` that will not come: the socket's own mark may l
   assert.equal(out.isBlocked, false);
   socket.unsent = socket.writableHighWaterMark;
   assert.equal(out.isBlocked, true);
+});
+
+test("lent bytes that are gone make nobody wait for the few that were written after them", () => {
+  const socket = socketThatLeaves(1);
+  const out = new ClientOutput(socket, 256 * 1024);
+  out.lent(Buffer.alloc(100_000), 0, 100_000);
+  assert.equal(out.isBlocked, true);
+  socket.unsent = 0;
+  assert.equal(out.isBlocked, false);
+  out.text("a small answer");
+  socket.unsent = 14;
+  out.writeNow();
+  assert.equal(out.isBlocked, false);
 });

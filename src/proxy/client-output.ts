@@ -107,8 +107,8 @@ export class ClientOutput implements TurnWriter {
   get isBlocked(): boolean {
     if (!this.owes) return false;
     const unsent = this.socket.writableLength;
-    if (unsent > this.bufferedBytesMax / 2) return this.socket.writableNeedDrain; // else no `drain` would end it
-    return unsent > 0 && this.owesLent;
+    if (unsent === 0 || (!this.owesLent && unsent <= this.bufferedBytesMax / 2)) return false;
+    return this.socket.writableNeedDrain; // else no `drain` would end it
   }
 
   /** For how long the client has taken nothing of what waits for it. */

@@ -1,7 +1,17 @@
 // Requests that are refused before they become an exchange.
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { test } from "node:test";
-import { answering, ask, eventually, ok, rawClient, scriptedUpstream, testedProxy } from "./scripted.test.ts";
+import {
+  answering,
+  ask,
+  eventually,
+  get,
+  ok,
+  rawClient,
+  scriptedUpstream,
+  testedProxy,
+} from "./scripted.test.ts";
 
 test("the answer to a refused request line has its body, whatever was asked before on the connection", async () => {
   const upstream = await scriptedUpstream(answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"));
@@ -39,4 +49,26 @@ test("TRACE is refused, whatever its Max-Forwards", async () => {
   await eventually(() => tested.proxy.stats.connections === 0);
   assert.equal(upstream.received.length, 0);
   for (const each of [tested, upstream]) each.close();
+});
+
+test("who asks on and on and reads nothing is read no further, though all answers are our own", async () => {
+  const tested = await testedProxy([]);
+  const { stats } = tested.proxy;
+  const requests = 60_000;
+  const client = connect({ port: tested.port, host: "127.0.0.1" });
+  client.write(get().repeat(requests));
+  let heldBytes = 0;
+  let asked = 0;
+  for (let same = 0; same < 20; same++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    heldBytes = Math.max(heldBytes, tested.accepted[0]?.writableLength ?? 0);
+    if (stats.requests === 0 || stats.requests !== asked) same = 0;
+    asked = stats.requests;
+  }
+  assert.ok(heldBytes < 512 * 1024, `${heldBytes} bytes wait for the client`);
+  assert.ok(asked < requests, "the client was never held back");
+  client.resume();
+  await eventually(() => stats.requests === requests);
+  for (const each of [client, tested.accepted[0]]) each?.destroy();
+  tested.close();
 });

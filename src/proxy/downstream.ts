@@ -223,9 +223,9 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
   answer(status: number, body: string, fields: string, method: string, keep: boolean, type: string): boolean {
     countOwnAnswer(this.context.stats, status);
     const close = !keep || !this.mayKeep;
-    this.out.writeNow();
     const headOnly = method === "HEAD";
-    this.socket.write(ownAnswer({ status, body, type, fields, close, headOnly, date: clock.httpDate }));
+    const text = ownAnswer({ status, body, type, fields, close, headOnly, date: clock.httpDate });
+    this.out.bytes(Buffer.from(text));
     return close;
   }
 

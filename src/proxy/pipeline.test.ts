@@ -6,6 +6,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { Pipeline, type PipelineMember } from "./pipeline.ts";
 import { eventually, type RawClient, rawClient, scriptedUpstream, testedProxy } from "./scripted.test.ts";
+import { afterReads } from "./turn.ts";
 import type { PooledUpstream } from "./upstream.ts";
 import type { ExchangeConnection, UpstreamConnection } from "./upstream-connection.ts";
 
@@ -241,6 +242,21 @@ test("who waits for 5 ms behind an incomplete answer moves, once; the turn of ea
   pipeline.sweep(5);
   pipeline.sweep(20);
   assert.deepEqual(moves(members), [0, 0, 1]);
+});
+
+test("an answer that was read in the turn of its deadline is in time", async (t) => {
+  const { members, ends, read } = pipelineOf([2, 2, 2]);
+  const immediately = setImmediate;
+  let looked = false;
+  t.mock.method(globalThis, "setImmediate", (then: () => void) => {
+    immediately(then); // the watch is to judge at the end of this turn, and only now something is read
+    if (looked) return;
+    looked = true;
+    afterReads({ readNow: () => void read("aabbcc") }, null);
+  });
+  await eventually(() => ends.length > 0);
+  assert.deepEqual(moves(members), [0, 0, 0]);
+  assert.deepEqual(ends, ["released, 0 extra"]);
 });
 
 test("when trust is lost meanwhile, no further answer is taken from the connection", () => {

@@ -2,7 +2,7 @@
 // come in the order of the requests and carry no id, so each byte belongs to whose turn it is: an exchange sees nothing
 // until the answers before its own are complete. Who waits behind an answer that takes too long is moved away. Which
 // requests may share, and where, is in batching.ts.
-import type { Turn } from "./turn.ts";
+import { settleReads, type Turn } from "./turn.ts";
 import type {
   ConnectionTaker,
   ConnectionUser,
@@ -251,7 +251,7 @@ function wait(nowMs: number): void {
   timer = setTimeout(look, watchEveryMs).unref();
 }
 
-// As with the other deadlines: judged after the turn's sockets were read, and not when we ourselves were held up.
+// As with the other deadlines: judged after what came in this turn was looked at, and not when we ourselves were held up.
 function look(): void {
   timer = undefined;
   if (watched.size === 0) return;
@@ -261,6 +261,7 @@ function look(): void {
 }
 
 function judgeAll(): void {
+  settleReads();
   const nowMs = performance.now();
   for (const pipeline of watched) pipeline.sweep(nowMs);
 }

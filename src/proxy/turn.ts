@@ -58,21 +58,23 @@ export function atTurnEnd(writer: TurnWriter): void {
 /** `reader` is called when everything that has arrived in this turn was read, or at the next {@link settleReads}. */
 export function afterReads(reader: TurnReader, chunk: Buffer | null): void {
   chunks.push(chunk);
-  if (readers.push(reader) === 1) seeToEnd();
+  if (readers.push(reader) === 1) turnMs();
 }
 
 /** Whatever else happens than a read: what was read before it is looked at first. */
 export function settleReads(): void {
   if (isReading || readers.length === 0) return;
   isReading = true;
-  try {
-    for (let at = 0; at < readers.length; at++)
+  for (let at = 0; at < readers.length; at++) {
+    try {
       (readers[at] as TurnReader).readNow(chunks[at] as Buffer | null);
-  } finally {
-    readers.length = 0;
-    chunks.length = 0;
-    isReading = false;
+    } catch (error) {
+      throwLater(error);
+    }
   }
+  readers.length = 0;
+  chunks.length = 0;
+  isReading = false;
 }
 
 function seeToEnd(): void {
@@ -84,15 +86,24 @@ function seeToEnd(): void {
 function endTurn(): void {
   settleReads();
   const hasWriters = waiting.length > 0;
-  try {
-    for (let at = 0; at < waiting.length; at++) (waiting[at] as TurnWriter).writeNow();
-  } finally {
-    waiting.length = 0;
-    endIsDue = false;
-    nowMs = 0;
-    if (hasWriters) {
-      current.endMs = performance.now();
-      current = { endMs: 0 };
+  for (let at = 0; at < waiting.length; at++) {
+    try {
+      (waiting[at] as TurnWriter).writeNow();
+    } catch (error) {
+      throwLater(error);
     }
   }
+  waiting.length = 0;
+  endIsDue = false;
+  nowMs = 0;
+  if (!hasWriters) return;
+  current.endMs = performance.now();
+  current = { endMs: 0 };
+}
+
+/** It is nobody's but its own: the others of the turn read and write first. */
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
 }

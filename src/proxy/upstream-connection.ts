@@ -120,6 +120,11 @@ export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConne
     this.socket.on("close", () => this.onLost());
   }
 
+  /** While it is idle: it has sent what nobody asked for, which is to be looked at later in this turn. */
+  get hasUnread(): boolean {
+    return this.asideBytes > 0;
+  }
+
   /** From now on `user` has it. */
   assign(user: ConnectionUser): void {
     this.user = user;
@@ -213,8 +218,11 @@ export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConne
   readNow(): void {
     const { asideFrom: from, asideBytes: length } = this;
     this.asideBytes = 0;
-    if (!this.closed && !this.look(asideBytes, from, from + length)) this.socket.pause();
-    takenBack();
+    try {
+      if (!this.closed && !this.look(asideBytes, from, from + length)) this.socket.pause();
+    } finally {
+      takenBack();
+    }
   }
 
   private look(bytes: Buffer, start: number, end: number): boolean {

@@ -165,7 +165,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
    */
   take(taker: ConnectionTaker, fresh: boolean, nowMs: number): UpstreamConnection | null {
     for (;;) {
-      const connection = this.idle.pop();
+      const connection = this.popIdle();
       if (connection === undefined) break;
       if (nowMs >= connection.idleUntilMs) {
         connection.discard();
@@ -182,7 +182,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
   }
 
   takeIdle(nowMs: number): UpstreamConnection | null {
-    const connection = this.idle.pop();
+    const connection = this.popIdle();
     if (connection === undefined) return null;
     if (nowMs < connection.idleUntilMs) {
       if (this.limits.spills) this.settle();
@@ -287,6 +287,17 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
       return taker;
     }
     return undefined;
+  }
+
+  /** Bytes that came before anything was asked must not become the answer to what is asked now. */
+  private popIdle(): UpstreamConnection | undefined {
+    let connection = this.idle.pop();
+    while (connection?.hasUnread) {
+      this.distrust();
+      connection.discard();
+      connection = this.idle.pop();
+    }
+    return connection;
   }
 
   private closeOldestIdle(): boolean {
