@@ -118,7 +118,7 @@ async function openLauncher(engine: Engine, options: SwarmLauncherOptions): Prom
     ...(onExit === "keep" ? { letGo: inventory.letGo } : {}),
     reopenLog: () => logFile?.reopen(),
     async close() {
-      watch.close();
+      await watch.close();
       await inventory.allBuried();
       await lock.release();
       await logFile?.close();

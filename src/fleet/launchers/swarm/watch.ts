@@ -19,7 +19,8 @@ const reopenMs = 2_000;
 export interface SwarmWatch {
   /** Something is under way. */
   wake(): void;
-  close(): void;
+  /** Resolves when nobody looks any more: a look may make the front door's mark anew. */
+  close(): Promise<void>;
 }
 
 /** @param seen nothing that began after `asOfMs` (performance.now) need be in the view */
@@ -85,13 +86,14 @@ export async function watchSwarm(
   }
 
   await look();
-  void keepLooking();
+  const looking = keepLooking();
   void keepListening();
   return {
     wake,
     close() {
       closed.abort();
       rouse();
+      return looking;
     },
   };
 }
