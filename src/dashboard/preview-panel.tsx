@@ -1,4 +1,4 @@
-// What a change would move: how much, from whom to whom, and the shares before and afterwards.
+// What a change would move: how much, from whom to whom; and the shares before and afterwards.
 import type { PreviewReport } from "../balancer/ring-preview.ts";
 import { seatColour } from "./colours.ts";
 import { count, percent } from "./figures.ts";
@@ -29,7 +29,6 @@ export function PreviewPanel({ preview, nameOf }: PreviewPanelProps) {
       </p>
       {moved > 0 && blocks <= blocksMax && <FlowChart preview={preview} nameOf={nameOf} />}
       {moved > 0 && <Moves preview={preview} nameOf={nameOf} />}
-      <Shares preview={preview} nameOf={nameOf} />
     </>
   );
 }
@@ -95,7 +94,8 @@ function Seat({ seat, nameOf }: { seat: number | null; nameOf: (seat: number) =>
   );
 }
 
-function Shares({ preview: { before, after }, nameOf }: PreviewPanelProps) {
+/** Shares before and afterwards. */
+export function PreviewShares({ preview: { before, after }, nameOf }: PreviewPanelProps) {
   const seats = [...new Set([...Object.keys(before), ...Object.keys(after)].map(Number))].sort(
     (a, b) => a - b,
   );

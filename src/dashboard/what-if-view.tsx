@@ -5,7 +5,7 @@ import type { RingReport } from "../balancer/ring-picture.ts";
 import { ApplyPanel } from "./apply-panel.tsx";
 import { type Draft, emptyDraft, freeSeats, previewBody } from "./draft.ts";
 import { DraftForm } from "./draft-form.tsx";
-import { PreviewPanel } from "./preview-panel.tsx";
+import { PreviewPanel, PreviewShares } from "./preview-panel.tsx";
 import { usePreview } from "./preview-reading.ts";
 import { useRing } from "./ring-reading.ts";
 import type { ViewProps } from "./views.ts";
@@ -47,6 +47,7 @@ export function WhatIfView({ fleet }: ViewProps) {
           <>
             <PreviewPanel preview={preview} nameOf={nameOf} />
             <ApplyPanel draft={draft} ring={ring} preview={preview} onApplied={() => setDraft(emptyDraft)} />
+            <PreviewShares preview={preview} nameOf={nameOf} />
           </>
         )}
       </section>

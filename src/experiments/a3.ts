@@ -10,7 +10,7 @@ import { settleLoad } from "../load/load-settings.ts";
 import { failedCount, type LoadSample } from "../load/recorder.ts";
 import { askEndpoints, type EndpointCheck } from "./endpoints.ts";
 import type { Experiment, Findings, Progress, Settings } from "./experiment.ts";
-import { labCommand, setMood } from "./lab-fleet.ts";
+import { setMood } from "./lab-fleet.ts";
 import type { ReplicaState, RunningFleet } from "./running-fleet.ts";
 import { type LogLine, until } from "./running-product.ts";
 
@@ -95,16 +95,8 @@ async function measure(fault: Fault, spares: number, settings: Settings): Promis
   const folder = mkdtempSync(join(tmpdir(), "roundhouse-a3-"));
   const config = join(folder, "roundhouse.config.json");
   writeFileSync(config, JSON.stringify({ ejection: { ejectionMs } }));
-  const fleet = await settings.startFleet([
-    "-n",
-    "3",
-    "--warm",
-    String(spares),
-    "--config",
-    config,
-    "--",
-    ...labCommand(),
-  ]);
+  const args = ["-n", "3", "--warm", String(spares), "--config", config];
+  const fleet = await settings.startFleet(args, fault === "answers 500" ? {} : undefined);
   const stop = new AbortController();
   try {
     const { options } = settleLoad({
@@ -178,7 +170,7 @@ async function cause(
     await setMood(victim, { status: 200 });
     return { fault, spares, atS, outMs: line.timeMs - atMs, healedMs: null };
   }
-  process.kill(victim.pid as number, fault === "kill -9" ? "SIGKILL" : "SIGSTOP");
+  await fleet.harm(victim, fault === "kill -9" ? "kill" : "freeze");
   const out = await until(
     `${victim.name} leaves the ring`,
     () =>

@@ -5,7 +5,6 @@ import { runLoad } from "../load/load.ts";
 import { settleLoad } from "../load/load-settings.ts";
 import { failedCount } from "../load/recorder.ts";
 import { type Experiment, type Findings, type Progress, percent, type Settings } from "./experiment.ts";
-import { labCommand } from "./lab-fleet.ts";
 import { spreadOf } from "./spread.ts";
 
 const replicaCount = 6;
@@ -40,6 +39,7 @@ export const a5: Experiment = {
   title: "A-5: skewed keys",
   question:
     "How evenly are skewed keys spread, and how well do the replicas' caches serve, with and without bounded load?",
+  withoutContainers: "its replicas are the lab's own program",
   run,
 };
 
@@ -74,8 +74,8 @@ async function run(settings: Settings, progress: Progress): Promise<Findings> {
 }
 
 async function measure(way: (typeof ways)[number], exponent: number, settings: Settings): Promise<Run> {
-  const command = labCommand({ CACHE_KEYS: String(cacheKeys), MISS_MS: String(missMs) });
-  const fleet = await settings.startFleet(["-n", String(replicaCount), ...way.args, "--", ...command]);
+  const lab = { CACHE_KEYS: String(cacheKeys), MISS_MS: String(missMs) };
+  const fleet = await settings.startFleet(["-n", String(replicaCount), ...way.args], lab);
   try {
     const { options } = settleLoad({
       url: `${fleet.url}/item/{key}`,

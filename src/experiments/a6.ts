@@ -5,7 +5,7 @@ import { runLoad } from "../load/load.ts";
 import { settleLoad } from "../load/load-settings.ts";
 import { failedCount } from "../load/recorder.ts";
 import { type Experiment, type Findings, type Progress, percent, type Settings } from "./experiment.ts";
-import { labCommand, setMood } from "./lab-fleet.ts";
+import { setMood } from "./lab-fleet.ts";
 import type { ReplicaState, RunningFleet } from "./running-fleet.ts";
 
 const replicaCount = 4;
@@ -44,6 +44,7 @@ export const a6: Experiment = {
   id: "a6",
   title: "A-6: uneven servers",
   question: "One of four replicas is four times slower: which policy gets the most out of the fleet?",
+  withoutContainers: "its replicas are the lab's own program",
   run,
 };
 
@@ -90,7 +91,7 @@ async function run(settings: Settings, progress: Progress): Promise<Findings> {
 }
 
 async function measure(way: Way, settings: Settings): Promise<Run> {
-  const fleet = await settings.startFleet(["-n", String(replicaCount), ...way.args, "--", ...labCommand()]);
+  const fleet = await settings.startFleet(["-n", String(replicaCount), ...way.args], {});
   try {
     const { replicas } = await fleet.status();
     const slow = replicas[0] as ReplicaState;

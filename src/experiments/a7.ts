@@ -42,6 +42,7 @@ export const a7: Experiment = {
   id: "a7",
   title: "A-7: scale",
   question: "How do the placements do with many servers: balance, movement, lookup cost, memory?",
+  withoutContainers: "it is a simulation",
   run,
 };
 

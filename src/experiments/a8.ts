@@ -51,6 +51,7 @@ export const a8: Experiment = {
   title: "A-8: the queue",
   question:
     "How many synced messages per second, against shards and brokers; and what happens when a broker is killed?",
+  withoutContainers: "its brokers are always processes",
   run,
 };
 

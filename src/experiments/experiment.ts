@@ -53,6 +53,8 @@ export interface Experiment {
   readonly title: string;
   /** What it is to find out. */
   readonly question: string;
+  /** Why no container is ever run for it; absent where replicas can be containers. */
+  readonly withoutContainers?: string;
   run(settings: Settings, progress: Progress): Promise<Findings>;
 }
 

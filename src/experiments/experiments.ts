@@ -11,6 +11,7 @@ import { a6 } from "./a6.ts";
 import { a7 } from "./a7.ts";
 import { a8 } from "./a8.ts";
 import type { Experiment, Findings, Settings } from "./experiment.ts";
+import { processReplicas } from "./replica-kind.ts";
 import { type Circumstances, writeReport } from "./report.ts";
 
 export const experiments: readonly Experiment[] = [a1, a2, a3, a4, a5, a6, a7, a8];
@@ -40,7 +41,7 @@ export async function runExperiments(
   list: readonly Experiment[],
   settings: Settings,
   directory: string,
-  made: Pick<Circumstances, "command" | "version">,
+  made: Pick<Circumstances, "command" | "version" | "launcher">,
   observer: Observer,
 ): Promise<void> {
   mkdirSync(directory, { recursive: true });
@@ -52,7 +53,8 @@ export async function runExperiments(
       observer.step(experiment, done, steps, words),
     );
     const seconds = (performance.now() - began) / 1000;
-    const circumstances = { ...made, seed: settings.seed, startedAt, seconds };
+    const launcher = experiment.withoutContainers === undefined ? made.launcher : processReplicas.launcher;
+    const circumstances = { ...made, launcher, seed: settings.seed, startedAt, seconds };
     const report = await writeReport(directory, experiment, findings, circumstances);
     written.push({ experiment, findings });
     observer.finished(experiment, findings, report);

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { ReplicaState } from "./running-fleet.ts";
 
 /** What goes behind `--`: the command of each replica. */
-export function labCommand(environment: Readonly<Record<string, string>> = {}): readonly string[] {
+export function labCommand(environment: Readonly<Record<string, string>>): readonly string[] {
   const program = fileURLToPath(import.meta.url).replace(/lab-fleet(\.[jt]s)$/, "lab-replica$1");
   const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const node = [process.execPath, ...process.execArgv, program];

@@ -11,6 +11,8 @@ import type { Cell, Experiment, Findings, Table } from "./experiment.ts";
 export interface Circumstances {
   /** As typed, to do it again. */
   readonly command: string;
+  /** What started the replicas. */
+  readonly launcher: string;
   readonly seed: number;
   readonly startedAt: string;
   readonly seconds: number;
@@ -62,6 +64,7 @@ function markdown(
     findings.method,
     [
       `- command: \`${made.command}\``,
+      `- launcher: ${made.launcher}`,
       `- begun ${made.startedAt}, took ${made.seconds.toFixed(1)} s; seed ${made.seed}`,
       `- Roundhouse ${made.version}, ${made.commit}`,
       `- machine: ${made.machine}`,

@@ -32,7 +32,7 @@ export function queueStarter(command: ProductCommand, signal: AbortSignal): Queu
       "--log-format",
       "json",
     ];
-    const product = await startProduct(command, [...fixed, ...ports], "broker", signal);
+    const product = await startProduct(command, [...fixed, ...ports], "queue", signal);
     const url = `http://127.0.0.1:${(product.opened.ports as { queue: number }).queue}`;
     const serving = () =>
       product.log.filter(({ event, broker }) => event === "broker" && broker !== undefined);

@@ -4,7 +4,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { run } from "./roundhouse-process.ts";
+import { queueStarter } from "../../src/experiments/running-queue.ts";
+import { main, run } from "./roundhouse-process.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "experiment-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,6 +32,14 @@ describe("roundhouse experiment", () => {
     const png = readFileSync(join(folder, "a1", "requests-per-server.png"));
     assert.equal(png.toString("latin1", 1, 4), "PNG");
     assert.ok(png.length > 10_000, "the picture is empty");
+  });
+
+  it("starts a queue, creates a topic and tells what it keeps", async () => {
+    const never = new AbortController().signal;
+    const queue = await queueStarter([process.execPath, main], never)(2);
+    await queue.createTopic("orders", 3);
+    assert.deepEqual([...(await queue.sizes("orders")).values()], [0, 0, 0]);
+    await queue.stop();
   });
 
   it("refuses a name that it does not know", async () => {

@@ -271,6 +271,8 @@ export function createSimulatedWorld(
     async close() {
       door.killed = true;
       time.forget();
+      // Else a server that ends later would wake this door again, in the next world.
+      engine.orphaned();
     },
   };
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const program = fileURLToPath(new URL("./simulate.ts", import.meta.url));
-const seedsEach = 20;
+const seedsEach = 100;
 
 /** Gives what was wrong, or nothing. */
 async function failures(from: number): Promise<string> {
