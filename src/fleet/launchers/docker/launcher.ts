@@ -60,11 +60,11 @@ export async function createDockerLauncher(options: DockerLauncherOptions): Prom
 }
 
 async function openLauncher(engine: Engine, options: DockerLauncherOptions): Promise<Launcher> {
-  const { fleet, log, prefix = "", onExit } = options;
+  const { fleet, log, onExit } = options;
   const imageOf = createImageLookup(engine, options.image);
   const image = await imageOf(firstRevision);
   await checkNetwork(engine, networkOf(options));
-  const lock = await lockFleet({ engine, fleet, prefix, image: image.id, log });
+  const lock = await lockFleet({ engine, fleet, image: image.id, log });
   const inventory = createInventory(engine, log, () => !lock.lost);
   const watch = await watchEngine(engine, fleet, log, {
     died: inventory.died,

@@ -35,8 +35,6 @@ export interface FleetLock {
 export interface LockOptions {
   readonly engine: Engine;
   readonly fleet: string;
-  /** Begins the names of all containers. */
-  readonly prefix: string;
   /** Id of an image that is there: no container can be made without one. */
   readonly image: string;
   readonly log: FleetLog;
@@ -115,8 +113,9 @@ async function supersede(options: LockOptions, lock: string): Promise<void> {
   await within(container.remove({ force: true })).catch(() => {});
 }
 
-function make({ engine, fleet, prefix, image }: LockOptions, role: "lock" | "question"): Promise<string> {
-  const lock = `${prefix}${fleet}.front-door`;
+function make({ engine, fleet, image }: LockOptions, role: "lock" | "question"): Promise<string> {
+  // Without the containers' prefix: whose containers are whose, labels with the fleet's name say, and nothing else.
+  const lock = `${fleet}.front-door`;
   const request = {
     name: role === "lock" ? lock : `${lock}.question-${randomBytes(4).toString("hex")}`,
     Image: image,
