@@ -57,6 +57,13 @@ test("bytes are shown in hexadecimal beside what can be read of them", () => {
   assert.match(shown(undefined, btoa("x".repeat(5_000))).text, /… 904 more bytes$/);
 });
 
+test("of a long text the beginning is shown, and how much is left out", () => {
+  const { text, bytes } = shown("x".repeat(70_000), undefined);
+  assert.equal(bytes, 70_000);
+  assert.equal(text, `${"x".repeat(65_536)}\n… 4464 more characters`);
+  assert.match(shown(JSON.stringify(Array(60_000).fill(1)), undefined).text, /… \d+ more characters$/);
+});
+
 test("a preview is one short line", () => {
   assert.equal(preview('{\n  "a": 1\n}', undefined), '{ "a": 1 }');
   assert.equal(preview("x".repeat(500), undefined).length, 200);

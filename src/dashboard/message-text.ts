@@ -10,6 +10,8 @@ export interface Shown {
 
 /** More bytes than that are not set out. */
 const binaryBytesMax = 4_096;
+/** More characters than that are not shown: tens of thousands of lines would hold the page up for seconds. */
+const textCharsMax = 65_536;
 
 /** @param text as it is stored; null: a tombstone. Undefined: it is not text, and `base64` has it */
 export function shown(text: string | null | undefined, base64: string | undefined): Shown {
@@ -18,8 +20,13 @@ export function shown(text: string | null | undefined, base64: string | undefine
   const bytes = new TextEncoder().encode(text).length;
   const json = prettyJson(text);
   return json === null
-    ? { kind: "text", text: visible(text), bytes }
-    : { kind: "JSON", text: visible(json), bytes };
+    ? { kind: "text", text: clipped(text), bytes }
+    : { kind: "JSON", text: clipped(json), bytes };
+}
+
+function clipped(text: string): string {
+  const rest = text.length - textCharsMax;
+  return rest <= 0 ? visible(text) : `${visible(text.slice(0, textCharsMax))}\n… ${rest} more characters`;
 }
 
 /** One line of it, for a table. */

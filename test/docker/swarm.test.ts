@@ -126,7 +126,8 @@ describe("a fleet of a swarm's services", { skip: withoutDocker, timeout: 280_00
     });
     t.diagnostic(`replaced after ${Math.round(performance.now() - killedMs)} ms`);
     assert.equal(now.filter(({ id }) => before.some((each) => each.id === id)).length, 2);
-    assert.match(await logsOf(fleet), /S2.*was ended by SIGKILL/);
+    // Whichever is first on a busy machine: the swarm's word, which takes it a second or two, or our heartbeats.
+    assert.match(await logsOf(fleet), /in place of S2, which (was ended by SIGKILL|missed \d+ heartbeats)/);
   });
 
   test("docker service ls agrees with /rep after add and rm", async () => {

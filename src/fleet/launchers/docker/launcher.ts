@@ -55,11 +55,11 @@ export async function createDockerLauncher(options: DockerLauncherOptions): Prom
 }
 
 async function openLauncher(engine: Engine, options: DockerLauncherOptions): Promise<Launcher> {
-  const { fleet, log, prefix = "", onExit } = options;
+  const { fleet, log, onExit } = options;
   const imageOf = createImageLookup(engine, options.image);
   const image = await imageOf();
   await checkNetwork(engine, networkOf(options));
-  const lock = await lockFleet({ marks: containerMarks(engine, fleet, image.id), fleet, prefix, log });
+  const lock = await lockFleet({ marks: containerMarks(engine, fleet, image.id), fleet, log });
   const inventory = createInventory(engine, log, () => !lock.lost);
   const watch = await watchEngine(engine, fleet, log, {
     died: inventory.died,

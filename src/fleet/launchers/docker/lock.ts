@@ -54,8 +54,6 @@ interface Mark {
 export interface LockOptions {
   readonly marks: Marks;
   readonly fleet: string;
-  /** Begins the names of all containers. */
-  readonly prefix: string;
   readonly log: FleetLog;
 }
 
@@ -129,8 +127,9 @@ async function supersede(options: LockOptions, lock: string): Promise<void> {
   await marks.remove(found.id).catch(() => {});
 }
 
-function make({ marks, fleet, prefix }: LockOptions, role: "lock" | "question"): Promise<string> {
-  const lock = `${prefix}${fleet}.front-door`;
+function make({ marks, fleet }: LockOptions, role: "lock" | "question"): Promise<string> {
+  // Without the containers' prefix: whose containers are whose, labels with the fleet's name say, and nothing else.
+  const lock = `${fleet}.front-door`;
   const name = role === "lock" ? lock : `${lock}.question-${randomBytes(4).toString("hex")}`;
   return marks.make(name, { [label.fleet]: fleet, [label.role]: role, [holderLabel]: identity() });
 }

@@ -55,11 +55,11 @@ export async function createSwarmLauncher(options: SwarmLauncherOptions): Promis
 }
 
 async function openLauncher(engine: Engine, options: SwarmLauncherOptions): Promise<Launcher> {
-  const { fleet, log, prefix = "", onExit, drainMs } = options;
+  const { fleet, log, onExit, drainMs } = options;
   const { node, network } = await openSwarm(engine, options.network, log);
   const imageOf = createImageLookup(engine, options.image);
   const first = everywhere(await imageOf(), options.image);
-  const lock = await lockFleet({ marks: serviceMarks(engine, fleet, first), fleet, prefix, log });
+  const lock = await lockFleet({ marks: serviceMarks(engine, fleet, first), fleet, log });
   const inventory = createInventory(engine, log, () => !lock.lost, removeService);
   const leaving = new Map<string, string>();
   let last: SwarmView = { services: [], tasks: [], nodes: [] };
