@@ -235,18 +235,21 @@ export const configSchema = z.strictObject({
   warm: wholeNumber(0, 1_000).optional(),
   /** Has the number of replicas follow the load; see docs/autoscale.md. Default: off. */
   autoscale: autoscaleSchema.optional(),
-  /** Who starts the replicas: `process` and `docker` (we do), or `static` (somebody else does; see `upstreams`). */
-  launcher: oneOf("process", "docker", "static").optional(),
-  /** For `docker`: the image of which each replica is a container. */
+  /** Who starts the replicas: `process`, `docker` and `swarm` (we do), or `static` (somebody else does; see `upstreams`). */
+  launcher: oneOf("process", "docker", "swarm", "static").optional(),
+  /** For `docker` and `swarm`: the image of which each replica is a container. */
   image: text("an image's name, such as web:2").optional(),
-  /** For `docker`: the network of the replicas, whose addresses the front door must reach. Default: Docker's `bridge`. */
+  /**
+   * For `docker` and `swarm`: the network of the replicas, whose addresses the front door must reach. Default for
+   * `docker`: its `bridge`.
+   */
   network: text("a network's name").optional(),
-  /** For `docker`: names the fleet on its engine. Default `roundhouse`. */
+  /** For `docker` and `swarm`: names the fleet on its engine. Default `roundhouse`. */
   fleet: accepting(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,40}$/),
     'a name of letters, digits, "_", "." and "-", beginning with a letter or digit',
   ).optional(),
-  /** For `docker`: limits and rights of the replicas' containers. */
+  /** For `docker` and `swarm`: limits and rights of the replicas' containers. */
   container: containerSchema.optional(),
   /** The server to run, never through a shell; `{port}`, `{host}`, `{id}` are expanded. Default: the built-in one. */
   command: accepting(z.array(z.string()).min(1), 'a list of words, such as ["node", "server.js"]').optional(),

@@ -127,9 +127,14 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   const control = controlUpstream(parts.controlPath);
   if (control !== null) ledger.join("(control)", control.stats);
   let room = roomOf(settings);
+  /** Closed by a reload; who waits there is served by the replicas that min asks for. */
+  let closedRoom: WaitingRoom | null = null;
   let heldBefore = 0;
   fleet.onChange(({ more }) => {
-    if (!more && table.current.contenders.length > 0) room?.empty();
+    if (more || table.current.contenders.length === 0) return;
+    room?.empty();
+    closedRoom?.empty();
+    closedRoom = null;
   });
   const fleetRouting = createRouting({
     snapshot: () => table.current,
@@ -177,7 +182,8 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
         const before = room;
         heldBefore += before?.entered ?? 0;
         room = roomOf(next);
-        before?.empty();
+        if (room === null && table.current.contenders.length === 0) closedRoom = before;
+        else for (const left of [before, closedRoom]) left?.empty();
       }
       current = next;
     },

@@ -4,21 +4,23 @@ import type { Config } from "../balancer/config.ts";
 import { replicasAskedFor } from "../balancer/fleet-options.ts";
 import { RoundhouseError } from "../errors.ts";
 import type { Launcher } from "../fleet/launcher.ts";
+import type { DockerLauncherOptions } from "../fleet/launchers/docker/launcher.ts";
 import { readEnvFile } from "../fleet/launchers/env-file.ts";
 import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
+import type { SwarmLauncherOptions } from "../fleet/launchers/swarm/launcher.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 
-/** Rejects with BAD_CONFIG, or as {@link createDockerLauncher} does. */
+/** Rejects with BAD_CONFIG, or as the launcher does. */
 export async function launcherFor(config: Config, log: OwnedLog): Promise<Launcher> {
   const kind = config.launcher ?? (config.upstreams === undefined ? "process" : "static");
-  if (kind !== "docker") refuseContainerOptions(config, kind);
+  if (kind !== "docker" && kind !== "swarm") refuseContainerOptions(config, kind);
   if (kind === "static") return staticLauncher(config);
   if (config.upstreams !== undefined)
     throw wrong(
       `--upstream names servers that run already, and --launcher ${kind} starts its own; leave one out`,
     );
-  return kind === "docker" ? dockerLauncher(config, log) : processLauncher(config, log);
+  return kind === "process" ? processLauncher(config, log) : containerLauncher(kind, config, log);
 }
 
 function processLauncher(config: Config, log: OwnedLog): Launcher {
@@ -32,13 +34,12 @@ function processLauncher(config: Config, log: OwnedLog): Launcher {
 }
 
 /** What speaks to Docker is loaded only here. */
-async function dockerLauncher(config: Config, log: OwnedLog): Promise<Launcher> {
+async function containerLauncher(kind: "docker" | "swarm", config: Config, log: OwnedLog): Promise<Launcher> {
   const { image, network, command, logFile, container = {} } = config;
   if (image === undefined)
-    throw wrong("--launcher docker needs to know what its containers are made of: --image NAME");
-  const { createDockerLauncher } = await import("../fleet/launchers/docker/launcher.ts");
+    throw wrong(`--launcher ${kind} needs to know what its containers are made of: --image NAME`);
   const { onExit = "stop", memory, ...rest } = container;
-  return createDockerLauncher({
+  const options: DockerLauncherOptions & SwarmLauncherOptions = {
     ...rest,
     image,
     network,
@@ -51,7 +52,10 @@ async function dockerLauncher(config: Config, log: OwnedLog): Promise<Launcher> 
     replicaCount: replicasAskedFor(config),
     drainMs: config.drainMs ?? 10_000,
     onExit,
-  });
+  };
+  if (kind === "docker")
+    return (await import("../fleet/launchers/docker/launcher.ts")).createDockerLauncher(options);
+  return (await import("../fleet/launchers/swarm/launcher.ts")).createSwarmLauncher(options);
 }
 
 function environment({ envFile }: Config): Record<string, string | undefined> {
@@ -89,7 +93,9 @@ function refuseContainerOptions({ image, network, fleet, container }: Config, ki
     "an option of containers": container,
   }).find(([, value]) => value !== undefined);
   if (given === undefined) return;
-  throw wrong(`${given[0]} is for --launcher docker, and the launcher is ${kind}; add that, or leave it out`);
+  throw wrong(
+    `${given[0]} is for --launcher docker or swarm, and the launcher is ${kind}; add one, or leave it out`,
+  );
 }
 
 function wrong(message: string): RoundhouseError {

@@ -26,7 +26,9 @@ Examples:
   roundhouse up --upstream 10.0.0.1:8080 --upstream 10.0.0.2:8080@2
                                                         servers that run already, the second with twice the share
   roundhouse up --launcher docker --image web:2 --network net1
-                                                        three containers, which outlive a killed front door`;
+                                                        three containers, which outlive a killed front door
+  roundhouse up --launcher swarm --image registry.example/web:2 --network net2
+                                                        three services of a swarm; run this in a container on net2`;
 
 function program(): Command {
   const root = new Command("roundhouse")

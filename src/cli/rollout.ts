@@ -7,7 +7,7 @@ import { RoundhouseError } from "../errors.ts";
 import { programText, type RolloutReport } from "../fleet/revision.ts";
 import { print } from "./output.ts";
 import { ask, type RemoteFlags, urlOf, withRemoteFlags } from "./remote.ts";
-import { wholeNumber } from "./usage.ts";
+import { usage, wholeNumber } from "./usage.ts";
 
 interface RolloutFlags extends RemoteFlags {
   readonly image?: string;
@@ -74,6 +74,7 @@ function withAdminFlags(command: Command): Command {
 }
 
 async function rollOut(command: readonly string[], flags: RolloutFlags): Promise<void> {
+  refuseLooseWords(command, process.argv);
   const { image } = flags;
   const body = {
     ...(image === undefined ? {} : { image }),
@@ -91,6 +92,17 @@ async function rollOut(command: readonly string[], flags: RolloutFlags): Promise
   const ended = await followed(begun, flags);
   if (ended.state === "complete") return;
   throw new RoundhouseError("START_FAILED", `The roll-out was rolled back: ${ended.reason}`);
+}
+
+/** A word before `--` is a mistyped `status`, or an image, sooner than a program to run everywhere. */
+function refuseLooseWords(command: readonly string[], argv: readonly string[]): void {
+  const dashes = argv.indexOf("--");
+  const behind = dashes === -1 ? 0 : argv.length - dashes - 1;
+  if (command.length <= behind) return;
+  const [word] = command;
+  throw usage(
+    `rollout does not know "${word}"; accepted: status, abort, --image ${word}, or a program after --: roundhouse rollout -- ${word}`,
+  );
 }
 
 function numberAs(name: string, flag: string, text: string | undefined): object {

@@ -66,14 +66,24 @@ const upFlags: readonly Flag[] = [
     "range",
     "have the number of replicas follow the load, such as 1..8; needs a target",
   ),
-  flag("--launcher <name>", "launcher", "text", "process (default), docker, or static with --upstream"),
+  flag(
+    "--launcher <name>",
+    "launcher",
+    "text",
+    "process (default), docker, swarm (a service each), or static with --upstream",
+  ),
   flag(
     "--image <name>",
     "image",
     "text",
-    "with --launcher docker: each replica is a container of this image",
+    "with --launcher docker or swarm: each replica is a container of this image",
   ),
-  flag("--network <name>", "network", "text", "the containers' network (default bridge)"),
+  flag(
+    "--network <name>",
+    "network",
+    "text",
+    "the containers' network (default bridge; for a swarm an attachable overlay)",
+  ),
   flag("--fleet <name>", "fleet", "text", "name of the fleet on its Docker engine (default roundhouse)"),
   flag(
     "--container-prefix <text>",

@@ -7,10 +7,11 @@ export function count(value: number): string {
   return counts.format(value);
 }
 
-/** A part of one, with as many digits as tell something: `33.3 %`, `0.042 %`. */
+/** A part of one, with as many digits as tell something: `33.3 %`, `0.042 %`, `<0.01 %`. */
 export function percent(part: number): string {
   const value = part * 100;
   if (value === 0 || value >= 99.995) return `${Math.round(value)} %`;
+  if (value < 0.01) return "<0.01 %";
   return `${value >= 1 ? value.toFixed(1) : value.toPrecision(2)} %`;
 }
 
@@ -23,11 +24,12 @@ export function age(sinceMs: number, nowMs: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-/** A rate or a number of things, short: `0`, `0.25`, `34.1`, `1,234`, `56.1 k`. */
+/** A rate or a number of things, short: `0`, `<0.01`, `0.25`, `34.1`, `1,234`, `56.1 k`. */
 export function short(value: number): string {
   if (value >= 10_000)
     return `${(value / (value < 1e6 ? 1e3 : 1e6)).toPrecision(3)} ${value < 1e6 ? "k" : "M"}`;
   if (value >= 100 || Number.isInteger(value)) return count(Math.round(value));
+  if (value > 0 && value < 0.01) return "<0.01";
   return String(Number(value.toPrecision(value < 1 ? 2 : 3)));
 }
 

@@ -5,6 +5,7 @@ import type { RingReport, SlotsReport } from "../balancer/ring-picture.ts";
 import { call } from "./calls.ts";
 import { seatColour } from "./colours.ts";
 import { count } from "./figures.ts";
+import { visible } from "./visible-text.ts";
 
 export interface KeyLookUpProps {
   readonly ring: RingReport;
@@ -13,6 +14,7 @@ export interface KeyLookUpProps {
   readonly onFound: (report: LookupReport | null) => void;
 }
 
+const keyCharsShown = 120;
 /** Slots shown beside the key's own. */
 const slotsShown = 48;
 /** Replicas named after the first. */
@@ -84,7 +86,7 @@ function Answer({ found: { report, slots }, ring }: { found: Found; ring: RingRe
   return (
     <>
       <p class="answer">
-        <code>{String(report.key)}</code>
+        <code>{excerpt(String(report.key))}</code>
         <Arrow />
         {ring.exact ? "slot" : "point"} {count(report.slot)}
         <Arrow />
@@ -100,6 +102,11 @@ function Answer({ found: { report, slots }, ring }: { found: Found; ring: RingRe
       {slots !== null && <Neighbourhood slots={slots} slot={report.slot} />}
     </>
   );
+}
+
+/** Long keys are shown by their beginning. */
+function excerpt(key: string): string {
+  return visible(key.length > keyCharsShown ? `${key.slice(0, keyCharsShown)}…` : key);
 }
 
 function Arrow() {

@@ -1,4 +1,5 @@
 // A key or value of a message as people read it: JSON set out in lines, text as it is, other bytes in hexadecimal. Pure.
+import { visible } from "./visible-text.ts";
 
 export interface Shown {
   readonly kind: "nothing" | "JSON" | "text" | "binary";
@@ -9,6 +10,8 @@ export interface Shown {
 
 /** More bytes than that are not set out. */
 const binaryBytesMax = 4_096;
+/** More characters than that are not shown: tens of thousands of lines would hold the page up for seconds. */
+const textCharsMax = 65_536;
 
 /** @param text as it is stored; null: a tombstone. Undefined: it is not text, and `base64` has it */
 export function shown(text: string | null | undefined, base64: string | undefined): Shown {
@@ -16,7 +19,14 @@ export function shown(text: string | null | undefined, base64: string | undefine
   if (text === null || text === undefined) return { kind: "nothing", text: "", bytes: 0 };
   const bytes = new TextEncoder().encode(text).length;
   const json = prettyJson(text);
-  return json === null ? { kind: "text", text, bytes } : { kind: "JSON", text: json, bytes };
+  return json === null
+    ? { kind: "text", text: clipped(text), bytes }
+    : { kind: "JSON", text: clipped(json), bytes };
+}
+
+function clipped(text: string): string {
+  const rest = text.length - textCharsMax;
+  return rest <= 0 ? visible(text) : `${visible(text.slice(0, textCharsMax))}\n… ${rest} more characters`;
 }
 
 /** One line of it, for a table. */
@@ -25,22 +35,42 @@ export function preview(text: string | null | undefined, base64: string | undefi
     const bytes = Array.from(atob(base64).slice(0, 24), (char) => hex(char.charCodeAt(0)));
     return bytes.join(" ");
   }
-  return (text ?? "").slice(0, 200).replace(/\s+/g, " ");
+  return visible((text ?? "").slice(0, 200).replace(/[ \t\r\n]+/g, " "));
 }
 
 /** Null: it is not JSON, or a bare word or number, which says nothing more when it is set out. */
 function prettyJson(text: string): string | null {
   if (!/^\s*[[{]/.test(text)) return null;
   try {
-    return isExact(text) ? JSON.stringify(JSON.parse(text), null, 2) : null;
+    JSON.parse(text);
+    return setOut(text);
   } catch {
     return null;
   }
 }
 
-/** JSON.parse rounds numbers of more than 15 digits: such a text is shown as it is. */
-function isExact(text: string): boolean {
-  return !/\d{16,}|\d\.\d{15,}/.test(text);
+const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s"{}[\],:]+/g;
+
+/**
+ * Only the space between the tokens changes: what JSON.parse would lose is seen as it is stored, such as long numbers,
+ * a name that occurs twice, and the order of names.
+ */
+function setOut(text: string): string {
+  const out: string[] = [];
+  let depth = 0;
+  let before = "";
+  const line = () => `\n${"  ".repeat(depth)}`;
+  for (const token of text.match(tokens) ?? []) {
+    const opened = before === "{" || before === "[";
+    if (token === "}" || token === "]") {
+      depth -= 1;
+      if (!opened) out.push(line());
+    } else if (opened || before === ",") out.push(line());
+    if (token === "{" || token === "[") depth += 1;
+    out.push(token === ":" ? ": " : token);
+    before = token;
+  }
+  return out.join("");
 }
 
 function binary(all: Uint8Array): Shown {

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { bytes, count } from "./figures.ts";
 import { preview, type Shown, shown } from "./message-text.ts";
 import { type From, type MessagePage, readMessages, type Shard, type StoredMessage } from "./queue-calls.ts";
+import { visible } from "./visible-text.ts";
 
 interface MessagesProps {
   readonly topic: string;
@@ -249,7 +250,7 @@ function Headers({ message: { headers = {}, headers_base64 = {} } }: { readonly 
   return (
     <div>
       <h3>Headers</h3>
-      <pre>{all.map(([name, text]) => `${name}: ${text}`).join("\n")}</pre>
+      <pre>{all.map(([name, text]) => `${visible(name ?? "")}: ${text}`).join("\n")}</pre>
     </div>
   );
 }

@@ -9,6 +9,7 @@ import { StateText } from "./fleet-table.tsx";
 import type { ReplicaAction } from "./fleet-view.tsx";
 import { useChangeRefusal } from "./may-change.ts";
 import { Sparkline } from "./sparkline.tsx";
+import { visible } from "./visible-text.ts";
 
 interface ReplicaDrawerProps {
   readonly name: string;
@@ -194,7 +195,7 @@ function Output({ details: { output } }: { details: ReplicaDetails }) {
         <pre class="output" tabIndex={0}>
           {output.map(({ stream, text }, index) => (
             <span key={`${index} ${text}`} class={stream}>
-              {text}
+              {visible(text)}
               {"\n"}
             </span>
           ))}

@@ -22,7 +22,14 @@ export function RingView({ fleet }: ViewProps) {
   }
   if (ring === null) return <p class="empty">{failure ?? "Reading the ring…"}</p>;
   if (ring.cells.length === 0) {
-    return <p class="empty">Nobody is on the ring: no replica is healthy. The Fleet view says why.</p>;
+    const none = fleet.serving === 0;
+    return (
+      <p class="empty">
+        {none
+          ? "Nobody is on the ring: no replica is healthy. The Fleet view says why."
+          : "Reading the ring…"}
+      </p>
+    );
   }
   const marked = pointedAt ?? found?.candidates[0]?.seat ?? null;
   return (

@@ -8,6 +8,7 @@ import { count, percent, short } from "./figures.ts";
 import { useReading } from "./live.ts";
 import { useChangeRefusal } from "./may-change.ts";
 import { attempt, notify } from "./notices.tsx";
+import { visible } from "./visible-text.ts";
 
 type KeyName = string | number;
 
@@ -102,7 +103,7 @@ function HotKeys({ keys, refusal, onSpread }: HotKeysProps) {
         {keys.map(({ key, cut, ratePerS, share, replica, over }) => (
           <tr key={key}>
             <td class="key-text">
-              <code>{String(key)}</code>
+              <code>{visible(String(key))}</code>
             </td>
             <td class="right">{short(ratePerS)}</td>
             <td class="right">{percent(share)}</td>
@@ -137,7 +138,7 @@ function Spreads({ policy, refusal }: { policy: PolicyReport; refusal: string | 
       <ul class="spreads">
         {policy.spreads.map(({ key, replicas }) => (
           <li key={key}>
-            <code>{String(key)}</code>
+            <code>{visible(String(key))}</code>
             <span class="soft">served by {replicas.join(", ")}</span>
             <button
               type="button"

@@ -170,7 +170,7 @@ async function cause(
     await setMood(victim, { status: 200 });
     return { fault, spares, atS, outMs: line.timeMs - atMs, healedMs: null };
   }
-  await fleet.harm(victim, fault === "kill -9" ? "kill" : "freeze");
+  const harmedMs = await fleet.harm(victim, fault === "kill -9" ? "kill" : "freeze");
   const out = await until(
     `${victim.name} leaves the ring`,
     () =>
@@ -185,7 +185,7 @@ async function cause(
         ({ seat, state, replica }) => seat === victim.seat && state === "healthy" && replica !== victim.name,
       ) ?? null,
   );
-  return { fault, spares, atS, outMs: out.timeMs - atMs, healedMs: healed.timeMs - atMs };
+  return { fault, spares, atS, outMs: out.timeMs - harmedMs, healedMs: healed.timeMs - harmedMs };
 }
 
 function ejectionOf(lines: readonly LogLine[], name: string): LogLine | null {

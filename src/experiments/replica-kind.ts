@@ -12,7 +12,8 @@ export type Harm = "kill" | "freeze";
 export interface FleetGround {
   /** Flags of `roundhouse up`. */
   readonly flags: readonly string[];
-  harm(replica: ReplicaState, how: Harm): Promise<void>;
+  /** Resolves with the moment at which it was ordered, in ms since the Unix epoch. */
+  harm(replica: ReplicaState, how: Harm): Promise<number>;
 }
 
 export interface ReplicaKind {
@@ -26,7 +27,11 @@ export const processReplicas: ReplicaKind = {
   launcher: "process",
   newGround: () => ({
     flags: [],
-    harm: async ({ pid }, how) => void process.kill(pid as number, how === "kill" ? "SIGKILL" : "SIGSTOP"),
+    async harm({ pid }, how) {
+      const orderedMs = Date.now();
+      process.kill(pid as number, how === "kill" ? "SIGKILL" : "SIGSTOP");
+      return orderedMs;
+    },
   }),
 };
 
@@ -67,11 +72,19 @@ async function imageId({ docker, where }: Engine, image: string): Promise<string
   }
 }
 
-async function harmContainer({ docker, where }: Engine, name: string, how: Harm): Promise<void> {
+const attemptsMax = 20;
+
+async function harmContainer(engine: Engine, name: string, how: Harm, attempt = 1): Promise<number> {
+  const { docker, where } = engine;
   const container = docker.getContainer(name);
+  const orderedMs = Date.now();
   try {
     await within(how === "kill" ? container.kill({ signal: "SIGKILL" }) : container.pause());
+    return orderedMs;
   } catch (cause) {
+    // The first generation of control groups sometimes fails to freeze a busy one, and leaves it as it was.
+    if (attempt < attemptsMax && /unable to freeze/.test(String(cause)))
+      return harmContainer(engine, name, how, attempt + 1);
     const words = `The experiment could not ${how} the container ${name}: ${engineTrouble(cause, where)}`;
     throw new RoundhouseError("UNREACHABLE", words, { cause });
   }

@@ -103,7 +103,7 @@ export function reduce(before: AutoscaleState, reading: AutoscaleReading, nowMs:
   const { wanted } = reading;
   if (reading.changing) return stay(state, wanted, "the last decision is being carried out");
   if (wanted === 0 && min === 0) return atZero(state, reading, nowMs);
-  if (wanted < min) return change(state, wanted, min, "bounds", `at least ${min}`, nowMs);
+  if (wanted < min) return upToMin(state, wanted, nowMs);
   if (wanted > max) return change(state, wanted, max, "bounds", `at most ${max}`, nowMs);
   if (min === 0 && nowMs - state.lastBusyMs >= idleMs)
     return change(state, wanted, 0, "idle", `nothing was asked for ${seconds(idleMs)}`, nowMs);
@@ -135,10 +135,24 @@ function remembered({ window, policy }: AutoscaleState, count: number, nowMs: nu
 
 function atZero(state: AutoscaleState, { held }: AutoscaleReading, nowMs: number): AutoscaleStep {
   if (held === 0) return stay(state, 0, "at rest: the next request starts one");
-  const waits = state.failures === 0 ? 0 : cooldownLeftMs(state, nowMs);
-  if (waits > 0) return stay(state, 1, `the last start failed; the next is tried in ${seconds(waits)}`);
+  const pause = pauseAfterFailure(state, 1, nowMs);
+  if (pause !== null) return pause;
   const asked = held === 1 ? "1 request waits" : `${held} requests wait`;
   return change(state, 0, 1, "woken", asked, nowMs);
+}
+
+function upToMin(state: AutoscaleState, wanted: number, nowMs: number): AutoscaleStep {
+  const { min } = state.policy;
+  return (
+    pauseAfterFailure(state, min, nowMs) ?? change(state, wanted, min, "bounds", `at least ${min}`, nowMs)
+  );
+}
+
+/** What need not wait for a cooldown waits all the same when it has just failed. Null: now. */
+function pauseAfterFailure(state: AutoscaleState, recommended: number, nowMs: number): AutoscaleStep | null {
+  const leftMs = state.failures === 0 ? 0 : cooldownLeftMs(state, nowMs);
+  if (leftMs <= 0) return null;
+  return stay(state, recommended, `the last start failed; the next is tried in ${seconds(leftMs)}`);
 }
 
 function byLoad(before: AutoscaleState, reading: AutoscaleReading, nowMs: number): AutoscaleStep {

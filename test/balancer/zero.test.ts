@@ -120,6 +120,25 @@ test("a client that leaves while it is held is waited for no longer than others 
   );
 });
 
+test("a reload that raises min answers who is held all the same", async () => {
+  const late = ["-e", `setTimeout(() => import(${JSON.stringify(`file://${slow[1]}`)}), 500)`];
+  let written: FrontDoorOptions = { port: 0, admin: { port: 0 }, replicas: 0, autoscale };
+  const door = await openDoor(written, [process.execPath, ...late], async () => written);
+  try {
+    await door.settled;
+    const held = call(door.port, "/");
+    await until("one is started for it", () => door.fleet.replicas().length === 1);
+    const { replicas: _, ...others } = written;
+    written = { ...others, autoscale: { ...autoscale, min: 1 } };
+    await door.reload();
+    assert.equal(door.fleet.serving().length, 0, "it came before anybody served");
+    const { status, body } = await held;
+    assert.equal(status, 200, body);
+  } finally {
+    await door.close(0);
+  }
+});
+
 test("with workers: held in each of them, woken by any", async () => {
   await withDoor({ autoscale, workers: 2 }, async (door) => {
     for (let round = 0; round < 2; round += 1) {

@@ -186,6 +186,12 @@ test("a program is named with the token only, and only what the launcher can run
     assert.match(await image.text(), /another image: this launcher can run another command/);
     const wrong = await post('{"command":[],"batch":0}', { authorization });
     assert.match(await wrong.text(), /Cannot roll out: (command|batch): /);
+    const mistyped = await run(["rollout", "statsu", "--admin", door.adminUrl], { env });
+    assert.equal(mistyped.code, 2);
+    assert.match(
+      mistyped.stderr,
+      /rollout does not know "statsu"; accepted: status, abort, --image statsu, or/,
+    );
     assert.equal((await reportOf(door)).state, "none");
     assert.equal((await post("")).status, 200, "a rolling restart names no program");
     await eventually("it ends", async () => (await reportOf(door)).state === "complete");

@@ -99,8 +99,8 @@ test("status, add and rm speak to a running front door", async () => {
     const removed = await run(["rm", "S7", "--json", "--url", door.url]);
     assert.deepEqual(JSON.parse(removed.stdout).message, { N: 4, replicas: ["S1", "S2", "S3", "S9"] });
     const status = await run(["status", "--admin", door.adminUrl]);
-    assert.match(status.stdout, /^name +state +seat +weight +share/);
-    assert.match(status.stdout, /S9 +healthy +5 +1 +25\.\d %/);
+    assert.match(status.stdout, /^name +state +seat +revision +weight +share/);
+    assert.match(status.stdout, /S9 +healthy +5 +1 +1 +25\.\d %/);
     assert.match(status.stdout, /^R\w+ +(starting|healthy) +spare /m);
     const refused = await run(["add", "S1", "--url", door.url]);
     assert.equal(refused.code, 1);

@@ -161,6 +161,22 @@ test("a command that does not exist is told once, retried, and start() ends all 
   assert.equal(about().length, 1);
 });
 
+test("a command that the system refuses at once ends nothing but its start", async () => {
+  const long = "x".repeat(200_000);
+  for (const command of [
+    [""],
+    ["no\0de"],
+    [process.execPath, "a\0b"],
+    [`${serverScript}/x`],
+    ["true", long],
+  ]) {
+    const { fleet, told } = startable(command, { replicaCount: 1 });
+    await fleet.start();
+    assert.match(told.lines.join("\n"), /S1 failed to start: it could not be run: /);
+    assert.deepEqual(fleet.serving(), []);
+  }
+});
+
 test("a command that exits at once is tried again with growing pauses, and told once", async () => {
   const { fleet, told } = startable(["sh", "-c", "echo try; exit 7"], { replicaCount: 1 });
   await fleet.start();

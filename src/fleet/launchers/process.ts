@@ -110,11 +110,14 @@ function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): Lau
     asked = "nothing";
     portsTried += 1;
     address = { host: workshop.host, port };
-    const started = start(workshop, spec, address);
+    const started = startOrError(workshop, spec, address);
+    if (started instanceof Error) {
+      notStarted(started);
+      return;
+    }
     started.on("error", (error) => {
       // `error` also tells of signals that could not be sent; then the child has a pid.
-      if (started.pid === undefined)
-        events.exited(whyNotStarted(workshop.options, commandOf(workshop, spec), error));
+      if (started.pid === undefined) notStarted(error);
     });
     if (started.pid === undefined) return;
     pid = started.pid;
@@ -124,6 +127,10 @@ function launch(workshop: Workshop, spec: LaunchSpec, events: LaunchEvents): Lau
     pipeOutput(workshop, spec.name, started);
     started.on("exit", (code, signal) => ended(group, code, signal));
     events.launched(address, group);
+  }
+
+  function notStarted(error: Error): void {
+    events.exited(whyNotStarted(workshop.options, commandOf(workshop, spec), error));
   }
 
   function ended(group: number, code: number | null, signal: NodeJS.Signals | null): void {
@@ -190,6 +197,15 @@ function commandOf({ options }: Workshop, { program }: LaunchSpec): readonly str
 function overTree(pid: number, figureOf: (pid: number) => number | null): number | null {
   const [first, ...others] = treeOf(pid).map(figureOf);
   return first == null ? null : others.reduce<number>((sum, each) => sum + (each ?? 0), first);
+}
+
+/** `spawn` tells of some failures by an event, and throws others: an empty name, a NUL byte, ENOTDIR, E2BIG. */
+function startOrError(workshop: Workshop, spec: LaunchSpec, address: Address): ChildProcess | Error {
+  try {
+    return start(workshop, spec, address);
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 function start(workshop: Workshop, spec: LaunchSpec, { host, port }: Address): ChildProcess {

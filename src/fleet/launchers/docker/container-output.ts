@@ -1,4 +1,4 @@
-// A container's output as lines of ours. Read from the engine's log rather than attached to: what we are slow to read
+// A container's output, or a service's, as lines of ours. Read from the engine's log rather than attached to: what we are slow to read
 // does not hold the server up, and "docker logs" has it too while the container is there.
 import type Docker from "dockerode";
 import { createLineCutter, createLineLimit } from "../output.ts";
@@ -18,8 +18,7 @@ export interface ContainerOutput {
  * @param line a line of its output
  */
 export function followOutput(
-  { docker }: { readonly docker: Docker },
-  id: string,
+  source: Docker.Container | Docker.Service,
   sinceS: number,
   line: (stream: "stdout" | "stderr", text: string) => void,
 ): ContainerOutput {
@@ -29,7 +28,7 @@ export function followOutput(
   };
   const read = async (): Promise<void> => {
     const options = { follow: true, stdout: true, stderr: true, since: sinceS } as const;
-    const stream = await within(docker.getContainer(id).logs(options));
+    const stream = await within(source.logs(options));
     const wasClosed = closed;
     stop = () => (stream as NodeJS.ReadableStream & { destroy(): void }).destroy();
     if (wasClosed) return stop();
@@ -40,7 +39,7 @@ export function followOutput(
     const [stdout, stderr] = ends as unknown as [NodeJS.WritableStream, NodeJS.WritableStream];
     await new Promise((resolve) => {
       stream.on("end", resolve).on("error", resolve).on("close", resolve);
-      docker.modem.demuxStream(stream, stdout, stderr);
+      source.modem.demuxStream(stream, stdout, stderr);
     });
     for (const { end } of ends) end();
   };

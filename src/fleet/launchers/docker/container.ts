@@ -72,9 +72,7 @@ export function launchContainer(yard: Yard, spec: LaunchSpec, events: LaunchEven
 
   function follow(sinceS: number): void {
     if (container === undefined || output !== undefined) return;
-    output = followOutput(engine, container.id, sinceS, (stream, line) =>
-      yard.output(spec.name, stream, line),
-    );
+    output = followOutput(container, sinceS, (stream, line) => yard.output(spec.name, stream, line));
   }
 
   function ended(reason: string): void {

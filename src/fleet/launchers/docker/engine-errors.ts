@@ -26,7 +26,7 @@ export function holderOfName(error: unknown): string | undefined {
   return /is already in use by container "?([0-9a-f]+)/.exec(messageOf(error))?.[1];
 }
 
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   const { json, message = String(error) } = error as EngineError;
   return json?.message ?? message;
 }
@@ -93,11 +93,18 @@ const rules: readonly Rule[] = [
   ],
 ];
 
-function refusal(status: number, message: string): string {
+/** What is known of the engine's text; undefined: nothing. */
+export function knownTrouble(message: string): string | undefined {
   for (const [pattern, words] of rules) {
     const match = pattern.exec(message);
     if (match !== null) return words(match);
   }
+  return undefined;
+}
+
+function refusal(status: number, message: string): string {
+  const known = knownTrouble(message);
+  if (known !== undefined) return known;
   if (status === 401 || status === 403) {
     return `the Docker engine forbids it (${message}): what stands before it, such as a socket proxy, must allow containers to be listed, created, started, stopped and removed, and images, networks and events to be read`;
   }

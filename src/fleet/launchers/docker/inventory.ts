@@ -1,4 +1,4 @@
-// Which containers of the fleet there are: those of launches, those that an earlier front door left, and those on their
+// Which containers of the fleet there are (or services, which the swarm launcher keeps likewise): those of launches, those that an earlier front door left, and those on their
 // way out. Whatever is none of these is nobody's, and is removed when it is seen.
 import type { DesiredReplica, FleetLog } from "../../fleet.ts";
 import type { ContainerOutput } from "./container-output.ts";
@@ -43,8 +43,16 @@ export interface Inventory {
   allBuried(): Promise<void>;
 }
 
-/** @param mayChange false: the containers are another front door's by now */
-export function createInventory(engine: Engine, log: FleetLog, mayChange: () => boolean): Inventory {
+/**
+ * @param mayChange false: the containers are another front door's by now
+ * @param remove what removes one; one that is gone already is as good
+ */
+export function createInventory(
+  engine: Engine,
+  log: FleetLog,
+  mayChange: () => boolean,
+  remove: (engine: Engine, id: string) => Promise<void> = removeContainer,
+): Inventory {
   const names = new Set<string>();
   const crews = new Map<string, Crew>();
   /** By name; null: the engine has not been compared with yet. */
@@ -74,10 +82,10 @@ export function createInventory(engine: Engine, log: FleetLog, mayChange: () => 
     if (!mayChange()) return;
     const buried = vacated(name)
       .then(() => output?.rest())
-      .then(() => removeContainer(engine, id))
+      .then(() => remove(engine, id))
       .catch((error: unknown) => {
         const why = engineTrouble(error, engine.where);
-        log.warn({ replica: name }, `The container of ${name} is still there, and is removed later: ${why}`);
+        log.warn({ replica: name }, `What ran ${name} is still there, and is removed later: ${why}`);
       })
       .finally(() => {
         if (burials.get(name) === buried) burials.delete(name);

@@ -269,6 +269,7 @@ function markHolder(change: (holder: string) => string): void {
 test("a second front door of the same fleet is refused; of another fleet it is not", async () => {
   await open();
   await assert.rejects(open(), { code: "FLEET_LED", message: /led by another front door, process \d+ on / });
+  await assert.rejects(open({ prefix: "g-" }), { code: "FLEET_LED" }, "another prefix is no other fleet");
   await open({ fleet: "g", prefix: "g-" });
 });
 

@@ -4,25 +4,20 @@
 import type Docker from "dockerode";
 import { RoundhouseError } from "../../../errors.ts";
 import type { FleetLog } from "../../fleet.ts";
-import type { Launcher, LaunchSpec } from "../../launcher.ts";
+import type { Launcher } from "../../launcher.ts";
 import { runId } from "../leftovers.ts";
 import { openLogFile } from "../log-file.ts";
 import { createRecentOutput } from "../recent-output.ts";
 import { launchContainer, type Yard } from "./container.ts";
-import {
-  type ContainerOptions,
-  containerSpec,
-  type Image,
-  imageLabel,
-  label,
-  networkOf,
-} from "./container-spec.ts";
+import { type ContainerOptions, containerSpec, label, networkOf } from "./container-spec.ts";
 import { connectEngine, type Engine, within } from "./engine.ts";
 import { engineTrouble, holderOfName } from "./engine-errors.ts";
 import { watchEngine } from "./events.ts";
 import { fleetFrom, foundContainer } from "./found.ts";
+import { createImageLookup } from "./image.ts";
 import { createInventory, type Inventory } from "./inventory.ts";
 import { lockFleet } from "./lock.ts";
+import { containerMarks } from "./marks.ts";
 
 export interface DockerLauncherOptions extends ContainerOptions {
   readonly log: FleetLog;
@@ -60,11 +55,11 @@ export async function createDockerLauncher(options: DockerLauncherOptions): Prom
 }
 
 async function openLauncher(engine: Engine, options: DockerLauncherOptions): Promise<Launcher> {
-  const { fleet, log, prefix = "", onExit } = options;
+  const { fleet, log, onExit } = options;
   const imageOf = createImageLookup(engine, options.image);
-  const image = await imageOf(firstRevision);
+  const image = await imageOf();
   await checkNetwork(engine, networkOf(options));
-  const lock = await lockFleet({ engine, fleet, prefix, image: image.id, log });
+  const lock = await lockFleet({ marks: containerMarks(engine, fleet, image.id), fleet, log });
   const inventory = createInventory(engine, log, () => !lock.lost);
   const watch = await watchEngine(engine, fleet, log, {
     died: inventory.died,
@@ -142,26 +137,6 @@ async function createInPlace(
     await inventory.vacated(name);
     return within(docker.createContainer(request));
   }
-}
-
-type Revised = Pick<LaunchSpec, "revision" | "program">;
-
-/** What the configuration asks for. */
-const firstRevision: Revised = { revision: 1, program: {} };
-
-/** A revision's image is looked up once: what its name means later is for a later revision. */
-function createImageLookup(engine: Engine, configured: string): (spec: Revised) => Promise<Image> {
-  const known = new Map<number, Image>();
-  return async ({ revision, program: { image = configured } }) => {
-    const found = known.get(revision) ?? (await imageNamed(engine, image));
-    known.set(revision, found);
-    return found;
-  };
-}
-
-async function imageNamed({ docker }: Engine, name: string): Promise<Image> {
-  const { Id, Config } = await within(docker.getImage(name).inspect());
-  return { id: Id, own: Config.Labels?.[imageLabel] !== undefined };
 }
 
 /** Replicas are reached by an address of their own. */

@@ -1,5 +1,5 @@
 // One front door leads a fleet at a time. Two that lead the same containers would each replace what the other removes.
-// The lock is a container that is never started: its name exists once, whoever asks first. A front door that was killed
+// The lock is a container that is never started (in a swarm, a service without tasks): its name exists once, whoever asks first. A front door that was killed
 // leaves it behind, so a newcomer that finds it must know whether its holder lives: by the process table where both
 // share one, else by asking: it makes a second container, the question, and a holder that lives removes it.
 import { randomBytes } from "node:crypto";
@@ -11,8 +11,6 @@ import type { FleetLog } from "../../fleet.ts";
 import { runId } from "../leftovers.ts";
 import { pidNamespace, statOf } from "../procfs.ts";
 import { label } from "./container-spec.ts";
-import { type Engine, within } from "./engine.ts";
-import { holderOfName, statusOf } from "./engine-errors.ts";
 
 /** A holder that lives answers within this time, in ms. */
 const answerDeadlineMs = 2_000;
@@ -32,30 +30,45 @@ export interface FleetLock {
   release(): Promise<void>;
 }
 
+/** What locks and questions are made of. Calls reject with the engine's own error. */
+export interface Marks {
+  /** For people. */
+  readonly what: "container" | "service";
+  /** Gives its id. */
+  make(name: string, labels: Record<string, string>): Promise<string>;
+  /** Undefined: there is none. */
+  find(id: string): Promise<Mark | undefined>;
+  /** All that the fleet has, replicas too. */
+  list(): Promise<Mark[]>;
+  remove(id: string): Promise<void>;
+  /** By what {@link Marks.find} finds the one that has the name already; undefined: the error is about something else. */
+  holderOf(error: unknown): string | undefined;
+}
+
+interface Mark {
+  readonly id: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 export interface LockOptions {
-  readonly engine: Engine;
+  readonly marks: Marks;
   readonly fleet: string;
-  /** Begins the names of all containers. */
-  readonly prefix: string;
-  /** Id of an image that is there: no container can be made without one. */
-  readonly image: string;
   readonly log: FleetLog;
 }
 
 /** Rejects with FLEET_LED when another front door leads the fleet, and with the engine's own error. */
 export async function lockFleet(options: LockOptions): Promise<FleetLock> {
-  const { engine, fleet, log } = options;
-  const { docker } = engine;
+  const { marks, fleet, log } = options;
   let id = await acquire(options);
   let lost = false;
 
-  const remove = (container: string): Promise<void> =>
-    within(docker.getContainer(container).remove({ force: true })).catch(() => {});
+  const remove = (mark: string): Promise<void> => marks.remove(mark).catch(() => {});
 
   /** Cleaned away, by "docker system prune" for one, or taken over by somebody who thought us dead. */
   async function again(): Promise<void> {
     const made = await make(options, "lock").catch((error: unknown) => {
-      if (holderOfName(error) === undefined) throw error;
+      if (marks.holderOf(error) === undefined) throw error;
       return undefined;
     });
     if (made !== undefined) id = made;
@@ -77,18 +90,17 @@ export async function lockFleet(options: LockOptions): Promise<FleetLock> {
     },
     async check() {
       if (lost) return;
-      const filters = { label: [`${label.fleet}=${fleet}`, label.role] };
-      const marks = await within(docker.listContainers({ all: true, filters }));
-      if (!marks.some(({ Id }) => Id === id)) await again();
-      const questions = marks.filter(({ Labels }) => Labels[label.role] === "question");
-      if (!lost) await Promise.all(questions.map(({ Id }) => remove(Id)));
+      const all = await marks.list();
+      if (!all.some((mark) => mark.id === id)) await again();
+      const questions = all.filter(({ labels }) => labels[label.role] === "question");
+      if (!lost) await Promise.all(questions.map((question) => remove(question.id)));
     },
     release: () => (lost ? Promise.resolve() : remove(id)),
   };
 
   async function answer(which: string): Promise<void> {
-    const seen = await within(docker.getContainer(which).inspect()).catch(() => undefined);
-    if (seen?.Config.Labels[label.role] === "question") await remove(which);
+    const seen = await marks.find(which).catch(() => undefined);
+    if (seen?.labels[label.role] === "question") await remove(which);
   }
 }
 
@@ -97,7 +109,7 @@ async function acquire(options: LockOptions): Promise<string> {
     try {
       return await make(options, "lock");
     } catch (error) {
-      const holder = holderOfName(error);
+      const holder = options.marks.holderOf(error);
       if (holder === undefined || tries === triesMax) throw error;
       await supersede(options, holder);
     }
@@ -106,39 +118,35 @@ async function acquire(options: LockOptions): Promise<string> {
 
 /** Removes the lock of a holder that is dead; rejects when it lives. */
 async function supersede(options: LockOptions, lock: string): Promise<void> {
-  const container = options.engine.docker.getContainer(lock);
-  const found = await within(container.inspect()).catch(() => undefined);
+  const { marks, fleet } = options;
+  const found = await marks.find(lock).catch(() => undefined);
   if (found === undefined) return;
-  const holder = found.Config.Labels[holderLabel];
-  if (holder === undefined) throw notALock(found.Name.slice(1), options.fleet);
-  if (isAlive(holder) ?? (await answers(options))) throw ledAlready(options.fleet, holder);
-  await within(container.remove({ force: true })).catch(() => {});
+  const holder = found.labels[holderLabel];
+  if (holder === undefined) throw notALock(`${marks.what} named ${found.name}`, fleet);
+  if (isAlive(holder) ?? (await answers(options))) throw ledAlready(fleet, holder);
+  await marks.remove(found.id).catch(() => {});
 }
 
-function make({ engine, fleet, prefix, image }: LockOptions, role: "lock" | "question"): Promise<string> {
-  const lock = `${prefix}${fleet}.front-door`;
-  const request = {
-    name: role === "lock" ? lock : `${lock}.question-${randomBytes(4).toString("hex")}`,
-    Image: image,
-    Cmd: ["is never started: see docs/docker.md of Roundhouse"],
-    Labels: { [label.fleet]: fleet, [label.role]: role, [holderLabel]: identity() },
-    HostConfig: { NetworkMode: "none" },
-  };
-  return within(engine.docker.createContainer(request)).then(({ id }) => id);
+function make({ marks, fleet }: LockOptions, role: "lock" | "question"): Promise<string> {
+  // Without the containers' prefix: whose containers are whose, labels with the fleet's name say, and nothing else.
+  const lock = `${fleet}.front-door`;
+  const name = role === "lock" ? lock : `${lock}.question-${randomBytes(4).toString("hex")}`;
+  return marks.make(name, { [label.fleet]: fleet, [label.role]: role, [holderLabel]: identity() });
 }
 
 async function answers(options: LockOptions): Promise<boolean> {
-  const question = options.engine.docker.getContainer(await make(options, "question"));
+  const { marks } = options;
+  const question = await make(options, "question");
   const untilMs = performance.now() + answerDeadlineMs;
   while (performance.now() < untilMs) {
     await pause(lookEveryMs);
-    const gone = await within(question.inspect()).then(
+    const gone = await marks.find(question).then(
+      (seen) => seen === undefined,
       () => false,
-      (error: unknown) => statusOf(error) === 404,
     );
     if (gone) return true;
   }
-  await within(question.remove({ force: true })).catch(() => {});
+  await marks.remove(question).catch(() => {});
   return false;
 }
 
@@ -173,9 +181,9 @@ function ledAlready(fleet: string, holder: string): RoundhouseError {
   );
 }
 
-function notALock(name: string, fleet: string): RoundhouseError {
+function notALock(holder: string, fleet: string): RoundhouseError {
   return new RoundhouseError(
     "FLEET_LED",
-    `The fleet "${fleet}" cannot be led: its mark would be a container named ${name}, and there is one that is not ours; rename that, or use another --fleet`,
+    `The fleet "${fleet}" cannot be led: there is a ${holder} that is not ours, and its mark would have that name; rename that, or use another --fleet`,
   );
 }
