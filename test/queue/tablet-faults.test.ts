@@ -284,7 +284,10 @@ describe("a full disk", () => {
       const last = await program.ask({ do: "read", from: accepted.length - 1 });
       assert.equal((last.texts as string[])[0]?.startsWith(accepted.at(-1) as string), true);
 
+      const filler = `/proc/${program.child.pid}/root${mount}/filler`; // appends leave room, others may not
+      assert.throws(() => writeFileSync(filler, Buffer.alloc(4_000_000)), { code: "ENOSPC" });
       const compacting = await program.ask({ do: "compact" });
+      rmSync(filler);
       assert.equal(compacting.refused, "DISK_FULL");
       assert.match(String(compacting.message), /Cannot compact full.lmdb: .* Nothing has changed$/);
 

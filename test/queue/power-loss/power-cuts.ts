@@ -90,14 +90,18 @@ function startReader(): { read(directory: string): Promise<ImageContents>; end()
     const process_ = spawn(process.execPath, ["--import", "tsx", program], {
       stdio: ["pipe", "pipe", "inherit"],
     });
+    process_.stdin.on("error", () => {}); // it has ended, and so do its lines
     return { process: process_, lines: createInterface({ input: process_.stdout })[Symbol.asyncIterator]() };
   }
   return {
     async read(directory) {
-      child.process.stdin.write(`${directory}\n`);
-      const { value, done } = await child.lines.next();
-      if (done !== true) return JSON.parse(value) as ImageContents;
-      child = start();
+      // Twice: the image before this one may have ended it late.
+      for (let tries = 0; tries < 2; tries++) {
+        child.process.stdin.write(`${directory}\n`);
+        const { value, done } = await child.lines.next();
+        if (done !== true) return JSON.parse(value) as ImageContents;
+        child = start();
+      }
       return { directory, error: "it ended the process that opened it", topics: [], kept: {}, places: {} };
     },
     async end() {
