@@ -5,7 +5,8 @@ import { type FakeEngine, startFakeEngine } from "../../../../test/docker/fake-e
 import { until } from "../../../../test/fleet/processes.ts";
 import type { Address, Launcher, LaunchHandle } from "../../launcher.ts";
 import { label } from "./container-spec.ts";
-import { createDockerLauncher, type DockerLauncherOptions } from "./launcher.ts";
+import type { EngineLauncherOptions } from "./engine-launcher.ts";
+import { createDockerLauncher } from "./launcher.ts";
 
 let engine: FakeEngine;
 const launchers: Launcher[] = [];
@@ -29,7 +30,7 @@ afterEach(async () => {
   else process.env.DOCKER_HOST = environment;
 });
 
-async function open(options: Partial<DockerLauncherOptions> = {}): Promise<Launcher> {
+async function open(options: Partial<EngineLauncherOptions> = {}): Promise<Launcher> {
   const launcher = await createDockerLauncher({
     image: "web",
     network: "net1",

@@ -5,7 +5,8 @@ import { type FakeSwarm, startFakeSwarm } from "../../../../test/docker/fake-swa
 import { until } from "../../../../test/fleet/processes.ts";
 import type { Address, Launcher, LaunchHandle } from "../../launcher.ts";
 import { label } from "../docker/container-spec.ts";
-import { createSwarmLauncher, type SwarmLauncherOptions } from "./launcher.ts";
+import type { EngineLauncherOptions } from "../docker/engine-launcher.ts";
+import { createSwarmLauncher } from "./launcher.ts";
 import type { SwarmNode, SwarmTask } from "./tasks.ts";
 
 let swarm: FakeSwarm;
@@ -28,7 +29,7 @@ afterEach(async () => {
   else process.env.DOCKER_HOST = environment;
 });
 
-async function open(options: Partial<SwarmLauncherOptions> = {}): Promise<Launcher> {
+async function open(options: Partial<EngineLauncherOptions> = {}): Promise<Launcher> {
   const launcher = await createSwarmLauncher({
     ...{ image: "web:2", network: "net2", fleet: "f", replicaCount: 3, onExit: "stop", drainMs: 1_000, log },
     ...options,
