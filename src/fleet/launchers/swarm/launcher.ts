@@ -21,7 +21,7 @@ import { launchService, type SwarmYard } from "./service.ts";
 import { serviceSpec } from "./service-spec.ts";
 import { openSwarm } from "./swarm.ts";
 import { swarmTrouble } from "./swarm-errors.ts";
-import { foundService, isLeaving, type SwarmView, taskOf } from "./tasks.ts";
+import { foundService, isLeaving, runsIn, type SwarmView, taskOf } from "./tasks.ts";
 import { watchSwarm } from "./watch.ts";
 
 /**
@@ -43,10 +43,16 @@ async function openLauncher(engine: Engine, options: EngineLauncherOptions): Pro
   const inventory = createInventory(engine, log, () => !lock.lost, removeService);
   const leaving = new Map<string, string>();
   let last: SwarmView = { services: [], tasks: [], nodes: [] };
-  const watch = await watchSwarm(engine, fleet, log, async (view, asOfMs) => {
-    await lock.check();
-    last = view;
-    inventory.compare(servicesIn(view, leaving), asOfMs);
+  const watch = await watchSwarm(engine, fleet, log, {
+    async seen(view, asOfMs) {
+      await lock.check();
+      last = view;
+      inventory.compare(servicesIn(view, leaving), asOfMs);
+    },
+    // Of one that was not seen to run, the swarm has more to say than an exit code.
+    died(service, container, how) {
+      if (runsIn(service, container, last)) inventory.died(service, how);
+    },
   }).catch(async (error: unknown) => {
     await lock.release();
     throw error;
