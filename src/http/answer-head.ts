@@ -40,7 +40,7 @@ export interface AnswerHead {
 export function createAnswerHead(headerCountMax: number): AnswerHead {
   return {
     fields: createFieldTable(headerCountMax),
-    body: { kind: framing.none, length: -1, status: 0, problem: "" },
+    body: { kind: framing.none, length: -1, isPlain: true, status: 0, problem: "" },
     connection: { close: false, keepAlive: false, upgrade: false },
     start: 0,
     fieldsStart: 0,
