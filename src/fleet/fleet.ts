@@ -1,6 +1,6 @@
 // A fleet: a desired set of replicas, kept alive. This file is the seam that the balancer sees; the lifecycle is
 // a pure reducer (lifecycle.ts), what starts and stops a server is a launcher (launcher.ts), and createFleet
-// (create-fleet.ts) is the shell that joins them to clocks and sockets.
+// (create-fleet.ts) joins them to clocks and sockets.
 import type { HeartbeatOptions } from "./heartbeat.ts";
 import type { Address, Launcher, Program } from "./launcher.ts";
 import type { Probe } from "./probe.ts";
@@ -123,6 +123,7 @@ export interface Fleet {
   readonly desiredCount: number;
   /** Those that there should be, in the order of joining; those of an {@link add} under way are not among them yet. */
   desired(): readonly Required<DesiredReplica>[];
+  /** As they are now. */
   readonly counters: Readonly<FleetCounters>;
   /** Starts the first replicas (S1…SN, or those given); resolves when each has become healthy or failed once. */
   start(): Promise<void>;

@@ -1,5 +1,5 @@
 // The life of a fleet as a pure function: (state, event, nowMs) → { state, effects }. No clock, no process, no
-// randomness: the shell (create-fleet.ts) brings events in and carries effects out. Here is what each event means;
+// randomness: the shell (running-lifecycle.ts) brings events in and carries effects out. Here is what each event means;
 // what the state then calls for, whatever led to it, is in settle.ts.
 //
 //                        ┌───────────── fails to start: waits, tries again

@@ -25,8 +25,8 @@ const trailerLF = 17;
 const endLF = 18;
 const done = 19;
 
-/** 13 hexadecimal digits are below 2^53. */
-const sizeDigitsMax = 13;
+/** As many as 64 bits take, for senders that fill up with zeros; the value itself must be countable exactly. */
+const sizeDigitsMax = 16;
 /** Of all extensions of one body together: they are legal, useless, and cost time. */
 const extensionBytesMax = 16 * 1024;
 
@@ -137,8 +137,9 @@ function stepSize(reader: ChunkedReader, byte: number): boolean {
   const digit = hexValue(byte);
   if (digit >= 0) {
     if (reader.state === size0) reader.left = 0;
-    if (++reader.digits > sizeDigitsMax) return malformed(reader, "a chunk size of more than 13 digits");
     reader.left = reader.left * 16 + digit;
+    if (++reader.digits > sizeDigitsMax || reader.left > Number.MAX_SAFE_INTEGER)
+      return malformed(reader, "a chunk size of more than 16 digits, or beyond 2^53");
     reader.state = size;
     return true;
   }

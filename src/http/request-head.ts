@@ -43,7 +43,7 @@ export interface RequestHead {
 export function createRequestHead(headerCountMax: number): RequestHead {
   return {
     fields: createFieldTable(headerCountMax),
-    body: { kind: framing.none, length: -1, status: 0, problem: "" },
+    body: { kind: framing.none, length: -1, isPlain: true, status: 0, problem: "" },
     connection: { close: false, keepAlive: false, upgrade: false },
     start: 0,
     fieldsStart: 0,

@@ -15,8 +15,10 @@ import {
 import { incomplete } from "./fields.ts";
 import { type RequestHead, refuse } from "./request-head.ts";
 
-/** Methods longer than any that is registered are not implemented. */
+/** Methods longer than any that is registered are not implemented: 501 (RFC 9112 section 3). */
 const methodBytesMax = 32;
+/** What goes on beyond this is no method: 400. */
+const methodLookBytes = 256;
 
 // method SP request-target SP HTTP-version CRLF, one empty line before it ignored (RFC 9112 section 2.2).
 export function parseRequestLine(bytes: Buffer, start: number, end: number, head: RequestHead): number {
@@ -29,8 +31,8 @@ export function parseRequestLine(bytes: Buffer, start: number, end: number, head
   }
   head.start = at;
   while (at < end && ((byteClass[bytes[at] as number] as number) & tokenByte) !== 0) at++;
-  if (at - head.start > methodBytesMax)
-    return refuse(head, 501, `a method longer than ${methodBytesMax} bytes`);
+  if (at - head.start > methodBytesMax && (at < end || at - head.start > methodLookBytes))
+    return refuseMethod(at - head.start, head);
   if (at >= end) return incomplete;
   if (bytes[at] !== SP || at === head.start) {
     return refuse(head, 400, `${shownByte(bytes[at] as number)} where a method and one space are due`);
@@ -46,6 +48,11 @@ export function parseRequestLine(bytes: Buffer, start: number, end: number, head
   head.targetStart = targetStart;
   head.targetEnd = at;
   return parseVersion(bytes, at + 1, end, head);
+}
+
+function refuseMethod(length: number, head: RequestHead): number {
+  if (length > methodLookBytes) return refuse(head, 400, `no method within ${methodLookBytes} bytes`);
+  return refuse(head, 501, `a method longer than ${methodBytesMax} bytes`);
 }
 
 function refuseTarget(bytes: Buffer, start: number, at: number, head: RequestHead): number {

@@ -19,7 +19,10 @@ export class ClientRequest implements RoutedRequest {
   versionMinor = 1;
   /** The client would send another request on this connection. */
   keepAlive = true;
-  /** It waits for 100 before it sends its body. */
+  /**
+   * It waits for 100 before it sends its body, and no 100 has come: a server that gives a final answer instead may take
+   * the body for its next request, whether that was sent or not (RFC 9110 section 10.1.1).
+   */
   expectsContinue = false;
   /** It asks for a WebSocket. */
   upgrades = false;

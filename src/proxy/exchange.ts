@@ -160,7 +160,7 @@ export class Exchange implements PipelineMember {
     if (head.code >= 502 && head.code <= 504 && this.triesElsewhere("gateway-error")) return;
     const { bytes, end } = this.intake;
     const unread = !this.body.done;
-    const early = unread || (this.connection?.unsentBytes ?? 0) > 0;
+    const early = unread || this.request.expectsContinue || (this.connection?.unsentBytes ?? 0) > 0;
     const upTo = this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
     this.reusable = this.answerRelay.persistent && !early;
     if (!this.answerRelay.persistent || head.versionMinor === 0) this.upstream?.distrust();
@@ -242,7 +242,7 @@ export class Exchange implements PipelineMember {
     const { downstream, request } = this;
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as UpstreamConnection;
-    if (!request.upgrades || !head.switchesToWebSocket) {
+    if (!request.upgrades || !head.namesWebSocket) {
       this.fail("protocol", "101 to a request that asked for no WebSocket, or to another protocol");
       return;
     }
@@ -304,8 +304,8 @@ export class Exchange implements PipelineMember {
     if (cause === "timeout") context.observer.upstreamFailed(upstream, "response-timeout", "");
     else {
       context.observer.upstreamAnswered(upstream, context.answerHead.code);
-      const isFree =
-        this.body.done && connection?.unsentBytes === 0 && this.intake.giveBack(connection, context);
+      const isRead = this.body.done && connection?.unsentBytes === 0 && !this.request.expectsContinue;
+      const isFree = isRead && this.intake.giveBack(connection, context);
       if (isFree) this.connection = null;
     }
     this.leaveUpstream();

@@ -97,3 +97,26 @@ test("a trusted peer that speaks HTTP/1.0 and names no host adds none", async ()
   assert.doesNotMatch(upstream.received[0] ?? "", /X-Forwarded-Host/);
   for (const each of [tested, upstream]) each.close();
 });
+
+const lengths: readonly (readonly [line: string, forwarded: string])[] = [
+  ["content-length: 5", "content-length: 5"],
+  ["Content-Length:5", "Content-Length: 5"],
+  ["Content-Length: \t5", "Content-Length: 5"],
+  ["Content-Length: 5 ", "Content-Length: 5"],
+  ["Content-Length:\t 0\t", "Content-Length: 0"],
+];
+for (const [line, forwarded] of lengths) {
+  test(`${JSON.stringify(line)} is forwarded in the one form that every reader understands`, async () => {
+    const upstream = await scriptedUpstream(answering(ok("x")));
+    const tested = await testedProxy([upstream.port]);
+    const body = line.includes("5") ? "hello" : "";
+    await ask(
+      tested.port,
+      `POST / HTTP/1.1\r\nHost: a\r\n${line}\r\nX-A: b\r\nConnection: close\r\n\r\n${body}`,
+    );
+    const received = upstream.received.join("");
+    assert.deepEqual(received.match(/content-length:[^\r]*/gi), [forwarded]);
+    assert.ok(received.endsWith(`\r\n\r\n${body}`), received);
+    for (const each of [tested, upstream]) each.close();
+  });
+}

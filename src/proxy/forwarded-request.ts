@@ -33,6 +33,7 @@ export function forwardedRequestHead(
   if (head.maxForwards > 0) out += `Max-Forwards: ${head.maxForwards - 1}\r\n`;
   if (host === "") out += `Host: ${upstream.hostText}\r\n`;
   if (head.body.kind === framing.chunked) out += "Transfer-Encoding: chunked\r\n";
+  else if (!head.body.isPlain && head.body.length >= 0) out += `Content-Length: ${head.body.length}\r\n`;
   if (head.upgradesToWebSocket) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
   if (control) return `${out}${peerHeader}: ${peer.address}\r\n${peerProtoHeader}: ${peer.proto}\r\n\r\n`;
   if (policy.traceparent !== "pass") out += traceLines(text, head, policy.traceparent === "join");
@@ -117,6 +118,7 @@ function isLeftOut(kind: number, table: LeftOut, head: RequestHead, keptId: numb
   if (kind === field.host) return head.absoluteForm;
   if (kind === field.maxForwards) return head.maxForwards >= 0;
   if (kind === field.expect) return !head.expectsContinue;
+  if (kind === field.contentLength) return !head.body.isPlain; // written anew
   return kind === field.xRequestId && keptId !== anyId;
 }
 

@@ -4,7 +4,9 @@ import { dirname } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import { RoundhouseError } from "../errors.ts";
 import { syncFolder } from "./durable-folder.ts";
+import { createDiskRoom } from "./stores/disk-room.ts";
 import { copyTable } from "./stores/lmdb-copy.ts";
+import { reusableBytes } from "./stores/lmdb-environment.ts";
 import { tabletFileFault } from "./stores/lmdb-file.ts";
 import type { Retention } from "./tablet.ts";
 
@@ -46,6 +48,7 @@ export interface KeptBrokers {
   readonly names: readonly string[];
 }
 
+/** What adds something rejects with DISK_FULL, before anything is written, where the disk has no room for it. */
 export interface Catalog {
   /** By name, in the order of their creation. */
   topics(): readonly TopicEntry[];
@@ -82,6 +85,14 @@ const NEXT_ID = "next-id/";
 const BROKERS = "brokers";
 const FORMAT_KEY = "format";
 const FORMAT = 1;
+const RESERVE = "reserve";
+/**
+ * Room inside the file for what must be written though the disk is full: epochs, so that tablets can change hands, and
+ * removals, by which an operator makes room. Each of these gives back nearly as many pages as it takes.
+ */
+const RESERVE_BYTES = 256 * 1024;
+/** Pages that any change may write besides its value: the way down the tree, and the list of free pages. */
+const CHANGE_BYTES = 64 * 1024;
 
 /** Opens the catalog, or makes it. The caller holds the data directory's lock. */
 export async function openCatalog(file: string, tabletCount: number): Promise<Catalog> {
@@ -101,7 +112,9 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
     const text = `its format is ${JSON.stringify(format)}, and this program reads format ${FORMAT}`;
     throw new RoundhouseError("DATA_FORMAT", `Cannot open the catalog ${file}: ${text}`);
   }
-  await table.put(FORMAT_KEY, FORMAT);
+  if (!table.doesExist(FORMAT_KEY)) await table.put(FORMAT_KEY, FORMAT);
+  const room = createDiskRoom(dirname(file));
+  await reserve();
   syncFolder(dirname(file));
   const topics = new Map<string, TopicEntry>();
   const found = [...valuesBelow<TopicEntry>(table, TOPIC)];
@@ -112,6 +125,20 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
   const nextIds = new Map<IdSeries, number>();
   const before = (table.get(EPOCHS) ?? []) as readonly number[];
   let epochs: readonly number[] = Array.from({ length: tabletCount }, (_, tablet) => before[tablet] ?? 0);
+
+  /** Pages that are written and given back stay the file's. */
+  async function reserve(): Promise<void> {
+    if (reusableBytes(table) >= RESERVE_BYTES || !room.covers(2 * RESERVE_BYTES)) return;
+    await table.put(RESERVE, "x".repeat(RESERVE_BYTES));
+    await table.remove(RESERVE);
+  }
+
+  /** LMDB's native code does not always survive a commit that the disk cuts short: what would grow the file is refused. */
+  async function add(key: string, value: unknown): Promise<void> {
+    const bytes = CHANGE_BYTES + Buffer.byteLength(JSON.stringify(value));
+    if (!room.covers(bytes) && reusableBytes(table) < RESERVE_BYTES + 2 * bytes) throw diskFull();
+    await table.put(key, value);
+  }
 
   async function changeEpochs(change: (epoch: number, tablet: number) => number): Promise<readonly number[]> {
     epochs = epochs.map(change);
@@ -130,11 +157,11 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
     async reserveShards(count) {
       const first = nextShard;
       nextShard += count;
-      await table.put(NEXT_SHARD, nextShard);
+      await add(NEXT_SHARD, nextShard);
       return first;
     },
     async put(topic) {
-      await table.put(TOPIC + topic.name, topic);
+      await add(TOPIC + topic.name, topic);
       topics.set(topic.name, topic);
     },
     async remove(name) {
@@ -154,16 +181,22 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
     async takeId(series) {
       const id = nextIds.get(series) ?? ((table.get(NEXT_ID + series) ?? 0) as number);
       nextIds.set(series, id + 1);
-      await table.put(NEXT_ID + series, id + 1);
+      await add(NEXT_ID + series, id + 1);
       return id;
     },
     brokers: () => (table.get(BROKERS) ?? null) as KeptBrokers | null,
     async keepBrokers(brokers) {
-      await table.put(BROKERS, brokers);
+      await add(BROKERS, brokers);
     },
     copyTo: (to) => copyTable(table, to),
     close: () => table.close(),
   };
+}
+
+function diskFull(): RoundhouseError {
+  const text =
+    "Cannot change the queue's catalog: the disk is full; make room, or delete topics, and try again";
+  return new RoundhouseError("DISK_FULL", text, { retryable: true });
 }
 
 function* valuesBelow<T>(table: RootDatabase<unknown, string>, prefix: string): Generator<T> {

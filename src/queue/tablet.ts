@@ -132,6 +132,8 @@ export interface Tablet {
 
   /** A small record of the tablet itself, of at most 64 KiB; null when there is none of that name. */
   note(name: string): Buffer | null;
+  /** Those whose names begin so, by name, at most so many. */
+  notes(prefix: string, countMax: number): readonly (readonly [name: string, content: Buffer])[];
   /** Durable when it resolves; null removes it. Notes of one name are written in the order of the calls. */
   setNote(name: string, content: Buffer | null): Promise<void>;
 

@@ -43,7 +43,7 @@ export const differences: readonly DifferenceGroup[] = [
       "host-twice-different host-twice-same host-twice-other-case host-twice-first-empty host-1.0-twice",
       "host-empty host-list host-userinfo host-path host-query host-fragment host-scheme host-space host-tab",
       "host-backslash host-high-byte host-less-than host-port-letters host-port-minus host-two-ports",
-      "host-port-only host-ipv6-open host-ipv6-bare host-ipv6-text-behind",
+      "host-port-only host-ipv6-open host-ipv6-bare host-ipv6-text-behind host-high-bytes-around",
     ],
   },
   {
@@ -54,6 +54,7 @@ export const differences: readonly DifferenceGroup[] = [
     ids: [
       "te-gzip-chunked te-identity-chunked te-cow-chunked te-leading-comma",
       "te-twice-identity-first te-twice-other-case te-twice-empty te-empty-with-cl te-space-only-with-cl",
+      "te-quoted-comma",
     ],
   },
   {
@@ -93,7 +94,7 @@ export const differences: readonly DifferenceGroup[] = [
     node: "takes 1, refuses",
     ids: [
       "version-1.0-two-requests hop-close-and-named hop-close-case hop-close-wins pipeline-close-first",
-      "pipeline-close-post",
+      "pipeline-close-post pipeline-close-garbage",
     ],
   },
   {
@@ -110,6 +111,19 @@ export const differences: readonly DifferenceGroup[] = [
     why: "llhttp applies `Connection: close` from a trailer. A trailer steers nothing (RFC 9110 §6.5.1).",
     node: "takes 1, refuses",
     ids: ["trailer-connection"],
+  },
+  {
+    why:
+      "llhttp reads leading zeros of a length, which some servers take for octal, and of a chunk's size, where ours end " +
+      "with what 64 bits take.",
+    node: "takes 1",
+    ids: ["cl-leading-zero-octal cl-double-zero"],
+  },
+  { why: "The same, in a chunk's size.", node: "takes 2", ids: ["chunk-size-17-digits"] },
+  {
+    why: "llhttp looks for the options it knows in Connection, whatever else there is; we want to read a list.",
+    node: "takes 1",
+    ids: ["hop-two-words hop-quoted"],
   },
   {
     why: "llhttp refuses a tab among the whitespace behind `chunked`; OWS may hold tabs (RFC 9110 §5.5).",

@@ -281,6 +281,7 @@ describe("a front door with a queue", () => {
       const post = { method: "POST", headers: { "content-type": "application/json" } };
       const made = await call(queue, "/v1/topics/T/consumers", { ...post, body: '{"name":"billing"}' });
       assert.ok(made.status < 300, made.body);
+      const consumer = await succeed(door.port, "/consumer/register", { topic: "T" });
       for (const message of ["a", "b", "c"]) {
         await succeed(door.port, "/producer/produce", { producer_id: producer, message });
       }
@@ -299,6 +300,9 @@ describe("a front door with a queue", () => {
       await shows(/^roundhouse_queue_commit_duration_seconds_count [1-9]/m);
       await shows(/^roundhouse_queue_brokers 1$/m);
       await shows(/^roundhouse_queue_consumer_lag\{topic="T",consumer="billing"\} 3$/m);
+      await shows(
+        RegExp(`^roundhouse_queue_consumer_lag\\{topic="T",consumer="consumer_id=${consumer}"\\} 3$`, "m"),
+      );
       await succeed(door.port, "/brokers/rm?broker_name=all");
       assert.equal((await call(admin, "/readyz")).status, 503);
     }));

@@ -20,4 +20,19 @@ describe("a queue on a disk that is too small", () => {
     assert.ok((report.readWhileFull ?? 0) > 0, "reads went on meanwhile");
     assert.equal(report.unhandled, 0);
   });
+
+  it("refuses topics that its catalog has no room for, and goes on changing owners and removing topics", {
+    skip,
+  }, async () => {
+    const program = new URL("full-disk-catalog-program.ts", import.meta.url);
+    const report = await runOnSmallDisk(folder, program, []);
+    assert.deepEqual(report, {
+      refused: 20,
+      unhandled: 0,
+      known: report.found === undefined ? -1 : report.found - 1,
+      found: report.found,
+      epoch: 200,
+      doomed: 100,
+    });
+  });
 });

@@ -15,6 +15,13 @@ export function toPortable(config: Config, file: string | undefined): PortableCo
   };
 }
 
+/** The text of the configuration's functions; the same text is taken for the same function. */
+export function functionsOf(config: Config): string {
+  return Object.values(config)
+    .filter((value) => typeof value === "function")
+    .join("\n");
+}
+
 /** With the functions of the config file, read again. Rejects with BAD_CONFIG. */
 export async function fromPortable({ config, functions, file }: PortableConfig): Promise<Config> {
   if (functions.length === 0) return config;

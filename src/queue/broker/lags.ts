@@ -5,7 +5,7 @@ import type { Tablet } from "../tablet.ts";
 import type { ConsumerLag } from "./figures.ts";
 
 /** Consumers told of: those that are furthest behind. */
-export const LAGS_MAX = 100;
+const LAGS_MAX = 100;
 /** Places looked at each time, in all and in one shard. */
 const PLACES_MAX = 2000;
 const PLACES_PER_SHARD_MAX = 100;
@@ -30,5 +30,8 @@ export function lagsOf(
       }
     }
   }
-  return [...lags.values()].sort((a, b) => b.lag - a.lag).slice(0, LAGS_MAX);
+  return furthestBehind([...lags.values()]);
 }
+
+export const furthestBehind = (lags: readonly ConsumerLag[]): readonly ConsumerLag[] =>
+  lags.toSorted((a, b) => b.lag - a.lag).slice(0, LAGS_MAX);

@@ -8,7 +8,7 @@ import type { Damage, Tablet, TabletEvents } from "../tablet.ts";
 import { createWaits } from "../waits.ts";
 import { toErrorText } from "./error-text.ts";
 import { commitBucketsBytes, commitBucketsS, createFigures, observe } from "./figures.ts";
-import { lagsOf } from "./lags.ts";
+import { furthestBehind, lagsOf } from "./lags.ts";
 import { type Link, type Order, openLink } from "./link.ts";
 import type { BrokerSettings } from "./messages.ts";
 import type { BrokerNode } from "./node.ts";
@@ -149,8 +149,17 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
 
   function tellFigures(): void {
     figures.parked = server.parked();
-    if (told++ % LAGS_EVERY === 0) figures.lags = lagsOf(latest.get().topics, tablets);
+    if (told++ % LAGS_EVERY === 0) void findLags().catch(notTold);
     link.send({ kind: "figures", figures });
+  }
+
+  async function findLags(): Promise<void> {
+    const registered = await server.registeredLags();
+    figures.lags = furthestBehind([...lagsOf(latest.get().topics, tablets), ...registered]);
+  }
+
+  function notTold(err: unknown): void {
+    log.warn({ err }, "how far consumers are behind could not be found out");
   }
 
   async function stop(): Promise<void> {

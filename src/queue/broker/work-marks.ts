@@ -77,6 +77,7 @@ export function createWorkMarks(dataDir: string, broker: string): WorkMarks {
       position: (...all) => read(() => tablet.position(...all)),
       positions: (...all) => read(() => tablet.positions(...all)),
       note: (...all) => read(() => tablet.note(...all)),
+      notes: (...all) => read(() => tablet.notes(...all)),
       append: (append) => written(() => tablet.append(append)),
       createShard: (shard) => written(() => tablet.createShard(shard)),
       deleteShard: (shard) => written(() => tablet.deleteShard(shard)),

@@ -1,7 +1,7 @@
 // The sums of what brokers count. A broker that has ended takes its last figures into the past, so that sums never go
 // down; what is only true now (who waits, who is behind) goes with it.
 import { type BrokerFigures, type ConsumerLag, createFigures, type Histogram } from "../broker/figures.ts";
-import { LAGS_MAX } from "../broker/lags.ts";
+import { furthestBehind } from "../broker/lags.ts";
 
 export interface QueueFigures extends BrokerFigures {
   readonly ownerChanges: number;
@@ -64,5 +64,5 @@ function joined(lags: readonly ConsumerLag[]): readonly ConsumerLag[] {
     const key = `${one.topic}/${one.consumer}`;
     byName.set(key, { ...one, lag: one.lag + (byName.get(key)?.lag ?? 0) });
   }
-  return [...byName.values()].sort((a, b) => b.lag - a.lag).slice(0, LAGS_MAX);
+  return furthestBehind([...byName.values()]);
 }

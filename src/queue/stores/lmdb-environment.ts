@@ -44,7 +44,7 @@ export async function openEnvironment(options: EnvironmentOptions): Promise<Tabl
 }
 
 /** Room in the file that deleted entries have left, as far as it can be told: that of its pages that hold nothing. */
-export function reusableBytes(table: TabletTable): number {
+export function reusableBytes(table: Pick<TabletTable, "getStats">): number {
   const stats = table.getStats() as PageCounts & { readonly free?: PageCounts };
   const { pageSize = 4096, lastPageNumber = 0, free = {} } = stats;
   return Math.max(0, lastPageNumber - 1 - pagesOf(stats) - pagesOf(free)) * pageSize;

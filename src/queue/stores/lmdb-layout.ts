@@ -92,6 +92,13 @@ export function positionKey(shard: number, consumer: string): Buffer {
 }
 
 export const noteKey = (name: string): Buffer => Buffer.concat([Buffer.from([NOTE]), Buffer.from(name)]);
+export const noteNameOf = (key: Buffer): string => key.toString("utf8", 1);
+
+/** Of the notes whose names begin so: no text in UTF-8 has the byte that follows. */
+export function noteBounds(prefix: string): { start: Buffer; end: Buffer } {
+  const start = noteKey(prefix);
+  return { start, end: Buffer.concat([start, Buffer.from([0xff])]) };
+}
 
 function prefix(kind: number, shard: number): Buffer {
   const key = Buffer.allocUnsafe(5);

@@ -14,7 +14,9 @@ import {
   consumerOf,
   decodeNumber,
   encodeNumber,
+  noteBounds,
   noteKey,
+  noteNameOf,
   positionBounds,
   positionKey,
 } from "./lmdb-layout.ts";
@@ -152,6 +154,10 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
       await commits.run({ bytes: 0, frees: true, stage: (draft) => draft.remove(key) });
     },
     note: (name) => opened().getBinary(noteKey(checkedName("note", name))) ?? null,
+    notes(prefix, countMax) {
+      const range = { ...noteBounds(prefix), limit: countMax };
+      return [...opened().getRange(range)].map(({ key, value }) => [noteNameOf(key), value]);
+    },
     async setNote(name, content) {
       const key = noteKey(checkedName("note", name));
       if (content !== null && content.length > NOTE_BYTES_MAX) throw largeNote(name, content.length);

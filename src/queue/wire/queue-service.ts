@@ -1,7 +1,9 @@
 // What a broker's listener serves: the native API under /v1, what other brokers ask under /internal, and everything else
 // as the course's contract has it.
+import type { ConsumerLag } from "../broker/figures.ts";
 import type { BrokerNode } from "../broker/node.ts";
 import { type CourseApi, createCourseApi } from "./course/course-api.ts";
+import { registeredLags } from "./course/registered-lags.ts";
 import { serveInternal } from "./internal-api.ts";
 import { INTERNAL_PREFIX } from "./internal-protocol.ts";
 import { NATIVE_PREFIX, serveNative } from "./native/native-api.ts";
@@ -21,6 +23,8 @@ const codes: Readonly<Record<number, ProblemCode>> = { 403: "FORBIDDEN", 413: "T
 export interface QueueService extends WireService {
   /** Requests that wait for a tablet's owner now. */
   parked(): number;
+  /** Of the registered consumers whose registrations are kept here. */
+  registeredLags(): Promise<readonly ConsumerLag[]>;
   /** Lets go of the connections to other brokers. */
   close(): void;
 }
@@ -30,7 +34,8 @@ export function createQueueService(node: BrokerNode): QueueService {
   const owners = createOwners(node);
   const shards = createShards(node, owners, peers);
   const native = { node, shards };
-  const course: CourseApi = createCourseApi({ node, shards, owners, peers });
+  const courseHost = { node, shards, owners, peers };
+  const course: CourseApi = createCourseApi(courseHost);
 
   return {
     serve(request) {
@@ -46,6 +51,7 @@ export function createQueueService(node: BrokerNode): QueueService {
       return problemAnswer(new WireProblem(status, code, `Cannot take this request: ${detail}`));
     },
     parked: owners.parked,
+    registeredLags: () => registeredLags(courseHost),
     close: peers.close,
   };
 }

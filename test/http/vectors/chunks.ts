@@ -41,7 +41,10 @@ const badSizes: readonly (readonly [string, string])[] = [
   ["nul-after", "5\0"],
   ["vertical-tab", "\x0b5"],
   ["fullwidth-digit", "\xef\xbc\x95"],
+  ["minus-hex-prefix", "-0x5"],
   ["2-to-the-53-and-5", "20000000000005"],
+  ["16-f", "f".repeat(16)],
+  ["17-digits", "00000000000000005"],
   ["2-to-the-64-and-5", "10000000000000005"],
   ["32-f", "f".repeat(32)],
   ["bare-cr", "5\r"],
@@ -73,6 +76,12 @@ const badExtensions: readonly (readonly [string, string])[] = [
   ["bare-lf-after-semicolon", "5;\n"],
   ["open-quote", '5;a="b'],
   ["high-byte-in-name", "5;\xe9=b"],
+  ["bracket-in-name", "5;a[=b"],
+  ["nul-in-name", "5;\0a"],
+  ["cr-before-semicolon", "5\r\r;a"],
+  ["crlf-in-quotes", '5;a="\r\n"'],
+  ["lf-in-quotes", '5;a="\n"'],
+  ["space-last", "5;a=b "],
 ];
 
 const badExtensionVectors = badExtensions.map(([name, line]) =>
@@ -98,6 +107,14 @@ const badBodies: readonly (readonly [string, string, string])[] = [
   ["data-too-long", "more data than the size says", `3\r\nhello\r\n${end}`],
   ["data-too-short", "less data than the size says", `7\r\nhello\r\n${end}`],
   ["data-empty-line", "an empty line between chunks", `5\r\nhello\r\n\r\n${end}`],
+  [
+    "data-spill",
+    "the two bytes behind the data are skipped by some: the next size begins in them",
+    `5\r\nhello2d\r\n${end}`,
+  ],
+  ["only-last-lf", "nothing but a last chunk, with a bare LF", "0\n\r\n"],
+  ["only-last-plus", "a signed zero ends the body", "+0\r\n\r\n"],
+  ["empty-line-only", "an empty line for a size", "\r\n\r\n"],
   ["last-lf", "a bare LF ends the last chunk", `5\r\nhello\r\n0\n\r\n`],
   ["last-cr", "a bare CR ends the last chunk", `5\r\nhello\r\n0\r\r\n`],
   ["end-lf", "a bare LF ends the body", `5\r\nhello\r\n0\r\n\n`],
@@ -240,6 +257,13 @@ const right: readonly RequestVector[] = [
   ),
   vector("chunk-size-zeros", "9112 §7.1 MUST", "leading zeros", chunkedPost(`005\r\nhello\r\n${end}`), hello),
   vector(
+    "chunk-size-16-digits",
+    "9112 §7.1 MUST",
+    "filled up to 64 bits",
+    chunkedPost(`0000000000000005\r\nhello\r\n${end}`),
+    hello,
+  ),
+  vector(
     "chunk-last-zeros",
     "9112 §7.1 MUST",
     "the last chunk is 1*0",
@@ -304,6 +328,19 @@ const right: readonly RequestVector[] = [
     ),
   ),
   vector(
+    "chunk-trailer-looks-like-request",
+    "9112 §7.1.2 MUST",
+    "a trailer whose value is a request line (CVE-2023-40175)",
+    chunkedPost("5\r\nhello\r\n0\r\nX:POST / HTTP/1.1\r\n\r\n"),
+    forwarded(
+      seen("POST /v HTTP/1.1", {
+        body: "hello",
+        framing: "chunked",
+        trailers: ["x: POST / HTTP/1.1"],
+      }),
+    ),
+  ),
+  vector(
     "chunk-pipelined",
     "9112 §9.3.2 MUST",
     "a request right behind a chunked one",
@@ -321,6 +358,7 @@ const right: readonly RequestVector[] = [
   trailer("transfer-encoding", "Transfer-Encoding: chunked"),
   trailer("host", "Host: b.example"),
   trailer("connection", "Connection: close"),
+  trailer("content-type", "Content-Type: text/html"),
   trailer("authorization", "Authorization: Basic Zm9vOmJhcg=="),
   trailer("x-forwarded-for", "X-Forwarded-For: 10.0.0.1"),
   trailer("roundhouse-peer", "Roundhouse-Peer: 127.0.0.1"),

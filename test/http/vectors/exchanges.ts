@@ -19,6 +19,8 @@ import {
 } from "./vector.ts";
 
 const at = "Host: a.example";
+/** A request that lacks its blank line. */
+const prefix = `GET /smuggled HTTP/1.1\r\n${at}\r\n`;
 
 const bodies: readonly RequestVector[] = [
   vector(
@@ -164,6 +166,20 @@ const pipelines: readonly RequestVector[] = [
     forwardedThenClosed(seenPost("hello", "length")),
   ),
   vector(
+    "pipeline-close-garbage",
+    "9112 §9.6 MUST",
+    "nor does garbage: the answer comes whole",
+    `${get("Connection: close")}Invalid\r\n\r\n`,
+    forwardedThenClosed(seenGet()),
+  ),
+  vector(
+    "pipeline-get-body-prefix",
+    "9112 §6.3 MUST",
+    "a GET whose body is the beginning of a request, and what would complete it",
+    `${get(`Content-Length: ${prefix.length}`)}${prefix}\r\n${get()}`,
+    oneOf(forwarded(seen("GET /v HTTP/1.1", { body: prefix, framing: "length" }), seenGet()), refused(400)),
+  ),
+  vector(
     "pipeline-fin-short-body",
     "9112 §8 MUST",
     "the second of two never gets its body: the first is answered, the second ends",
@@ -238,6 +254,48 @@ const expects: readonly RequestVector[] = [
     "a vanilla desync: `Expect: y 100-continue`",
     `${post("Expect: y 100-continue", "Content-Length: 5")}hello${get()}`,
     oneOf(refused(417, 400), forwarded(seenPost("hello", "length"), seenGet())),
+  ),
+  vector(
+    "expect-list",
+    "9110 §10.1.1 MAY",
+    "two in one field",
+    `${post("Expect: 100-continue, 100-continue", "Content-Length: 5")}hello`,
+    oneOf(refused(417, 400), forwarded(seenPost("hello", "length"))),
+  ),
+  vector(
+    "expect-trailing-comma",
+    "9110 §10.1.1 MAY",
+    "a comma behind it",
+    `${post("Expect: 100-continue,", "Content-Length: 5")}hello`,
+    oneOf(refused(417, 400), forwarded(seenPost("hello", "length"))),
+  ),
+  vector(
+    "expect-parameter",
+    "9110 §10.1.1 MAY",
+    "with a parameter",
+    `${post("Expect: 100-continue;x=y", "Content-Length: 5")}hello`,
+    oneOf(refused(417, 400), forwarded(seenPost("hello", "length"))),
+  ),
+  vector(
+    "expect-empty",
+    "9110 §10.1.1 MAY",
+    "nothing is expected",
+    `${post("Expect:", "Content-Length: 5")}hello`,
+    oneOf(refused(417, 400), forwarded(seenPost("hello", "length"))),
+  ),
+  vector(
+    "expect-space-before-colon",
+    "9112 §5.1 MUST",
+    "a disguise",
+    `${post("Expect : 100-continue", "Content-Length: 5")}hello`,
+    refused(400),
+  ),
+  vector(
+    "expect-folded",
+    "9112 §5.2 ours",
+    "another",
+    `${post("Expect:\r\n 100-continue", "Content-Length: 5")}hello`,
+    refused(400),
   ),
   vector(
     "expect-twice",

@@ -256,6 +256,37 @@ const hopByHop: readonly RequestVector[] = [
     { kind: "forwarded", closes: true, requests: [seenGet()] },
   ),
   vector(
+    "hop-cookie-named",
+    "9110 §7.6.1 MUST",
+    "any field may be named",
+    get("Connection: Cookie, Authorization", "Cookie: a=b", "Authorization: Basic Zm9v", "X-A: b"),
+    oneOf(
+      forwarded(seenGet("x-a: b")),
+      forwarded(seenGet("cookie: a=b", "authorization: Basic Zm9v", "x-a: b")),
+    ),
+  ),
+  vector(
+    "hop-forwarded-for-named",
+    "9110 §7.6.1 ours",
+    "but the fields that trust rests on are written anew, not removed",
+    get("Connection: close, X-Forwarded-For, X-Request-Id", "X-Forwarded-For: 1.2.3.4"),
+    { kind: "forwarded", closes: true, requests: [seenGet()] },
+  ),
+  vector(
+    "hop-two-words",
+    "9110 §7.6.1 ours",
+    "an option is one token: who reads two words as `close` would disagree with who does not",
+    get("Connection: keep-alive close"),
+    refused(400),
+  ),
+  vector(
+    "hop-quoted",
+    "9110 §7.6.1 ours",
+    "nor is it a quoted string",
+    get('Connection: "close"'),
+    refused(400),
+  ),
+  vector(
     "hop-peer-header",
     "9110 §7.6 ours",
     "our own header is stripped from clients",

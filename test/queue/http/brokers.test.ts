@@ -92,6 +92,17 @@ function pidOf(name: string): number {
   return found.pid;
 }
 
+/** Brokers tell them every ten seconds. */
+async function lagsShow(wanted: readonly (readonly [string, number])[]): Promise<void> {
+  const shown = () => new Map(plane.figures().lags.map(({ consumer, lag }) => [consumer, lag]));
+  for (const endMs = performance.now() + PATIENCE_MS; ; ) {
+    const lags = shown();
+    if (wanted.every(([consumer, lag]) => lags.get(consumer) === lag)) return;
+    assert.ok(performance.now() < endMs, `${JSON.stringify([...lags])} instead of ${JSON.stringify(wanted)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 const shardNames = ["A", "B", "C", "D", "E", "F"];
 
 describe("several brokers", () => {
@@ -189,6 +200,7 @@ describe("several brokers", () => {
         assert.equal(json.message, `Tx${i === 1 ? "P1" : "p"}:Success`);
       }
     }
+    await lagsShow(consumers.map((id) => [`consumer_id=${id}`, 18]));
     for (const id of consumers) {
       assert.equal((await ask("GET", `/size?consumer_id=${id}`)).json.message, 18);
       const got: string[] = [];

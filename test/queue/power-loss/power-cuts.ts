@@ -52,31 +52,32 @@ function findings(contents: ImageContents, acknowledged: readonly Acknowledged[]
   return found;
 }
 
-/** Findings by moment of the cut, for `count` cuts. */
+/** Findings by moment of the cut, for `count` cuts. `moment`: an event of the trace; default: any. */
 export async function cutPower(
   folder: string,
   recording: Recording,
   count: number,
   random: Random,
+  moment: (random: Random) => number = () => random(recording.trace.length),
 ): Promise<string[]> {
   const { root, dataDir, trace } = recording;
   const acknowledgedBy = (timeNs: bigint) =>
     recording.acknowledged.filter(({ atNs }) => BigInt(atNs) < timeNs);
-  const moments = Array.from({ length: count }, () => random(trace.length)).sort((a, b) => a - b);
+  const moments = Array.from({ length: count }, () => moment(random)).sort((a, b) => a - b);
   const model = createDiskModel(root);
   const reader = startReader();
   const found: string[] = [];
   let at = 0;
-  for (const [n, moment] of moments.entries()) {
-    for (; at <= moment; at++) model.apply(trace[at] as DiskEvent);
+  for (const [n, cut] of moments.entries()) {
+    for (; at <= cut; at++) model.apply(trace[at] as DiskEvent);
     const image = join(folder, `image-${n}`);
     model.image(image, random);
     const directory = inImage(root, image, dataDir);
     const contents = await reader.read(directory);
-    const acknowledged = acknowledgedBy((trace[moment] as DiskEvent).timeNs);
+    const acknowledged = acknowledgedBy((trace[cut] as DiskEvent).timeNs);
     // A directory that was never finished may refuse to open: then nothing was acknowledged either.
     const wrong = acknowledged.length === 0 ? [] : findings(contents, acknowledged);
-    found.push(...wrong.map((what) => `cut at event ${moment} of ${trace.length}: ${what}`));
+    found.push(...wrong.map((what) => `cut at event ${cut} of ${trace.length}: ${what}`));
     rmSync(image, { recursive: true, force: true });
   }
   await reader.end();

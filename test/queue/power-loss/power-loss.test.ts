@@ -14,7 +14,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readDiskTrace } from "./disk-trace.ts";
+import type { Random } from "./disk-image.ts";
+import { type DiskEvent, readDiskTrace } from "./disk-trace.ts";
 import { cutPower, newFolder, type Recording, seeded, traced } from "./power-cuts.ts";
 import type { Acknowledged } from "./power-loss-program.ts";
 
@@ -48,8 +49,12 @@ async function recordRun(name: string, durability: string, acknowledgedMin: numb
   return { root, dataDir, trace: readDiskTrace(traceFile), acknowledged };
 }
 
-/** Brokers as users run them, and a client over HTTP, until so much was acknowledged. */
-async function recordBrokers(name: string, acknowledgedMin: number): Promise<Recording> {
+/** Brokers as users run them, and a client over HTTP, until so much was acknowledged; something else `besides`. */
+async function recordBrokers(
+  name: string,
+  acknowledgedMin: number,
+  besides: (origin: string, isOver: () => boolean) => Promise<void> = async () => {},
+): Promise<Recording> {
   const root = join(folder, name);
   const dataDir = join(root, "data");
   const traceFile = join(folder, `${name}.trace`);
@@ -65,8 +70,10 @@ async function recordBrokers(name: string, acknowledgedMin: number): Promise<Rec
   for await (const line of createInterface({ input: child.stderr })) {
     const { ports: open } = JSON.parse(line) as { ports?: { queue: number } };
     if (open === undefined) continue;
-    const url = `http://127.0.0.1:${open.queue}/v1/topics`;
-    await produceOverHttp(url, acknowledged, acknowledgedMin).finally(() => child.kill("SIGKILL"));
+    const origin = `http://127.0.0.1:${open.queue}`;
+    const isOver = () => acknowledged.length >= acknowledgedMin;
+    const produced = produceOverHttp(`${origin}/v1/topics`, acknowledged, isOver);
+    await Promise.all([produced, besides(origin, isOver)]).finally(() => child.kill("SIGKILL"));
   }
   await exited;
   return { root, dataDir, trace: readDiskTrace(traceFile), acknowledged };
@@ -77,7 +84,7 @@ const main = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url)
 async function produceOverHttp(
   url: string,
   acknowledged: Acknowledged[],
-  acknowledgedMin: number,
+  isOver: () => boolean,
 ): Promise<void> {
   const post = async (path: string, body: object) => {
     const answer = await fetch(`${url}${path}`, {
@@ -94,7 +101,7 @@ async function produceOverHttp(
   await post("", { name: "kept", shards: 3 });
   acknowledged.push({ created: "kept", atNs: String(process.hrtime.bigint()) });
   const worker = async (id: number): Promise<void> => {
-    for (let i = 0; acknowledged.length < acknowledgedMin; i++) {
+    for (let i = 0; !isOver(); i++) {
       const values = Array.from({ length: 1 + ((i * 7 + id) % 9) }, (_, k) => `${id}.${i}.${k}`);
       const body = values.map((value, k) => ({
         value: `${value} `.padEnd(10 + ((i * 131 + k * 977) % 6_000), "x"),
@@ -107,6 +114,25 @@ async function produceOverHttp(
   };
   await Promise.all([1, 2, 3, 4].map(worker));
 }
+
+/** One tablet after another, those that have the three shards of "kept". */
+async function keepCompacting(origin: string, isOver: () => boolean): Promise<void> {
+  for (let i = 0; !isOver(); i++) {
+    const body = JSON.stringify({ tablet: i % 3 });
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${origin}/v1/compactions`, { method: "POST", body, headers });
+    assert.ok(answer.ok, `${answer.status}: ${await answer.text()}`);
+  }
+}
+
+/** Events around these: the copy before its renaming, and what is written to it afterwards. */
+const near =
+  (events: readonly number[], trace: readonly DiskEvent[]) =>
+  (random: Random): number => {
+    const moment = (events[random(events.length)] ?? 0) + random(2 * NEAR_EVENTS) - NEAR_EVENTS;
+    return Math.min(trace.length - 1, Math.max(0, moment));
+  };
+const NEAR_EVENTS = 25;
 
 describe("a power cut", needsGcc, () => {
   it("loses nothing that was acknowledged, whatever the disk kept of what was not synced", async () => {
@@ -121,6 +147,22 @@ describe("a power cut", needsGcc, () => {
     const pids = new Set(recording.trace.map(({ pid }) => pid));
     assert.ok(pids.size >= 3, `control plane and two brokers wrote; seen: ${pids.size} processes`);
     const found = await cutPower(folder, recording, Math.ceil(cuts / 2), seeded(seed));
+    assert.deepEqual(found.slice(0, 10), [], `seed ${seed}: ${found.length} findings`);
+  });
+
+  it("loses nothing while files are compacted: the old one is there or the new one, and either is whole", async () => {
+    const recording = await recordBrokers("compacted", 1_500, keepCompacting);
+    const { trace } = recording;
+    const isRenaming = ({ kind, data }: DiskEvent) => kind === "R" && String(data).endsWith(".lmdb");
+    const renamings = trace.flatMap((event, index) => (isRenaming(event) ? [index] : []));
+    assert.ok(renamings.length >= 3, `${renamings.length} compactions`);
+    const found = await cutPower(
+      folder,
+      recording,
+      Math.ceil(cuts / 2),
+      seeded(seed),
+      near(renamings, trace),
+    );
     assert.deepEqual(found.slice(0, 10), [], `seed ${seed}: ${found.length} findings`);
   });
 

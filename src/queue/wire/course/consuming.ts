@@ -3,7 +3,7 @@
 import type { ShardEntry } from "../../catalog.ts";
 import { topicOf } from "../../map.ts";
 import { recordsOf, type StoredRecord } from "../../records.ts";
-import type { Tablet } from "../../tablet.ts";
+import type { ShardRange, Tablet } from "../../tablet.ts";
 import type { CourseHost } from "./course-host.ts";
 import { messageIn } from "./message-value.ts";
 import { type ConsumerRecord, consumerNote, type Registration, registrationIn } from "./registrations.ts";
@@ -86,7 +86,7 @@ async function takeAgain(
 }
 
 /** In the order of their creation; none when the topic is gone. */
-function shardsFor({ node }: CourseHost, { topic, part }: ConsumerRecord): readonly ShardEntry[] {
+export function shardsFor({ node }: CourseHost, { topic, part }: ConsumerRecord): readonly ShardEntry[] {
   const shards = topicOf(node.map(), topic)?.shards ?? [];
   return part === null ? shards : shards.filter((shard) => shard.name === part);
 }
@@ -130,8 +130,16 @@ function firstRecord({ node }: CourseHost, batch: Buffer, offset: number): Store
 export async function sizeFor(host: CourseHost, home: Tablet, id: number): Promise<number> {
   const { record } = registrationIn<ConsumerRecord>(home, consumerNote(id), `Consumer ${id}`);
   const left = shardsFor(host, record).map(async ({ tablet, shard }) => {
-    const { start, end } = await host.shards.call(tablet, { op: "range", shard });
-    return Math.max(0, end - Math.max(start, record.places[shard] ?? 0));
+    return messagesLeft(await host.shards.call(tablet, { op: "range", shard }), record, shard);
   });
   return (await Promise.all(left)).reduce((sum, one) => sum + one, 0);
+}
+
+/** Of this shard, what retention has taken left out. */
+export function messagesLeft(
+  { start, end }: Pick<ShardRange, "start" | "end">,
+  { places }: ConsumerRecord,
+  shard: number,
+): number {
+  return Math.max(0, end - Math.max(start, places[shard] ?? 0));
 }

@@ -50,7 +50,9 @@ export interface ConsumerRecord {
 export const homeOf = (id: number, tabletCount: number): number => id % tabletCount;
 
 export const producerNote = (id: number): string => `course-producer-${id}`;
-export const consumerNote = (id: number): string => `course-consumer-${id}`;
+/** What the notes of all consumers begin with; their ids follow. */
+export const CONSUMER_NOTES = "course-consumer-";
+export const consumerNote = (id: number): string => CONSUMER_NOTES + id;
 
 export interface Registration<R> {
   readonly record: R;
