@@ -287,9 +287,10 @@ export class Exchange implements PipelineMember {
       return;
     }
     const next = attempts.after(failure, upstream);
+    const culprit = next === null ? attempts.culprit(failure, upstream) : null;
     if (next !== null) this.dispatchAgain(upstream, next);
-    else if (upstream.kind !== "room" && (attempts.everSent || failure === "full")) {
-      const { status, problem: words, fields } = failureAnswer(upstream, failure);
+    else if (culprit !== null) {
+      const { status, problem: words, fields } = failureAnswer(culprit);
       this.answerFailure(status, words, fields);
     } else this.answerUnavailable();
   }
