@@ -12,6 +12,7 @@ import { parseRequestHead } from "../../http/request-parser.ts";
 import { ClientInput } from "../../proxy/client-input.ts";
 import { ClientOutput } from "../../proxy/client-output.ts";
 import { HeldBytes } from "../../proxy/held-bytes.ts";
+import { giveBack } from "../reused-memory.ts";
 import { type ConnectionField, putAnswer } from "./answer-text.ts";
 import { BodyIntake } from "./body-intake.ts";
 import { ReadRequest } from "./read-request.ts";
@@ -204,6 +205,7 @@ export class Connection {
     if (this.request !== request || this.phase !== phase.serving) return; // the client has left
     this.request = null;
     this.forgetBody();
+    if (answer.status === 200) giveBack(request.body);
     const close = !this.keep || this.host.draining || (this.ended && this.held === null);
     const field = close ? "Connection: close\r\n" : this.toldKept;
     putAnswer(this.out, answer, field, request.method === "HEAD");
