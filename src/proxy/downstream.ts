@@ -12,11 +12,10 @@ import { ClientOutput } from "./client-output.ts";
 import { phase } from "./client-phase.ts";
 import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
-import { refusedExchange } from "./ended-exchange.ts";
 import { Exchange } from "./exchange.ts";
 import { HeldBytes } from "./held-bytes.ts";
-import { ownFailure, refusedTarget } from "./own-failure.ts";
 import type { Peer } from "./peer.ts";
+import { refusal, refusedTarget } from "./refusal.ts";
 import { isAccepted } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import { Tunnel, type TunnelClient } from "./tunnel.ts";
@@ -29,7 +28,6 @@ const unreadBytesMax = 4 * 1024;
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
 const lingerMs = 2_000;
-const methodsOffered = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
 const lingerBytesMax = 1024 * 1024;
 
 export interface DownstreamOwner extends ClientConnectionOwner {
@@ -230,11 +228,8 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
   }
 
   private refuse(code: number, problem: string, method: string, target: string | null = null): void {
-    const fields = code === 405 || code === 204 ? `Allow: ${methodsOffered}\r\n` : "";
-    const { status, body, type } = ownFailure(this.context.routing(), target, code, problem);
-    const told = status === 204 ? "" : body;
-    this.answer(status, told, fields, method, false, type);
-    this.context.accessLog?.(refusedExchange(this.peer, method, status, told));
+    const { status, body, fields, type } = refusal(this.context, this.peer, code, problem, method, target);
+    this.answer(status, body, fields, method, false, type);
     this.lingerClose();
   }
 
