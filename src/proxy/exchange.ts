@@ -181,7 +181,7 @@ export class Exchange extends ExchangeState implements PipelineMember {
     const { downstream, request } = this;
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as UpstreamConnection;
-    if (!request.upgrades || !head.switchesToWebSocket) {
+    if (!request.upgrades || !head.namesWebSocket) {
       this.fail("protocol", "101 to a request that asked for no WebSocket, or to another protocol");
       return;
     }
