@@ -1,10 +1,6 @@
-// Plays the scenarios in testdata/ejection.txt: a command, `----`, and what follows from it, up to a blank line.
-// `UPDATE_SCENARIOS=1 node test/run.mjs src/balancer` writes what happens now into the file; read the difference before
-// you commit it.
-import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
-import { test } from "node:test";
+// The scenarios in testdata/ejection.txt: who is set aside for which answers, and comes back by which.
 import { fileURLToPath } from "node:url";
+import { type Player, testScenarios } from "../fleet/scenarios.test.ts";
 import {
   accepts,
   type EjectionEvent,
@@ -16,39 +12,12 @@ import {
 import { settleEjection } from "./ejection-options.ts";
 import { lengthened, noStreak, type Streak } from "./streak.ts";
 
-const file = fileURLToPath(new URL("./testdata/ejection.txt", import.meta.url));
-const text = readFileSync(file, "utf8");
-const sections = text.split(/^(?=== )/m);
-
-for (const [index, section] of sections.entries()) {
-  if (!section.startsWith("== ")) continue;
-  test(`scenario: ${section.slice(3, section.indexOf("\n"))}`, () => {
-    const actual = play(section);
-    if (process.env.UPDATE_SCENARIOS) {
-      sections[index] = actual;
-      writeFileSync(file, sections.join("").trimEnd().concat("\n"));
-    } else assert.equal(actual.trimEnd(), section.trimEnd());
-  });
-}
-
-function play(section: string): string {
-  const player = createPlayer();
-  const played = section
-    .trimEnd()
-    .split(/\n\n+/)
-    .map((paragraph) => {
-      const [command = ""] = paragraph.split("\n----");
-      if (!paragraph.includes("\n----")) return paragraph;
-      const output = command.split("\n").flatMap((line) => player(line));
-      return `${command}\n----\n${output.join("\n") || "(nothing)"}`;
-    });
-  return `${played.join("\n\n")}\n\n\n`;
-}
+testScenarios(fileURLToPath(new URL("./testdata/ejection.txt", import.meta.url)), createPlayer);
 
 /** The defaults, as the front door has them, with the factor by which a replica is too slow. */
 const defaults = settleEjection({ ejection: { latencyFactor: 4 } })?.policy as EjectionPolicy;
 
-function createPlayer(): (line: string) => string[] {
+function createPlayer(): Player {
   let state = nobodyEjected(defaults);
   let nowMs = 0;
   const streaks = new Map<string, Streak>();

@@ -4,11 +4,10 @@ import type { Config } from "../balancer/config.ts";
 import { replicasAskedFor } from "../balancer/fleet-options.ts";
 import { RoundhouseError } from "../errors.ts";
 import type { Launcher } from "../fleet/launcher.ts";
-import type { DockerLauncherOptions } from "../fleet/launchers/docker/launcher.ts";
+import type { EngineLauncherOptions } from "../fleet/launchers/docker/engine-launcher.ts";
 import { readEnvFile } from "../fleet/launchers/env-file.ts";
 import { createProcessLauncher } from "../fleet/launchers/process.ts";
 import { createStaticLauncher, parseUpstream } from "../fleet/launchers/static.ts";
-import type { SwarmLauncherOptions } from "../fleet/launchers/swarm/launcher.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
 
 /** Rejects with BAD_CONFIG, or as the launcher does. */
@@ -39,7 +38,7 @@ async function containerLauncher(kind: "docker" | "swarm", config: Config, log: 
   if (image === undefined)
     throw wrong(`--launcher ${kind} needs to know what its containers are made of: --image NAME`);
   const { onExit = "stop", memory, ...rest } = container;
-  const options: DockerLauncherOptions & SwarmLauncherOptions = {
+  const options: EngineLauncherOptions = {
     ...rest,
     image,
     network,

@@ -1,9 +1,4 @@
-// Plays the scenarios in testdata/autoscale/scenarios.txt: commands, `----`, and what is decided, up to a blank line. A
-// reading is taken each second. `UPDATE_SCENARIOS=1 node test/run.mjs src/fleet` writes what happens now into the file;
-// read the difference before you commit it.
-import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
-import { test } from "node:test";
+// The scenarios in testdata/autoscale/scenarios.txt: what is decided, by a reading each second.
 import { fileURLToPath } from "node:url";
 import {
   type AutoscalePolicy,
@@ -13,34 +8,9 @@ import {
   reduce,
 } from "./autoscale.ts";
 import type { LoadSignals } from "./load-opinions.ts";
+import { type Player, testScenarios } from "./scenarios.test.ts";
 
-const file = fileURLToPath(new URL("./testdata/autoscale/scenarios.txt", import.meta.url));
-const sections = readFileSync(file, "utf8").split(/^(?=== )/m);
-
-for (const [index, section] of sections.entries()) {
-  if (!section.startsWith("== ")) continue;
-  test(`scenario: ${section.slice(3, section.indexOf("\n"))}`, () => {
-    const actual = play(section);
-    if (process.env.UPDATE_SCENARIOS) {
-      sections[index] = actual;
-      writeFileSync(file, sections.join("").trimEnd().concat("\n"));
-    } else assert.equal(actual.trimEnd(), section.trimEnd());
-  });
-}
-
-function play(section: string): string {
-  const player = createPlayer();
-  const played = section
-    .trimEnd()
-    .split(/\n\n+/)
-    .map((paragraph) => {
-      const [command = ""] = paragraph.split("\n----");
-      if (!paragraph.includes("\n----")) return paragraph;
-      const output = command.split("\n").flatMap((line) => player(line));
-      return `${command}\n----\n${output.join("\n") || "(nothing)"}`;
-    });
-  return `${played.join("\n\n")}\n\n\n`;
-}
+testScenarios(fileURLToPath(new URL("./testdata/autoscale/scenarios.txt", import.meta.url)), createPlayer);
 
 const defaults: AutoscalePolicy = {
   min: 1,
@@ -57,7 +27,7 @@ const defaults: AutoscalePolicy = {
 const noLoad: LoadSignals = { inFlight: 0, requestsPerS: 0, p95Ms: 0, answers: 100, cpuCores: [] };
 
 /** A fleet that does as it is told: a replica takes `startTicks` readings to start. */
-function createPlayer(): (line: string) => string[] {
+function createPlayer(): Player {
   let state: AutoscaleState = beginAutoscale(defaults);
   let nowS = 0;
   let wanted = 1;

@@ -1,13 +1,12 @@
-// Plays the scenarios in testdata/*.txt. A scenario is a conversation with the lifecycle: a command, `----`, and
-// what the fleet then does, up to a blank line. `UPDATE_SCENARIOS=1 node test/run.mjs src/fleet` writes what it
-// does now into the files; read the difference before you commit it. Random names are shown as R1, R2 … in the
-// order in which they appear.
+// The scenarios in testdata/*.txt: conversations with the lifecycle. Random names are shown as R1, R2 … in the order in
+// which they appear.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { test } from "node:test";
+import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { reduce } from "./lifecycle.ts";
 import { rolloutReport } from "./rollout-report.ts";
+import type { BareEvent } from "./running-lifecycle.ts";
+import { type Player, testScenario } from "./scenarios.test.ts";
 import {
   type Effect,
   emptyFleet,
@@ -34,32 +33,10 @@ const defaults: FleetPolicy = {
   weightOf: () => 1,
 };
 
-for (const file of readdirSync(folder).filter((name) => name.endsWith(".txt"))) {
-  test(`scenario ${file}`, () => {
-    const expected = readFileSync(folder + file, "utf8");
-    const actual = play(expected);
-    if (process.env.UPDATE_SCENARIOS) writeFileSync(folder + file, actual);
-    else assert.equal(actual, expected);
-  });
-}
+for (const file of readdirSync(folder).filter((name) => name.endsWith(".txt")))
+  testScenario(folder + file, createPlayer);
 
-/** The scenario's text with the outputs as they are now. */
-function play(text: string): string {
-  const player = createPlayer();
-  return `${text
-    .trimEnd()
-    .split(/\n\n+/)
-    .map((paragraph) => {
-      const [command = ""] = paragraph.split("\n----");
-      if (!paragraph.includes("\n----")) return paragraph;
-      const lines = command.split("\n").filter((line) => !line.startsWith("#"));
-      const output = lines.flatMap((line) => player(line));
-      return `${command}\n----\n${output.join("\n") || "(nothing)"}`;
-    })
-    .join("\n\n")}\n`;
-}
-
-function createPlayer(): (line: string) => string[] {
+function createPlayer(): Player {
   let state: FleetState = emptyFleet(defaults);
   let nowMs = 0;
   let entropy = 0;
@@ -73,7 +50,7 @@ function createPlayer(): (line: string) => string[] {
       return shortNames.get(name) ?? name;
     });
 
-  function feed(event: Bare): string[] {
+  function feed(event: BareEvent): string[] {
     entropy += 1;
     const result = reduce(state, { ...event, entropy } as FleetEvent, nowMs);
     state = result.state;
@@ -207,8 +184,6 @@ function revisionText({ revision }: { readonly revision: number }): string {
 function toldAsChange(message: string): boolean {
   return /^\S+ (is (starting|healthy|down|draining|dead): |has the weight )/.test(message);
 }
-
-type Bare = FleetEvent extends infer Each ? (Each extends FleetEvent ? Omit<Each, "entropy"> : never) : never;
 
 function rolled(state: FleetState): string[] | undefined {
   if (state.rollout === null && state.pastRollout === null) return undefined;

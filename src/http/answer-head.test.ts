@@ -62,6 +62,13 @@ test("is incomplete wherever it is cut", () => {
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nKeep-Alive: max=3, timeout=7\r\n\r\n";
   for (let at = 0; at < text.length; at++) assert.equal(parse(text.slice(0, at)).result, incomplete);
   const { head } = parse(text);
-  assert.equal(head.switchesToWebSocket, true);
+  assert.equal(head.namesWebSocket, true);
   assert.equal(head.keepAliveTimeoutS, 7);
+});
+
+test("a Connection that is no list of options costs the connection, not the answer", () => {
+  const text = "HTTP/1.1 200 OK\r\nConnection: keep-alive; timeout=5\r\nContent-Length: 1\r\n\r\n";
+  const { result, head } = parse(text);
+  assert.equal(result, text.length);
+  assert.equal(head.connection.close, true);
 });

@@ -30,8 +30,8 @@ export interface AnswerHead {
   hasDate: boolean;
   /** `Keep-Alive: timeout=5`, in seconds; −1 when it was not said. */
   keepAliveTimeoutS: number;
-  /** The answer switches to the WebSocket protocol (101 with `Upgrade: websocket`). */
-  switchesToWebSocket: boolean;
+  /** `Upgrade: websocket` in an answer that switches to it (101) or demands it (426). */
+  namesWebSocket: boolean;
   /** It is the one that the memory knows: {@link AnswerHead.fields} is empty, and so is the reason. */
   isKnown: boolean;
   problem: string;
@@ -51,7 +51,7 @@ export function createAnswerHead(headerCountMax: number): AnswerHead {
     reasonEnd: 0,
     hasDate: false,
     keepAliveTimeoutS: -1,
-    switchesToWebSocket: false,
+    namesWebSocket: false,
     isKnown: false,
     problem: "",
   };
@@ -70,7 +70,7 @@ export interface KnownAnswer {
 
 /** What {@link KnownAnswer} can stand for. */
 export function isPlainAnswer(head: AnswerHead): boolean {
-  return head.code >= 200 && head.body.kind === framing.length && head.hasDate;
+  return head.code >= 200 && head.body.kind === framing.length && head.hasDate && !head.namesWebSocket;
 }
 
 /**
@@ -113,7 +113,7 @@ function recall(head: AnswerHead, known: KnownAnswer): number {
   head.code = known.code;
   head.hasDate = true;
   head.keepAliveTimeoutS = known.keepAliveTimeoutS;
-  head.switchesToWebSocket = false;
+  head.namesWebSocket = false;
   connection.close = known.close;
   connection.keepAlive = known.keepAlive;
   connection.upgrade = false;
@@ -171,9 +171,9 @@ function interpret(bytes: Buffer, requestMethod: string, head: AnswerHead): bool
   connection.upgrade = false;
   head.hasDate = false;
   head.keepAliveTimeoutS = -1;
-  head.switchesToWebSocket = false;
-  if (!readConnectionOptions(bytes, fields, connection))
-    return no(head, "Connection is not a list of options");
+  head.namesWebSocket = false;
+  // What ends here anyway is no reason to withhold an answer, but one not to trust its connection.
+  if (!readConnectionOptions(bytes, fields, connection)) connection.close = true;
   readFields(bytes, head);
   if (!readFraming(bytes, fields, head.versionMinor, body)) return no(head, body.problem);
   frame(head, requestMethod);
@@ -199,14 +199,9 @@ function readFields(bytes: Buffer, head: AnswerHead): void {
     if (id === field.other) continue;
     if (id === field.date) head.hasDate = true;
     else if (id === field.keepAlive) head.keepAliveTimeoutS = keepAliveTimeout(bytes, fields, index);
-    else if (id === field.upgrade && head.code === 101 && head.connection.upgrade) {
+    else if (id === field.upgrade && (head.code === 101 || head.code === 426) && head.connection.upgrade) {
       const start = fields.valueStart[index] as number;
-      head.switchesToWebSocket = equalsIgnoringCase(
-        bytes,
-        start,
-        fields.valueEnd[index] as number,
-        "websocket",
-      );
+      head.namesWebSocket = equalsIgnoringCase(bytes, start, fields.valueEnd[index] as number, "websocket");
     }
   }
 }

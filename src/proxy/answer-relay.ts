@@ -8,6 +8,9 @@ import type { ClientOutput } from "./client-output.ts";
 import type { ClientRequest } from "./client-request.ts";
 import { addedLines, forwardedAnswer, forwardedKnownAnswer, rememberAnswer } from "./forwarded-answer.ts";
 
+/** Of a 101, and of a 426, which must name what it demands (RFC 9110 section 15.5.22). */
+const upgradeLines = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+
 /** How far a body has come. */
 export const relay = { more: 0, done: 1, malformed: 2 } as const;
 
@@ -49,7 +52,7 @@ export class AnswerRelay {
   switching(found: AnswerIntake, head: AnswerHead, request: ClientRequest): void {
     const added = addedLines(false, false, false, request.setCookie);
     const text = found.bytes.toString("latin1", head.start, found.end);
-    this.out.text(forwardedAnswer(text, head, `Connection: Upgrade\r\nUpgrade: websocket\r\n${added}`));
+    this.out.text(forwardedAnswer(text, head, upgradeLines + added));
     this.out.writeNow();
   }
 
@@ -79,7 +82,8 @@ export class AnswerRelay {
       kind === framing.length && length <= textBodyBytesMax && length <= found.end - found.headEnd;
     this.wholeBytes = whole ? length : 0;
     const end = found.headEnd + this.wholeBytes;
-    const added = addedLines(chunked, this.closes, request.versionMinor === 0, request.setCookie);
+    const demand = head.namesWebSocket ? upgradeLines : "";
+    const added = demand + addedLines(chunked, this.closes, request.versionMinor === 0, request.setCookie);
     this.body.start(whole ? framing.none : kind, length, chunked);
     const known = head.isKnown ? found.memory?.known : null;
     if (known) {

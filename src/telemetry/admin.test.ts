@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { RoundhouseError } from "../errors.ts";
 import { type Admin, createAdmin } from "./admin.ts";
@@ -34,6 +34,18 @@ interface Answer {
   readonly status: number;
   readonly body: string;
   readonly type: string;
+  readonly allow: string;
+}
+
+function sendRaw(text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(admin.port, admin.host, () => socket.write(text));
+    socket.once("data", (chunk) => {
+      resolve(chunk.toString());
+      socket.destroy();
+    });
+    socket.on("error", reject);
+  });
 }
 
 function get(path: string, host = "localhost"): Promise<Answer> {
@@ -49,7 +61,8 @@ function call(method: string, path: string, headers: Record<string, string>, sen
         body += chunk;
       });
       const type = incoming.headers["content-type"] ?? "";
-      incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body, type }));
+      const allow = incoming.headers.allow ?? "";
+      incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body, type, allow }));
     });
     outgoing.on("error", reject);
     outgoing.end(sent);
@@ -61,7 +74,8 @@ test("health, readiness and metrics", async () => {
   assert.equal((await get("/readyz")).status, 503);
   ready = true;
   assert.equal((await get("/readyz")).status, 200);
-  assert.deepEqual(await get("/metrics"), { status: 200, body: "a_metric 1\n", type: metrics.contentType });
+  const { status, body, type } = await get("/metrics");
+  assert.deepEqual([status, body, type], [200, "a_metric 1\n", metrics.contentType]);
 });
 
 test("failures have one shape", async () => {
@@ -74,9 +88,25 @@ test("failures have one shape", async () => {
   assert.match(missing.body, /^\{"message":"<Error> GET '\/nothing' does not exist/);
 });
 
-test("HEAD is GET without a body, and other methods do not exist", async () => {
-  assert.deepEqual(await call("HEAD", "/healthz", {}), { status: 200, body: "", type: "application/json" });
-  assert.equal((await call("DELETE", "/healthz", {})).status, 404);
+test("HEAD is GET without a body, and other methods are told which there are", async () => {
+  const { status, body, type } = await call("HEAD", "/healthz", {});
+  assert.deepEqual([status, body, type], [200, "", "application/json"]);
+  const told = async (method: string, path: string) => {
+    const answer = await call(method, path, {});
+    return [answer.status, answer.allow];
+  };
+  assert.deepEqual(await told("DELETE", "/healthz"), [405, "GET, HEAD, OPTIONS"]);
+  assert.deepEqual(await told("GET", "/echo"), [405, "POST, OPTIONS"]);
+  assert.deepEqual(await told("OPTIONS", "/throws"), [204, "GET, HEAD, OPTIONS"]);
+  assert.deepEqual(await told("OPTIONS", "/nothing"), [404, ""]);
+});
+
+test("what is not clearly HTTP/1.1 for one host is refused", async () => {
+  assert.match(
+    await sendRaw("GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n"),
+    /^HTTP\/1.1 400 /,
+  );
+  assert.match(await sendRaw("GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n"), /^HTTP\/1.1 505 /);
 });
 
 test("a route is refused, asked, and its body checked", async () => {
@@ -85,6 +115,7 @@ test("a route is refused, asked, and its body checked", async () => {
     status: 200,
     body: '{"query":"1","body":{"a":[1]}}',
     type: "application/json",
+    allow: "",
   });
   assert.equal((await call("POST", "/echo", {}, "{}")).status, 403);
   assert.match(

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import { RoundhouseError } from "../errors.ts";
+import { allowedMethods, routeFor } from "./admin-routes.ts";
 import { hostIsOurs } from "./host-check.ts";
 import { listenError } from "./listen-error.ts";
 import type { MetricsPage } from "./metrics.ts";
@@ -60,6 +61,8 @@ export async function createAdmin(options: AdminOptions): Promise<Admin> {
   const hosts = isLoopbackHost(host) ? [host] : null;
   const answer = createAnswer(options);
   const server = createServer({ requestTimeout: 10_000 }, (request, response) => {
+    const { status, problem } = headProblem(request);
+    if (status !== 200) return sendFailure(request, response, status, problem);
     if (hosts !== null && !hostIsOurs(request.headers.host, hosts)) {
       return refuseHost(request, response);
     }
@@ -75,6 +78,8 @@ export async function createAdmin(options: AdminOptions): Promise<Admin> {
     },
   };
 }
+
+const ownTargets = ["GET /metrics", "GET /healthz", "GET /readyz"];
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -108,6 +113,8 @@ function createAnswer(options: AdminOptions): Answer {
         if (route !== undefined) await gather();
         if (route !== undefined) return answerRoute(route, { query, rest }, request, response);
         if (await takes(`${method} ${path}`, request, response)) return;
+        const allow = allowedMethods(routes, ownTargets, path);
+        if (allow !== "") return answerMethod(path, allow, request, response);
         return sendFailure(
           request,
           response,
@@ -119,18 +126,18 @@ function createAnswer(options: AdminOptions): Answer {
   };
 }
 
-/** The route itself, or the one with a star for the last part of the path, or the one before, and that part. */
-function routeFor(
-  routes: Readonly<Record<string, AdminRoute>>,
-  target: string,
-): [route: AdminRoute | undefined, rest: string] {
-  if (Object.hasOwn(routes, target)) return [routes[target], ""];
-  const slash = target.lastIndexOf("/");
-  const last = target.slice(slash + 1);
-  const starred = routes[`${target.slice(0, slash)}/*`];
-  if (starred !== undefined) return [starred, last];
-  const before = target.lastIndexOf("/", slash - 1);
-  return [routes[`${target.slice(0, before)}/*/${last}`], target.slice(before + 1, slash)];
+/** What node:http lets through and the front door does not: who is asked, and in which protocol, must be clear. */
+function headProblem(request: IncomingMessage): { readonly status: number; readonly problem: string } {
+  if (request.httpVersionMajor !== 1)
+    return { status: 505, problem: `HTTP/${request.httpVersion} is not spoken here; use HTTP/1.1` };
+  if ((request.headersDistinct.host ?? []).length > 1) return { status: 400, problem: "more than one Host" };
+  return { status: 200, problem: "" };
+}
+
+function answerMethod(path: string, allow: string, request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader("allow", allow);
+  if (request.method === "OPTIONS") return void response.writeHead(204).end();
+  sendFailure(request, response, 405, `${request.method} is not a method of ${path}; use ${allow}`);
 }
 
 async function answerRoute(

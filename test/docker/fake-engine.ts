@@ -40,6 +40,8 @@ export interface FakeEngine {
   readonly image: { id: string; labels: Record<string, string> };
   /** Looked at before each request: a refusal is answered, `silence` never is. */
   refuse: (call: string) => Refusal | "silence" | undefined;
+  /** The next such request is answered when it is released. */
+  hold(which: (call: string) => boolean): { readonly reached: Promise<void>; release(): void };
   named(name: string): FakeContainer | undefined;
   /** It ends, and the event stream tells. */
   end(id: string, exitCode: number, tell?: boolean): void;
@@ -61,6 +63,7 @@ export async function startFakeEngine(): Promise<FakeEngine> {
   const calls: string[] = [];
   const streams = new Map<ServerResponse, string>();
   let made = 0;
+  let held: { which(call: string): boolean; reach(): Promise<void> } | undefined;
   let server: Server;
 
   const find = (key: string): FakeContainer | undefined =>
@@ -178,6 +181,7 @@ export async function startFakeEngine(): Promise<FakeEngine> {
     const refusal = engine.refuse(call);
     if (refusal === "silence") return;
     const body = await read(request);
+    if (held?.which(call)) await held.reach();
     const stream =
       url.pathname === "/events" ? "events" : /^\/containers\/(\w+)\/logs$/.exec(url.pathname)?.[1];
     if (stream !== undefined && refusal === undefined) {
@@ -200,6 +204,22 @@ export async function startFakeEngine(): Promise<FakeEngine> {
     calls,
     image: { id: "sha256:0001", labels: {} },
     refuse: () => undefined,
+    hold(which) {
+      let [reached, release] = [() => {}, () => {}];
+      const isReached = new Promise<void>((resolve) => {
+        reached = resolve;
+      });
+      const isReleased = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const reach = (): Promise<void> => {
+        held = undefined;
+        reached();
+        return isReleased;
+      };
+      held = { which, reach };
+      return { reached: isReached, release };
+    },
     named: (name) => [...containers.values()].find((each) => each.name === name),
     end,
     put,

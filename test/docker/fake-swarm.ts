@@ -28,6 +28,12 @@ export interface FakeSwarm {
   /** `METHOD /path` of every request. */
   readonly calls: string[];
   named(name: string): FakeService | undefined;
+  /** The engine tells of the container of a service's task on its node; of the task itself nothing is told. */
+  tellOf(
+    service: string,
+    action: "die" | "oom",
+    more?: { readonly container?: string; readonly exitCode?: number },
+  ): void;
   setStatus(service: string, status: SwarmTask["Status"]): void;
   /** Stops listening; `listen` has it back. */
   stop(): Promise<void>;
@@ -43,6 +49,7 @@ export async function startFakeSwarm(): Promise<FakeSwarm> {
   let server: Server;
   const services = new Map<string, FakeService>();
   const tasks = new Map<string, SwarmTask>();
+  const eventStreams = new Set<ServerResponse>();
 
   function createService(request: Docker.CreateServiceOptions): Answer {
     const { Name = "", Labels = {}, Mode } = request;
@@ -116,9 +123,10 @@ export async function startFakeSwarm(): Promise<FakeSwarm> {
     const url = new URL(request.url ?? "/", "http://engine");
     swarm.calls.push(`${request.method} ${url.pathname}`);
     const body = await read(request);
-    // Streams that tell nothing: what is to be known, is asked.
     if (url.pathname === "/events" || url.pathname.endsWith("/logs")) {
       response.writeHead(200).flushHeaders();
+      if (url.pathname === "/events") eventStreams.add(response);
+      response.on("close", () => eventStreams.delete(response));
       return;
     }
     const [status, content] = answer(request.method ?? "", url, body);
@@ -138,6 +146,11 @@ export async function startFakeSwarm(): Promise<FakeSwarm> {
     endsAtOnce: true,
     calls: [],
     named: (name) => [...services.values()].find(({ Spec }) => Spec.Name === name),
+    tellOf(service, Action, { container = `container-of-${service}`, exitCode = 137 } = {}) {
+      const Attributes = { "com.docker.swarm.service.id": service, exitCode: String(exitCode) };
+      const event = { Type: "container", Action, Actor: { ID: container, Attributes } };
+      for (const stream of eventStreams) stream.write(`${JSON.stringify(event)}\n`);
+    },
     setStatus(service, Status) {
       const task = tasks.get(service);
       if (task !== undefined) tasks.set(service, { ...task, Status });

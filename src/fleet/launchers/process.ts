@@ -5,12 +5,11 @@ import type { FleetLog } from "../fleet.ts";
 import type { Address, LaunchEvents, Launcher, LaunchHandle, LaunchSpec } from "../launcher.ts";
 import { createKeeper, type Keeper } from "./keeper.ts";
 import { runId, runVariable, sweepLeftovers } from "./leftovers.ts";
-import { openLogFile } from "./log-file.ts";
 import { createLineCutter, createLineLimit } from "./output.ts";
 import { whoHolds } from "./port-holder.ts";
 import { createPortPicker, isFree, type PortPicker } from "./ports.ts";
 import { cpuSecondsOf, rssBytesOf, treeOf } from "./procfs.ts";
-import { createRecentOutput } from "./recent-output.ts";
+import { createReplicaOutput, type ReplicaOutput } from "./replica-output.ts";
 
 export interface ProcessLauncherOptions {
   /** The program and its arguments; `{port}`, `{host}` and `{id}` are expanded in the arguments. */
@@ -40,7 +39,7 @@ interface Workshop {
   readonly run: string;
   readonly ports: PortPicker;
   readonly keeper: Keeper;
-  output(replica: string, stream: "stdout" | "stderr", line: string): void;
+  readonly output: ReplicaOutput;
 }
 
 /** A launch moves on to another port this many times when it finds its port taken. */
@@ -51,40 +50,28 @@ const groupPollMs = 25;
 export function createProcessLauncher(options: ProcessLauncherOptions): ProcessLauncher {
   const { log } = options;
   const host = options.host ?? "127.0.0.1";
-  const logFile = options.logFile === undefined ? undefined : openLogFile(options.logFile, log);
-  const recent = createRecentOutput();
+  const output = createReplicaOutput(log, options.logFile);
   const workshop: Workshop = {
     options,
     host,
     run: runId(),
     ports: createPortPicker(host),
     keeper: createKeeper(log),
-    output(replica, stream, line) {
-      log.info({ replica, stream }, line);
-      recent.note(replica, stream, line);
-      logFile?.write(replica, line);
-    },
+    output,
   };
   void sweepLeftovers(log);
   return {
     fixed: false,
     runs: ["command"],
-    start: (spec, { launched, exited }) => {
-      recent.begun(spec.name);
-      const ended = (reason: string) => {
-        recent.ended(spec.name);
-        exited(reason);
-      };
-      return launch(workshop, spec, { launched, exited: ended });
-    },
-    outputOf: recent.of,
-    reopenLog: () => logFile?.reopen(),
+    start: (spec, events) => launch(workshop, spec, output.followed(spec.name, events)),
+    outputOf: output.of,
+    reopenLog: output.reopen,
     get keeperPid() {
       return workshop.keeper.pid;
     },
     async close() {
       workshop.keeper.close();
-      await logFile?.close();
+      await output.close();
     },
   };
 }
@@ -235,7 +222,7 @@ function start(workshop: Workshop, spec: LaunchSpec, { host, port }: Address): C
 
 function pipeOutput(workshop: Workshop, replica: string, child: ChildProcess): void {
   for (const stream of ["stdout", "stderr"] as const) {
-    const limit = createLineLimit((line) => workshop.output(replica, stream, line), Date.now);
+    const limit = createLineLimit((line) => workshop.output.write(replica, stream, line), Date.now);
     const lines = createLineCutter(limit);
     child[stream]?.on("data", (chunk: Buffer) => lines.feed(chunk));
     child[stream]?.on("close", () => lines.end()).on("error", () => {});

@@ -282,6 +282,27 @@ const fields: readonly AnswerVector[] = [
     passed("ok"),
   ),
   answerVector(
+    "hop-upgrade-required",
+    "9110 §15.5.22 MUST",
+    "but 426 names what it demands",
+    "HTTP/1.1 426 Upgrade Required\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\nok",
+    passed("ok", { status: 426, fields: ["upgrade: websocket"] }),
+  ),
+  answerVector(
+    "hop-upgrade-required-h2c",
+    "9110 §7.8 ours",
+    "if it is something that we would carry",
+    "HTTP/1.1 426 Upgrade Required\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nok",
+    passed("ok", { status: 426 }),
+  ),
+  answerVector(
+    "hop-connection-malformed",
+    "9110 §7.6.1 ours",
+    "what is no list of options ends here like one that is, and the connection is not trusted",
+    ok("ok", "Connection: keep-alive; timeout=5", "Content-Length: 2"),
+    oneOf(passed("ok", { reused: false }), badGateway),
+  ),
+  answerVector(
     "hop-length-named",
     "9110 §7.6.1 MUST",
     "Connection does not make a length disappear",

@@ -7,7 +7,7 @@ import type { FleetLog } from "../../fleet.ts";
 import { label } from "./container-spec.ts";
 import { type Engine, within } from "./engine.ts";
 import { engineTrouble } from "./engine-errors.ts";
-import { howEnded } from "./found.ts";
+import { createObituaries, type EngineEvent, eventsIn } from "./engine-events.ts";
 
 /** From one comparison to the next, in ms. */
 const compareEveryMs = 10_000;
@@ -27,7 +27,8 @@ export interface EngineListener {
 }
 
 export interface EngineWatch {
-  close(): void;
+  /** Resolves when nothing is compared any more: that may make the front door's mark anew. */
+  close(): Promise<void>;
 }
 
 /** Every replica's container of the fleet, in whatever state. */
@@ -44,11 +45,26 @@ export async function watchEngine(
   listener: EngineListener,
 ): Promise<EngineWatch> {
   const ended = new AbortController();
-  const read = createEventReader(listener);
+  const endOf = createObituaries();
+  let comparing: Promise<void> = Promise.resolve();
 
-  async function compare(): Promise<void> {
+  /** Nothing is looked at, and no mark of the front door made anew, once nobody watches. */
+  function compare(): Promise<void> {
+    if (!ended.signal.aborted) comparing = compareNow();
+    return comparing;
+  }
+
+  async function compareNow(): Promise<void> {
     const asOfMs = performance.now();
     await listener.listed(await listReplicas(engine, fleet), asOfMs);
+  }
+
+  function take(event: EngineEvent): void {
+    const { Action, Actor: { ID: id = "", Attributes = {} } = {} } = event;
+    if (Attributes[label.role] === "replica") {
+      const end = endOf(event);
+      if (end !== undefined) listener.died(id, end);
+    } else if (Action === "create" || Action === "destroy") listener.marked(Action, id);
   }
 
   async function open(): Promise<NodeJS.ReadableStream> {
@@ -69,10 +85,12 @@ export async function watchEngine(
       const timer = setInterval(() => {
         compare().catch((error: unknown) => over(engineTrouble(error, engine.where)));
       }, compareEveryMs);
-      const lines = read();
-      stream.on("data", lines).on("error", (error: Error) => over(engineTrouble(error, engine.where)));
+      stream
+        .on("data", eventsIn(take))
+        .on("error", (error: Error) => over(engineTrouble(error, engine.where)));
       stream.on("end", () => over(`the Docker engine at ${engine.where} has ended its stream of events`));
       ended.signal.addEventListener("abort", () => over("closed"));
+      if (ended.signal.aborted) over("closed");
     });
   }
 
@@ -99,35 +117,10 @@ export async function watchEngine(
   }
 
   void keepFollowing(await open());
-  return { close: () => ended.abort() };
-}
-
-interface EngineEvent {
-  readonly Action?: string;
-  readonly Actor?: { readonly ID?: string; readonly Attributes?: Readonly<Record<string, string>> };
-}
-
-/** Gives functions that take a stream's bytes: a JSON object per line. */
-function createEventReader(listener: EngineListener): () => (chunk: Buffer) => void {
-  const outOfMemory = new Set<string>();
-
-  function take({ Action, Actor: { ID: id = "", Attributes = {} } = {} }: EngineEvent): void {
-    if (Attributes[label.role] !== "replica") {
-      if (Action === "create" || Action === "destroy") listener.marked(Action, id);
-      return;
-    }
-    if (Action === "oom") outOfMemory.add(id);
-    if (Action !== "die") return;
-    const words = howEnded(Number(Attributes.exitCode));
-    listener.died(id, outOfMemory.delete(id) ? `${words}: it needed more memory than its limit` : words);
-  }
-
-  return () => {
-    let text = "";
-    return (chunk) => {
-      const lines = (text + chunk.toString("utf8")).split("\n");
-      text = lines.pop() ?? "";
-      for (const line of lines) if (line.trim() !== "") take(JSON.parse(line) as EngineEvent);
-    };
+  return {
+    async close() {
+      ended.abort();
+      await comparing.catch(() => {});
+    },
   };
 }

@@ -74,7 +74,13 @@ export function createInventory(
   }
 
   function isNobodys({ id, name }: FoundContainer): boolean {
-    return !(crews.has(id) || names.has(name) || burials.has(name) || left?.has(name));
+    if (crews.has(id) || burials.has(name) || left?.has(name)) return false;
+    return !names.has(name) || isElsewhere(name);
+  }
+
+  /** The launch of that name has its own; before that, any of the name may be the one it is about to get. */
+  function isElsewhere(name: string): boolean {
+    return [...crews.values()].some((crew) => crew.name === name);
   }
 
   function bury(id: string, name: string, output?: ContainerOutput): void {

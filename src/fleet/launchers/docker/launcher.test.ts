@@ -5,7 +5,8 @@ import { type FakeEngine, startFakeEngine } from "../../../../test/docker/fake-e
 import { until } from "../../../../test/fleet/processes.ts";
 import type { Address, Launcher, LaunchHandle } from "../../launcher.ts";
 import { label } from "./container-spec.ts";
-import { createDockerLauncher, type DockerLauncherOptions } from "./launcher.ts";
+import type { EngineLauncherOptions } from "./engine-launcher.ts";
+import { createDockerLauncher } from "./launcher.ts";
 
 let engine: FakeEngine;
 const launchers: Launcher[] = [];
@@ -29,7 +30,7 @@ afterEach(async () => {
   else process.env.DOCKER_HOST = environment;
 });
 
-async function open(options: Partial<DockerLauncherOptions> = {}): Promise<Launcher> {
+async function open(options: Partial<EngineLauncherOptions> = {}): Promise<Launcher> {
   const launcher = await createDockerLauncher({
     image: "web",
     network: "net1",
@@ -154,6 +155,36 @@ test("a container of ours that nobody knows is removed; somebody else's is left 
   engine.cutStreams();
   await until("the orphan is gone", () => engine.named("lost") === undefined);
   assert.ok(engine.named("other") && engine.named("S1"));
+});
+
+test("a stranger that bears our labels and the name of a replica that serves is removed, and the replica serves on", async () => {
+  const launcher = await open();
+  launcher.expect?.([{ name: "S1", seat: 1 }]);
+  const { exited } = await running(launcher, "S1");
+  const { id, labels = {} } = engine.named("S1") ?? {};
+  engine.put("copied", labels, "running");
+  engine.cutStreams();
+  await until("the stranger is gone", () => engine.named("copied") === undefined);
+  assert.equal(engine.named("S1")?.id, id);
+  assert.deepEqual(exited, []);
+});
+
+test("closing waits for a comparison under way, which would make the front door's mark anew", async () => {
+  const launcher = await open();
+  const mark = engine.named("f.front-door")?.id ?? "";
+  const held = engine.hold((call) => call === "GET /containers/json");
+  engine.cutStreams();
+  await held.reached;
+  const closed = launcher.close();
+  engine.containers.delete(mark);
+  held.release();
+  await closed;
+  assert.equal(engine.named("f.front-door"), undefined);
+  assert.equal(
+    engine.calls.filter((call) => call === "POST /containers/create").length,
+    2,
+    "it was under way",
+  );
 });
 
 const refusals: readonly [call: RegExp, status: number, message: string, words: RegExp][] = [

@@ -5,7 +5,8 @@ import { type FakeSwarm, startFakeSwarm } from "../../../../test/docker/fake-swa
 import { until } from "../../../../test/fleet/processes.ts";
 import type { Address, Launcher, LaunchHandle } from "../../launcher.ts";
 import { label } from "../docker/container-spec.ts";
-import { createSwarmLauncher, type SwarmLauncherOptions } from "./launcher.ts";
+import type { EngineLauncherOptions } from "../docker/engine-launcher.ts";
+import { createSwarmLauncher } from "./launcher.ts";
 import type { SwarmNode, SwarmTask } from "./tasks.ts";
 
 let swarm: FakeSwarm;
@@ -28,7 +29,7 @@ afterEach(async () => {
   else process.env.DOCKER_HOST = environment;
 });
 
-async function open(options: Partial<SwarmLauncherOptions> = {}): Promise<Launcher> {
+async function open(options: Partial<EngineLauncherOptions> = {}): Promise<Launcher> {
   const launcher = await createSwarmLauncher({
     ...{ image: "web:2", network: "net2", fleet: "f", replicaCount: 3, onExit: "stop", drainMs: 1_000, log },
     ...options,
@@ -139,6 +140,36 @@ for (const [status, words] of ends) {
     await until("its service is gone", () => replicas().length === 0);
   });
 }
+
+const listening = () => until("events are listened to", () => swarm.calls.includes("GET /events"));
+
+test("a container of this node that dies is known at once, long before the swarm tells of its task", async () => {
+  const launcher = await open();
+  const [killed, starved] = [await running(launcher, "S1", 1), await running(launcher, "S2", 2)];
+  await listening();
+  swarm.tellOf(idOf("S2"), "oom");
+  swarm.tellOf(idOf("S2"), "die");
+  swarm.tellOf(idOf("S1"), "die", { exitCode: 3 });
+  await until("both ends are told", () => killed.exited.length + starved.exited.length === 2);
+  assert.deepEqual(killed.exited, ["exited with code 3"]);
+  assert.deepEqual(starved.exited, ["was ended by SIGKILL: it needed more memory than its limit"]);
+  await until("their services are gone", () => replicas().length === 0);
+});
+
+test("another container's end is not a task's, and of a task that never ran the swarm has the last word", async () => {
+  const launcher = await open();
+  const { exited } = await running(launcher, "S1");
+  swarm.begin = { State: "starting" };
+  const failing = start(launcher, "S2", 2);
+  await until("its service is there", () => swarm.named("S2") !== undefined);
+  await listening();
+  swarm.tellOf(idOf("S1"), "die", { container: "an-earlier-one" });
+  swarm.tellOf(idOf("S2"), "die", { exitCode: 127 });
+  swarm.setStatus(idOf("S2"), { State: "rejected", Err: "No such image: web@sha256:03" });
+  await until("the swarm's word is told", () => failing.exited.length > 0);
+  assert.match(failing.exited[0] ?? "", /^could not be started: the node alpha has no such image/);
+  assert.deepEqual(exited, []);
+});
 
 const losses: readonly [change: Partial<SwarmNode>, words: string][] = [
   [{ Spec: { Availability: "drain" } }, "has to go: its node alpha was drained"],

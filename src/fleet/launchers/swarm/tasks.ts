@@ -71,6 +71,12 @@ export function taskOf(service: string, { tasks }: SwarmView): SwarmTask | undef
     .sort((a, b) => Date.parse(a.CreatedAt) - Date.parse(b.CreatedAt))[0];
 }
 
+/** The service's task runs in this very container, as far as is known. */
+export function runsIn(service: string, container: string, view: SwarmView): boolean {
+  const { Status } = taskOf(service, view) ?? {};
+  return Status?.State === "running" && Status.ContainerStatus?.ContainerID === container;
+}
+
 /** It may still be running: of a service that has been removed, this is what is left of it. */
 export function isLeaving(service: string, view: SwarmView): boolean {
   const task = taskOf(service, view);
