@@ -149,22 +149,3 @@ function causeOf(failure: UpstreamFailure): RetryCause {
   if (failure === "response-timeout") return "timeout";
   return failure === "refused" || failure === "connect-timeout" ? "connect-failure" : "reset";
 }
-
-/** For the client, when nothing more is to be tried; counted. */
-export function failureAnswer(upstream: PooledUpstream, failure: UpstreamFailure) {
-  const isFull = failure === "full";
-  if (isFull) upstream.stats.turnedAway++;
-  else upstream.stats.failed++;
-  return {
-    status: isFull ? 503 : failure === "response-timeout" ? 504 : 502,
-    problem: failureText(upstream.name, failure),
-    fields: isFull ? "Retry-After: 1\r\n" : "",
-  };
-}
-
-function failureText(upstreamName: string, failure: UpstreamFailure): string {
-  if (failure === "full") return `${upstreamName} has as many requests as it may; try again in a moment`;
-  if (failure === "response-timeout") return `${upstreamName} did not answer in time`;
-  if (failure === "protocol") return `${upstreamName} sent a malformed answer`;
-  return `${upstreamName} closed the connection before its answer was complete`;
-}
