@@ -13,6 +13,7 @@ import { Linger } from "../../proxy/client-ending.ts";
 import { ClientInput } from "../../proxy/client-input.ts";
 import { ClientOutput } from "../../proxy/client-output.ts";
 import { HeldBytes } from "../../proxy/held-bytes.ts";
+import { giveBack } from "../reused-memory.ts";
 import { type ConnectionField, putAnswer } from "./answer-text.ts";
 import { BodyIntake } from "./body-intake.ts";
 import { ReadRequest } from "./read-request.ts";
@@ -203,6 +204,7 @@ export class Connection {
     if (this.request !== request || this.phase !== phase.serving) return; // the client has left
     this.request = null;
     this.forgetBody();
+    if (answer.status === 200) giveBack(request.body);
     const close = !this.keep || this.host.draining || (this.ended && this.held === null);
     const field = close ? "Connection: close\r\n" : this.toldKept;
     putAnswer(this.out, answer, field, request.method === "HEAD");
