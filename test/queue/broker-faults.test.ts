@@ -152,7 +152,7 @@ describe("a broker", () => {
     }),
   );
 
-  it("that a damaged file brings down is started again, and the tablet quarantined", needs("gcc", hasGcc), () =>
+  it("that a damaged file ends is started again, and the tablet quarantined", needs("gcc", hasGcc), () =>
     withBrokers("damaged", async (world) => {
       // Too much for one page, so that reading has to look at what is gone.
       for (let n = 0; n < 20; n++) assert.equal(await world.produce(String(n).repeat(10_000)), 200);
