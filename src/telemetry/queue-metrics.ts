@@ -102,14 +102,14 @@ export function createQueueMetrics(read: () => QueueReading, buckets: CommitBuck
   gauge(
     registry,
     "roundhouse_queue_tablets_quarantined",
-    "Tablets set aside after repeated failures.",
+    "Tablets quarantined after repeated failures.",
     [],
     figure((now) => now.quarantined),
   );
   gauge(
     registry,
     "roundhouse_queue_tablets_unserved",
-    "Tablets without an owner that serves them, those set aside included.",
+    "Tablets without an owner that serves them, quarantined ones included.",
     [],
     figure((now) => now.unserved),
   );
