@@ -125,7 +125,7 @@ async function measurePeers(
       ? peers.filter(({ name }) => !["roundhouse", "roundhouse ndjson"].includes(name))
       : []) {
       say(`measuring ${peer.name} end to end …`);
-      results.endToEnd.push(await measureEndToEnd(peer.name, peer, options.caseSeconds));
+      results.endToEnd.push(await measureEndToEnd(peer.name, peer, folder, options.caseSeconds));
     }
   });
 }

@@ -126,7 +126,7 @@ export class Exchange extends ExchangeState implements PipelineMember {
     if (head.code >= 502 && head.code <= 504 && this.triesElsewhere("gateway-error")) return;
     const { bytes, end } = this.intake;
     const unread = !this.body.done;
-    const early = unread || this.request.expectsContinue || (this.connection?.unsentBytes ?? 0) > 0;
+    const early = unread || this.request.mayStayUnread || (this.connection?.unsentBytes ?? 0) > 0;
     const upTo = this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
     this.reusable = this.answerRelay.persistent && !early;
     if (!this.answerRelay.persistent || head.versionMinor === 0) this.upstream?.distrust();
@@ -240,7 +240,7 @@ export class Exchange extends ExchangeState implements PipelineMember {
     if (cause === "timeout") context.observer.upstreamFailed(upstream, "response-timeout", "");
     else {
       context.observer.upstreamAnswered(upstream, context.answerHead.code);
-      const isRead = this.body.done && connection?.unsentBytes === 0 && !this.request.expectsContinue;
+      const isRead = this.body.done && connection?.unsentBytes === 0 && !this.request.mayStayUnread;
       const isFree = isRead && this.intake.giveBack(connection, context);
       if (isFree) this.connection = null;
     }
