@@ -29,6 +29,8 @@ export interface QueueResults {
   readonly machine: QueueMachine;
   readonly rounds: number;
   readonly secondsPerRound: number;
+  /** Uncounted work of each peer before all else, each way. */
+  readonly warmupSeconds: number;
   readonly peers: readonly PeerNote[];
   /** Peers that are not installed, or did not start, and why. */
   readonly leftOut: string[];
@@ -168,7 +170,7 @@ export function printable(results: QueueResults): string {
   return parts.join("\n\n");
 }
 
-function heading({ command, date, machine, rounds, secondsPerRound }: QueueResults): string {
+function heading({ command, date, machine, rounds, secondsPerRound, warmupSeconds }: QueueResults): string {
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   return `# The queue beside its peers
 
@@ -177,6 +179,7 @@ function heading({ command, date, machine, rounds, secondsPerRound }: QueueResul
 - Machine: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGib} GiB, Linux ${machine.kernel}
 - Versions: ${versions.join(", ")}
 - ${rounds} interleaved rounds of ${secondsPerRound} s for each peer; messages/s and core are medians over these, figures per message sums.
+- Before it every server, in the same way: ${warmupSeconds} s of producing and ${warmupSeconds} s of consuming, and half a second before each size and way, uncounted.
 
 How to read it: every server has one core, the client the other. A batch of 100 is 100 messages that can be addressed
 singly: 100 publishes (nats-server, rabbitmq-server) or XADDs (redis) sent together, one request with 100 messages (Roundhouse:
