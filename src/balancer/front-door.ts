@@ -1,28 +1,23 @@
 // The front door: joins the ring, the fleet and the data plane, and owns the listeners. What a request meets is
-// route.ts; what changes with the fleet is routing-table.ts; what people call to change it is control-api.ts.
+// route.ts; what changes with the fleet is routing-table.ts; what people call to change it is control-api.ts; what
+// operators see is admin-listener.ts.
 //
 //   start: control API → queue, if any → listen (sockets wait) → admin listener → replicas → sockets are served
 //   stop:  shutdown.ts
 
-import { RoundhouseError } from "../errors.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Launcher } from "../fleet/launcher.ts";
-import { latencyBucketsS } from "../proxy/upstream.ts";
-import { createAdmin } from "../telemetry/admin.ts";
 import type { OwnedLog } from "../telemetry/log.ts";
-import { createMetricsPage } from "../telemetry/metrics.ts";
-import { type AdminApiParts, adminApi, type StatusReport, statusReport } from "./admin-api.ts";
+import { type StatusReport, statusReport } from "./admin-api.ts";
+import { openAdmin, reportOf } from "./admin-listener.ts";
 import { createReload, type ReloadReport, type Running } from "./apply-config.ts";
-import type { Autoscaler } from "./autoscaler.ts";
 import { type CertificateKeeper, keepCertificates } from "./certificates.ts";
 import { createChangeQueue } from "./change-queue.ts";
 import { createControlApi } from "./control-api.ts";
 import { makeControlSocket } from "./control-socket.ts";
-import { createDashboard } from "./dashboard/dashboard.ts";
 import { createDataPlane, type DataPlane } from "./data-plane.ts";
 import { createKeptFleet, type KeptFleet } from "./kept-fleet.ts";
 import { createKeyErrors } from "./key-errors.ts";
-import { readMetrics } from "./metrics-reading.ts";
 import { type FrontDoorOptions, type FrontDoorSettings, settleOptions } from "./options.ts";
 import type { QueueHouse } from "./queue-house.ts";
 import { keepRecords } from "./records.ts";
@@ -121,22 +116,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
   const { launcher } = house;
   const records = keepRecords({ fleet, launcher, dataPlane, gather: crew?.gather, queue, log });
   open.push(records.close);
-  const shutdown = createShutdown({
-    lameDuckMs: () => house.settings.lameDuckMs,
-    stopAccepting: dataPlane.stopAccepting,
-    drain: async (deadlineMs) => {
-      await Promise.all([dataPlane.drain(deadlineMs), queue?.drain(deadlineMs)]);
-    },
-    stopReplicas: async (deadlineMs) => {
-      await state.end();
-      await Promise.all([fleet.stop(deadlineMs), queue?.close(deadlineMs)]);
-    },
-    closeRest: async () => {
-      open.shift(); // the fleet, which is stopped
-      for (const close of open.reverse()) await close();
-      await log.flush().catch(() => {});
-    },
-  });
+  const shutdown = shutdownOf(house, dataPlane, queue, open);
   const autoscaler = scaleWithLoad(house, dataPlane, crew, () => shutdown.closing);
   open.push(autoscaler.close);
   const ports = await listen(settings, dataPlane);
@@ -153,35 +133,7 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
       certificates?.reload();
     },
   });
-  const report: AdminApiParts = {
-    fleet,
-    table,
-    routingPolicy: settings.routingPolicy,
-    counters: () => dataPlane.read().hashing,
-    hotKeys: dataPlane.hotKeys,
-    autoscale: autoscaler.report,
-    conditionOf: dataPlane.conditionOf,
-    records,
-    change,
-    hashing: {
-      requestHash: house.config.requestHash,
-      idKeys: settings.keyText === "random",
-    },
-    reload,
-    saved: state.save,
-    rollWorkers: async () => {
-      if (crew === null) throw notRolled();
-      await crew.roll();
-      return crew.size;
-    },
-    certificates,
-    get key() {
-      return house.settings.keyText;
-    },
-    get policy() {
-      return house.settings.policy;
-    },
-  };
+  const report = reportOf(house, { dataPlane, crew, records, autoscaler, change, reload, certificates });
   // At rest with no replicas it serves too: whoever asks is held until one has started.
   const atRest = () => house.settings.autoscale?.room != null && fleet.desired().length === 0;
   const serves = () => table.current.replicas.length > 0 || atRest();
@@ -206,6 +158,32 @@ async function openHouse(house: Running, kept: KeptFleet, open: Opened): Promise
     reopenLog: dataPlane.reopenLog,
     close: (deadlineMs = house.settings.drainMs) => shutdown.close(deadlineMs),
   };
+}
+
+/** What ends first, and what last. */
+function shutdownOf(
+  house: Running,
+  dataPlane: DataPlane,
+  queue: QueueHouse | null,
+  open: Opened,
+): ReturnType<typeof createShutdown> {
+  const { fleet, log, state } = house;
+  return createShutdown({
+    lameDuckMs: () => house.settings.lameDuckMs,
+    stopAccepting: dataPlane.stopAccepting,
+    drain: async (deadlineMs) => {
+      await Promise.all([dataPlane.drain(deadlineMs), queue?.drain(deadlineMs)]);
+    },
+    stopReplicas: async (deadlineMs) => {
+      await state.end();
+      await Promise.all([fleet.stop(deadlineMs), queue?.close(deadlineMs)]);
+    },
+    closeRest: async () => {
+      open.shift(); // the fleet, which is stopped
+      for (const close of open.reverse()) await close();
+      await log.flush().catch(() => {});
+    },
+  });
 }
 
 /** With certificates the front port speaks TLS, unless that has a port of its own. */
@@ -249,14 +227,6 @@ async function openCrew(
   return createCrew({ size: settings.workers, config, configFile, settings, ...shared, log });
 }
 
-function notRolled(): RoundhouseError {
-  return new RoundhouseError(
-    "BAD_REQUEST",
-    "There are no workers to replace: one process does everything; start with --workers 2 or more",
-    { source: "downstream" },
-  );
-}
-
 /** The queue, or null when there is none; its store is not even loaded then. */
 async function openQueue({ settings, log }: Running, open: Opened): Promise<QueueHouse | null> {
   if (settings.queue === null) return null;
@@ -264,38 +234,6 @@ async function openQueue({ settings, log }: Running, open: Opened): Promise<Queu
   const queue = await openQueueHouse({ queue: settings.queue, settings, log });
   open.push(() => queue.close(0));
   return queue;
-}
-
-/** What the admin listener shows. */
-interface Shown {
-  readonly dataPlane: DataPlane;
-  readonly autoscaler: Autoscaler;
-  /** Called before figures are read. */
-  readonly gather: (() => Promise<void>) | undefined;
-  readonly queue: QueueHouse | null;
-  readonly report: AdminApiParts;
-  readonly ready: () => boolean;
-}
-
-async function openAdmin(
-  { settings, fleet }: Running,
-  { dataPlane, autoscaler, gather, queue, report, ready }: Shown,
-  open: Opened,
-): Promise<FrontDoor["admin"]> {
-  if (settings.admin === null) return null;
-  const read = () => readMetrics(fleet, dataPlane, autoscaler);
-  const metrics = createMetricsPage(read, latencyBucketsS, queue?.metrics);
-  const dashboard = createDashboard(report, queue);
-  const admin = await createAdmin({
-    ...settings.admin,
-    metrics,
-    ready,
-    ...(gather === undefined ? {} : { gather }),
-    routes: { ...adminApi(report), ...dashboard.routes },
-    takes: dashboard.takes,
-  });
-  open.push(admin.close, dashboard.close);
-  return { host: admin.host, port: admin.port };
 }
 
 async function startFleet(fleet: Fleet, log: OwnedLog): Promise<void> {

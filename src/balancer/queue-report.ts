@@ -6,7 +6,7 @@ import type { QueueHouse } from "./queue-house.ts";
 export interface QueueReport {
   readonly brokers: readonly BrokerReport[];
   readonly topics: number;
-  /** The units of ownership, those that nobody serves now, and those of them that were set aside after failures. */
+  /** The units of ownership, those that nobody serves now, and those of them that were quarantined after failures. */
   readonly tablets: number;
   readonly unserved: number;
   readonly quarantined: number;

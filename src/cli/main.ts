@@ -2,6 +2,7 @@
 // The process `roundhouse`: parse, call, and say by the exit code how it went. The commands are in program.ts.
 import { CommanderError } from "commander";
 import { RoundhouseError } from "../errors.ts";
+import { letHeapGrow } from "../heap-growth.ts";
 import { exitCode } from "./exit-code.ts";
 import { program } from "./program.ts";
 
@@ -21,6 +22,7 @@ function report(error: unknown): void {
   process.stderr.write(`roundhouse: ${text}\n`);
 }
 
+letHeapGrow();
 try {
   await program().parseAsync();
 } catch (error) {

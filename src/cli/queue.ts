@@ -56,9 +56,9 @@ export function addQueueCommands(program: Command): void {
       print(sizesText(await compactStopped(flags.data, await quiet()), "compacted"));
     });
   withQueueFlags(queue.command("release"))
-    .description("try tablets again that were set aside after repeated failures")
-    .argument("[tablet]", "this one alone; default: each that is set aside", wholeNumber)
-    .addHelpText("after", "\nExit code 1 when one is set aside again.\nExample: roundhouse queue release 3")
+    .description("try tablets again that were quarantined after repeated failures")
+    .argument("[tablet]", "this one alone; default: each that is quarantined", wholeNumber)
+    .addHelpText("after", "\nExit code 1 when one is quarantined again.\nExample: roundhouse queue release 3")
     .action(release);
 }
 
@@ -103,7 +103,7 @@ async function compactOnline(flags: SourceFlags): Promise<void> {
 
 async function release(tablet: number | undefined, flags: QueueFlags): Promise<void> {
   const tried = await withQueue(flags, ({ api }) => api.release(tablet ?? null));
-  if (tried.length === 0) return print("no tablet is set aside");
+  if (tried.length === 0) return print("no tablet is quarantined");
   for (const { tablet: number, owner, reason } of tried) {
     if (owner !== null) print(`tablet ${number} is served by ${owner}`);
     else print(`tablet ${number} is not served: ${reason ?? "no broker could try it yet"}`);

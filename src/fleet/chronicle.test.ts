@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { createChronicle } from "./chronicle.ts";
 import type { Replica } from "./fleet.ts";
 import { reduce } from "./lifecycle.ts";
+import type { BareEvent } from "./running-lifecycle.ts";
 import { emptyFleet, type FleetEvent, type FleetPolicy, servingOf } from "./state.ts";
 
 const policy: FleetPolicy = {
@@ -16,13 +17,11 @@ const policy: FleetPolicy = {
   weightOf: () => 1,
 };
 
-type Bare = FleetEvent extends infer Each ? (Each extends FleetEvent ? Omit<Each, "entropy"> : never) : never;
-
 /** A fleet by its real lifecycle, on a clock of its own, and its chronicle. */
 function world(warm = 0) {
   const chronicle = createChronicle();
   let state = emptyFleet({ ...policy, warm });
-  const at = (nowMs: number, ...events: Bare[]) => {
+  const at = (nowMs: number, ...events: BareEvent[]) => {
     for (const event of events) {
       const result = reduce(state, { ...event, entropy: 7 } as FleetEvent, nowMs);
       state = result.state;

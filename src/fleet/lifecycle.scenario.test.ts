@@ -5,6 +5,7 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { reduce } from "./lifecycle.ts";
 import { rolloutReport } from "./rollout-report.ts";
+import type { BareEvent } from "./running-lifecycle.ts";
 import { type Player, testScenario } from "./scenarios.test.ts";
 import {
   type Effect,
@@ -49,7 +50,7 @@ function createPlayer(): Player {
       return shortNames.get(name) ?? name;
     });
 
-  function feed(event: Bare): string[] {
+  function feed(event: BareEvent): string[] {
     entropy += 1;
     const result = reduce(state, { ...event, entropy } as FleetEvent, nowMs);
     state = result.state;
@@ -183,8 +184,6 @@ function revisionText({ revision }: { readonly revision: number }): string {
 function toldAsChange(message: string): boolean {
   return /^\S+ (is (starting|healthy|down|draining|dead): |has the weight )/.test(message);
 }
-
-type Bare = FleetEvent extends infer Each ? (Each extends FleetEvent ? Omit<Each, "entropy"> : never) : never;
 
 function rolled(state: FleetState): string[] | undefined {
   if (state.rollout === null && state.pastRollout === null) return undefined;

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { ReplicaState } from "./fleet.ts";
 import { reduce } from "./lifecycle.ts";
+import type { BareEvent } from "./running-lifecycle.ts";
 import {
   type Effect,
   emptyFleet,
@@ -20,8 +21,6 @@ import {
   sparesOf,
   understudiesOf,
 } from "./state.ts";
-
-type Bare = FleetEvent extends infer Each ? (Each extends FleetEvent ? Omit<Each, "entropy"> : never) : never;
 
 /** A server of the made-up world. */
 interface Server {
@@ -103,7 +102,7 @@ function createWorld(seed: number, warm: number, wildness: number) {
   /** By revision, where it is not one that works. */
   const programs = new Map<number, "works" | "never answers" | "crashes">();
 
-  function feed(event: Bare): void {
+  function feed(event: BareEvent): void {
     const before = state;
     const result = reduce(state, { ...event, entropy: Math.floor(chance() * 2 ** 32) } as FleetEvent, nowMs);
     state = result.state;
@@ -157,7 +156,7 @@ function createWorld(seed: number, warm: number, wildness: number) {
 
   // ── Invariants ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  function check(before: FleetState, event: Bare): void {
+  function check(before: FleetState, event: BareEvent): void {
     const wanted = holders(state);
     const seats = wanted.map((life) => life.seat);
     assert.equal(new Set(seats).size, seats.length, "no seat is held twice");
@@ -281,7 +280,7 @@ function createWorld(seed: number, warm: number, wildness: number) {
   }
 
   return {
-    feed(event: Bare): void {
+    feed(event: BareEvent): void {
       if (event.type === "start") desired = event.replicas.length;
       feed(event);
     },

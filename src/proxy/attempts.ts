@@ -2,6 +2,7 @@
 // what may be done next.
 import type { ClientRequest } from "./client-request.ts";
 import type { ProxyContext } from "./context.ts";
+import type { Culprit } from "./own-failure.ts";
 import type { PipelineMember } from "./pipeline.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { RetryCause } from "./retries.ts";
@@ -153,31 +154,7 @@ export class Attempts {
   }
 }
 
-interface Culprit {
-  readonly upstream: PooledUpstream;
-  readonly failure: UpstreamFailure;
-}
-
 function causeOf(failure: UpstreamFailure): RetryCause {
   if (failure === "response-timeout") return "timeout";
   return failure === "refused" || failure === "connect-timeout" ? "connect-failure" : "reset";
-}
-
-/** For the client, when nothing more is to be tried; counted. */
-export function failureAnswer({ upstream, failure }: Culprit) {
-  const isFull = failure === "full";
-  if (isFull) upstream.stats.turnedAway++;
-  else upstream.stats.failed++;
-  return {
-    status: isFull ? 503 : failure === "response-timeout" ? 504 : 502,
-    problem: failureText(upstream.name, failure),
-    fields: isFull ? "Retry-After: 1\r\n" : "",
-  };
-}
-
-function failureText(upstreamName: string, failure: UpstreamFailure): string {
-  if (failure === "full") return `${upstreamName} has as many requests as it may; try again in a moment`;
-  if (failure === "response-timeout") return `${upstreamName} did not answer in time`;
-  if (failure === "protocol") return `${upstreamName} sent a malformed answer`;
-  return `${upstreamName} closed the connection before its answer was complete`;
 }

@@ -103,6 +103,11 @@ export class ClientOutput implements TurnWriter {
     this.owes = this.socket.writableLength > 0;
   }
 
+  /** The socket has not taken all that it was given. */
+  get hasUnsent(): boolean {
+    return this.socket.writableLength > 0;
+  }
+
   /** So much waits for the client that no more should be read for it. */
   get isBlocked(): boolean {
     if (!this.owes) return false;

@@ -26,6 +26,8 @@ export class ClientRequest implements RoutedRequest {
   expectsContinue = false;
   /** It asks for a WebSocket. */
   upgrades = false;
+  /** It has a body though its method expects none: there are servers that answer without a look at it. */
+  hasOddBody = false;
   /** It may share an upstream connection with others. */
   sharesConnection = false;
   /** Its head as received, and as it is forwarded; latin1. */
@@ -52,6 +54,7 @@ export class ClientRequest implements RoutedRequest {
     this.expectsContinue = head.expectsContinue;
     this.upgrades = head.upgradesToWebSocket && head.body.kind === framing.none;
     head.upgradesToWebSocket = this.upgrades;
+    this.hasOddBody = head.body.kind !== framing.none && expectsNoBody(head.method);
   }
 
   /** Makes the head that goes to this upstream, while `head` is still what was parsed from `bytes`. */
@@ -85,6 +88,11 @@ export class ClientRequest implements RoutedRequest {
     this.forwarded = "";
     this.target = "";
     this.routingKey = undefined;
+  }
+
+  /** A server that leaves the body unread takes it for its next request: its connection carries no other. */
+  get mayStayUnread(): boolean {
+    return this.expectsContinue || this.hasOddBody;
   }
 
   get httpVersion(): "1.0" | "1.1" | "2.0" {
@@ -124,6 +132,11 @@ export class ClientRequest implements RoutedRequest {
         return false;
     }
   }
+}
+
+/** RFC 9110 sections 9.3.1 and 9.3.2: content has no meaning with them, and may be the attempt to smuggle a request. */
+function expectsNoBody(method: string): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS";
 }
 
 /** Only what changes nothing, is nobody's own, and is answered with an end: by its method, and by its fields. */

@@ -7,16 +7,16 @@ import { beginsHttp2 } from "../http/request-line.ts";
 import { parseRequestHead } from "../http/request-parser.ts";
 import { AnswerRelay } from "./answer-relay.ts";
 import { type ClientConnection, type ClientConnectionOwner, drainIdleMs } from "./client-connection.ts";
+import { closeClean, Linger, reset } from "./client-ending.ts";
 import { ClientInput } from "./client-input.ts";
 import { ClientOutput } from "./client-output.ts";
 import { phase } from "./client-phase.ts";
 import type { ClientSide } from "./client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "./context.ts";
-import { refusedExchange } from "./ended-exchange.ts";
 import { Exchange } from "./exchange.ts";
 import { HeldBytes } from "./held-bytes.ts";
-import { ownFailure, refusedTarget } from "./own-failure.ts";
 import type { Peer } from "./peer.ts";
+import { refusal, refusedTarget } from "./refusal.ts";
 import { isAccepted } from "./request-policy.ts";
 import { clock } from "./sweep.ts";
 import { Tunnel, type TunnelClient } from "./tunnel.ts";
@@ -28,9 +28,6 @@ import type { UpstreamConnection } from "./upstream-connection.ts";
 const unreadBytesMax = 4 * 1024;
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 32 * 1024;
-const lingerMs = 2_000;
-const methodsOffered = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
-const lingerBytesMax = 1024 * 1024;
 
 export interface DownstreamOwner extends ClientConnectionOwner {
   /** It is an HTTP/2 client's, that began with `bytes`: somebody else's from now on. */
@@ -48,8 +45,9 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
   private readonly input: ClientInput;
   private readonly exchange: Exchange;
   private tunnel: Tunnel | null = null;
+  private linger: Linger | null = null;
   private phase: number = phase.ready;
-  /** The time of the last change that a deadline counts from: accepted, head begun, idle, lingering. */
+  /** The time of the last change that a deadline counts from: accepted, head begun, idle. */
   private sinceMs: number;
   private requests = 0;
   /** A later request's head has begun and is not complete; its deadline counts from its first byte. */
@@ -60,7 +58,6 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
   /** Something was read in this turn and not looked at yet. */
   private hasUnread = false;
   clientEnded = false;
-  private lingeredBytes = 0;
 
   constructor(socket: Socket, peer: Peer, context: ProxyContext, owner: DownstreamOwner, nowMs: number) {
     this.socket = socket;
@@ -102,7 +99,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
     if (this.phase === phase.ready && this.held === null) this.advance(chunk);
     else if (this.phase === phase.exchange && !this.exchange.bodyIsRead) this.readBody(chunk);
     else if (this.phase === phase.tunnel) this.tunnel?.onClientBytes(chunk);
-    else if (this.phase === phase.lingering) this.linger(chunk.length);
+    else if (this.phase === phase.lingering) this.linger?.read(chunk.length);
     else if (this.phase !== phase.closed) this.hold(chunk);
   }
 
@@ -230,11 +227,8 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
   }
 
   private refuse(code: number, problem: string, method: string, target: string | null = null): void {
-    const fields = code === 405 || code === 204 ? `Allow: ${methodsOffered}\r\n` : "";
-    const { status, body, type } = ownFailure(this.context.routing(), target, code, problem);
-    const told = status === 204 ? "" : body;
-    this.answer(status, told, fields, method, false, type);
-    this.context.accessLog?.(refusedExchange(this.peer, method, status, told));
+    const { status, body, fields, type } = refusal(this.context, this.peer, code, problem, method, target);
+    this.answer(status, body, fields, method, false, type);
     this.lingerClose();
   }
 
@@ -263,41 +257,27 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
     if (this.context.draining) this.drain();
   }
 
-  /**
-   * Closes once everything is sent; that sends the FIN, of TLS only ending the alert. Only where nothing more can come:
-   * closing on bytes that were not read sends a reset, which destroys what the client has not read.
-   */
   private closeClean(): void {
     this.phase = phase.closed;
-    this.out.writeNow();
-    if (this.peer.proto === "http" && this.socket.writableLength === 0) this.socket.destroy();
-    else this.socket.destroySoon();
+    closeClean(this.socket, this.out, this.peer);
   }
 
   private lingerClose(): void {
     this.held = null;
-    if (this.clientEnded) {
-      this.closeClean();
-      return;
+    if (this.clientEnded) this.closeClean();
+    else {
+      this.phase = phase.lingering;
+      this.out.writeNow();
+      this.linger = new Linger(this.socket, this.input, this.context.nowMs());
     }
-    this.phase = phase.lingering;
-    this.sinceMs = this.context.nowMs();
-    this.out.writeNow();
-    this.socket.end();
-    this.input.readOn();
-  }
-
-  private linger(bytes: number): void {
-    this.lingeredBytes += bytes;
-    if (this.lingeredBytes > lingerBytesMax && this.socket.writableLength === 0) this.socket.destroy();
   }
 
   cut(framed: boolean): void {
-    if (!framed) this.phase = phase.closed;
     if (framed) this.lingerClose();
-    else if (this.peer.proto === "http" && this.socket.remoteAddress !== undefined)
-      this.socket.resetAndDestroy();
-    else this.socket.destroy(); // only a bare TCP socket can be reset
+    else {
+      this.phase = phase.closed;
+      reset(this.socket, this.peer);
+    }
   }
 
   startTunnel(connection: UpstreamConnection, upstream: PooledUpstream): void {
@@ -320,7 +300,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
     if (this.phase === phase.ready) this.endIdle();
     else if (this.phase === phase.exchange) this.exchange.onClientEnd();
     else if (this.phase === phase.tunnel) this.tunnel?.onClientEnd();
-    else if (this.phase === phase.lingering) this.socket.destroySoon();
+    else if (this.phase === phase.lingering) this.linger?.end();
   }
 
   private endIdle(): void {
@@ -351,18 +331,11 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
 
   sweep(nowMs: number): void {
     const { limits } = this.context;
-    const quietMs = nowMs - this.sinceMs;
-    if (this.phase === phase.ready) this.sweepReady(quietMs);
+    if (this.phase === phase.ready) this.sweepReady(nowMs - this.sinceMs);
     else if (this.phase === phase.exchange) this.exchange.sweep(nowMs);
     else if (this.phase === phase.tunnel) this.tunnel?.sweep(nowMs, limits.tunnelIdleMs);
-    else if (this.phase === phase.lingering) this.sweepLingering(nowMs, quietMs);
+    else if (this.phase === phase.lingering) this.linger?.sweep(nowMs);
     if (this.out.stuckMs(nowMs) > limits.sendIdleMs) this.socket.destroy();
-  }
-
-  /** The client's time to read our last word begins when the last of it has left. */
-  private sweepLingering(nowMs: number, quietMs: number): void {
-    if (this.socket.writableLength > 0) this.sinceMs = nowMs;
-    else if (quietMs > lingerMs) this.socket.destroy();
   }
 
   private sweepReady(quietMs: number): void {

@@ -1,60 +1,26 @@
 // One request's whole life, from top to bottom: its head is read, an upstream is picked, it is sent, the answer comes
 // back and goes to the client, and both connections are free again. Then what can go wrong, and what is done about it.
-// A client connection has one of these and uses it for request after request.
+// A client connection has one of these and uses it for request after request; what it holds is in exchange-state.ts.
 import type { AnswerHead } from "../http/answer-head.ts";
 import type { RequestHead } from "../http/request-head.ts";
-import { AnswerIntake, intake } from "./answer-intake.ts";
+import { intake } from "./answer-intake.ts";
 import { relay } from "./answer-relay.ts";
-import { Attempts, failureAnswer } from "./attempts.ts";
-import { ClientRequest } from "./client-request.ts";
-import type { ClientRelay, ClientSide } from "./client-side.ts";
-import { type Ending, endedExchange } from "./ended-exchange.ts";
-import { ExchangeClock, stage } from "./exchange-clock.ts";
-import { ownFailure } from "./own-failure.ts";
+import { stage } from "./exchange-clock.ts";
+import { ExchangeState } from "./exchange-state.ts";
+import { gaveUp, nobodyServes, type OwnReply, ownFailure } from "./own-failure.ts";
 import type { PipelineMember } from "./pipeline.ts";
-import { type BodyPiece, RequestBody } from "./request-body.ts";
+import type { BodyPiece } from "./request-body.ts";
 import type { PooledUpstream } from "./upstream.ts";
 import type { ExchangeConnection, UpstreamConnection, UpstreamFailure } from "./upstream-connection.ts";
 
-export class Exchange implements PipelineMember {
-  private readonly downstream: ClientSide;
-
-  // The request
-  private readonly request: ClientRequest;
-  private readonly body = new RequestBody();
+export class Exchange extends ExchangeState implements PipelineMember {
   private readonly take = (piece: BodyPiece) => this.takePiece(piece);
-
-  // Its dispatch
-  private stage: number = stage.none;
-  private upstream: PooledUpstream | null = null;
-  private connection: ExchangeConnection | null = null;
-  private readonly attempts: Attempts;
-
-  // The answer
-  private readonly intake = new AnswerIntake();
-  private readonly answerRelay: ClientRelay;
-  private reusable = false;
-  private upstreamPaused = false;
-
-  private readonly clock = new ExchangeClock();
-
-  constructor(downstream: ClientSide) {
-    this.downstream = downstream;
-    this.request = new ClientRequest(downstream.peer);
-    this.attempts = new Attempts({ request: this.request, body: this.body, context: downstream.context });
-    this.answerRelay = downstream.relay;
-  }
-
-  get bodyIsRead(): boolean {
-    return this.body.done;
-  }
 
   // — The request comes
 
   /** Takes a parsed request: the offset after what belongs to it, or −1 when it was refused on the way. */
   begin(bytes: Buffer, head: RequestHead, nowMs: number): number {
-    const { request, attempts } = this;
-    const { context } = this.downstream;
+    const { request, attempts, context } = this;
     this.clock.startedMs = nowMs;
     attempts.start();
     request.take(bytes, head);
@@ -64,7 +30,7 @@ export class Exchange implements PipelineMember {
     this.stage = stage.connecting;
     const upTo = this.body.done ? head.end : this.readBody(bytes, head.end);
     if (upTo < 0) return upTo;
-    if (upstream === null) this.answerUnavailable();
+    if (upstream === null) this.answer(nobodyServes(context.routing(), request));
     else this.dispatch(upstream, nowMs);
     return upTo;
   }
@@ -72,14 +38,14 @@ export class Exchange implements PipelineMember {
   /** More of its body: the offset after what belongs to it, or −1 when it was refused. */
   readBody(bytes: Buffer, from: number): number {
     this.clock.progress();
-    const upTo = this.body.read(bytes, from, bytes.length, this.downstream.context.limits, this.take);
+    const upTo = this.body.read(bytes, from, bytes.length, this.context.limits, this.take);
     if (upTo < 0) this.refuseBody(this.body.status, this.body.problem);
     return upTo;
   }
 
   private takePiece(piece: BodyPiece): void {
     const { body, connection, downstream } = this;
-    const { limits } = downstream.context;
+    const { limits } = this.context;
     body.keep(piece);
     if (connection !== null) connection.piece(piece);
     if (body.pieceBytes > limits.replayBytesMax) {
@@ -99,7 +65,7 @@ export class Exchange implements PipelineMember {
     this.attempts.begin(upstream);
     this.intake.reset();
     this.reusable = false;
-    if (upstream.watched) this.downstream.context.observer.upstreamAsked(upstream);
+    if (upstream.watched) this.context.observer.upstreamAsked(upstream);
     const connection = this.attempts.connection(upstream, this, nowMs);
     if (connection !== null) this.send(connection);
   }
@@ -122,7 +88,7 @@ export class Exchange implements PipelineMember {
     this.clock.progress();
     this.attempts.markSent();
     if (this.stage === stage.connecting) this.stage = stage.awaiting;
-    if (this.body.pieceBytes > this.downstream.context.limits.replayBytesMax) this.body.forgetPieces();
+    if (this.body.pieceBytes > this.context.limits.replayBytesMax) this.body.forgetPieces();
     this.downstream.unpause();
   }
 
@@ -143,7 +109,7 @@ export class Exchange implements PipelineMember {
 
   /** Interim answers go on at once; a small final answer comes here when it is complete. */
   private readHeads(bytes: Buffer, start: number, end: number): void {
-    const { answerHead, limits } = this.downstream.context;
+    const { answerHead, limits } = this.context;
     const { method } = this.request;
     const memory = this.answerRelay.recallsHeads ? (this.upstream as PooledUpstream).answers : null;
     let found = this.intake.take(bytes, start, end, method, limits, answerHead, memory);
@@ -160,7 +126,7 @@ export class Exchange implements PipelineMember {
     if (head.code >= 502 && head.code <= 504 && this.triesElsewhere("gateway-error")) return;
     const { bytes, end } = this.intake;
     const unread = !this.body.done;
-    const early = unread || this.request.expectsContinue || (this.connection?.unsentBytes ?? 0) > 0;
+    const early = unread || this.request.mayStayUnread || (this.connection?.unsentBytes ?? 0) > 0;
     const upTo = this.answerRelay.begin(this.intake, head, this.request, unread, this.downstream.mayKeep);
     this.reusable = this.answerRelay.persistent && !early;
     if (!this.answerRelay.persistent || head.versionMinor === 0) this.upstream?.distrust();
@@ -170,12 +136,12 @@ export class Exchange implements PipelineMember {
   }
 
   private passBody(bytes: Buffer, start: number, end: number): void {
-    const { out, context } = this.downstream;
+    const { out } = this.downstream;
     const come = this.answerRelay.pass(bytes, start, end);
     if (come === relay.done) this.finish();
     else if (come === relay.more) {
       this.upstreamPaused = out.isBlocked;
-      this.connection?.readBuffer.expect(this.answerRelay.leftBytes, context.limits.bufferedBytesMax);
+      this.connection?.readBuffer.expect(this.answerRelay.leftBytes, this.context.limits.bufferedBytesMax);
     } else {
       if (this.answerRelay.retract()) this.stage = stage.awaiting; // it came with its head: the client saw nothing
       this.fail("protocol", this.answerRelay.problem);
@@ -190,12 +156,11 @@ export class Exchange implements PipelineMember {
   }
 
   private finish(): void {
-    const nowMs = this.downstream.context.nowMs();
+    const nowMs = this.context.nowMs();
     const upstream = this.upstream as PooledUpstream;
     const connection = this.connection as ExchangeConnection;
     this.count(upstream, this.answerRelay.code, nowMs);
-    if (this.downstream.context.upstreamBatching)
-      upstream.batching.count(this.clock.upstreamMs(connection, nowMs));
+    if (this.context.upstreamBatching) upstream.batching.count(this.clock.upstreamMs(connection, nowMs));
     upstream.inFlight--;
     const unread = !this.body.done;
     const close = this.answerRelay.closes || unread;
@@ -210,32 +175,6 @@ export class Exchange implements PipelineMember {
     this.downstream.exchangeDone(close, moreComes, nowMs);
   }
 
-  private count(upstream: PooledUpstream, code: number, nowMs: number): void {
-    upstream.countAnswer(code, nowMs - this.clock.startedMs, this.attempts.tried.length > 0);
-    if (code >= 500 || upstream.watched) this.downstream.context.observer.upstreamAnswered(upstream, code);
-  }
-
-  /** To the access log, if there is one. */
-  private tell(ending: Ending, status: number, ownBody = ""): void {
-    const { accessLog, nowMs } = this.downstream.context;
-    if (accessLog === null) return;
-    const { request, body, answerRelay, attempts, clock } = this;
-    const parts = { request, body, relay: answerRelay, attempts, clock, ending, status, ownBody };
-    accessLog(endedExchange(parts, nowMs()));
-  }
-
-  /** Nothing of one request outlives it. */
-  private clear(): void {
-    this.attempts.end();
-    this.stage = stage.none;
-    this.upstream = null;
-    this.connection = null;
-    this.request.clear();
-    this.intake.reset();
-    this.upstreamPaused = false;
-    this.body.forgetAll();
-  }
-
   // — It becomes a tunnel
 
   private switchProtocols(head: AnswerHead): void {
@@ -247,7 +186,7 @@ export class Exchange implements PipelineMember {
       return;
     }
     this.answerRelay.switching(this.intake, head, request);
-    this.count(upstream, 101, this.downstream.context.nowMs());
+    this.count(upstream, 101, this.context.nowMs());
     this.tell("tunnel", 101);
     this.clear();
     downstream.startTunnel(connection, upstream);
@@ -270,17 +209,16 @@ export class Exchange implements PipelineMember {
     const upstream = this.upstream as PooledUpstream;
     this.leaveUpstream();
     this.attempts.repeating = true;
-    this.dispatch(upstream, this.downstream.context.nowMs());
+    this.dispatch(upstream, this.context.nowMs());
   }
 
   /** Tries again where that is safe, else tells the client. `problem`: what was malformed in the answer. */
   private fail(failure: UpstreamFailure, problem = ""): void {
-    const { attempts } = this;
+    const { attempts, request } = this;
     const upstream = this.upstream as PooledUpstream;
     this.leaveUpstream();
     if (failure === "reset" || failure === "protocol") upstream.distrust();
-    if (!attempts.isBlameless(failure))
-      this.downstream.context.observer.upstreamFailed(upstream, failure, problem);
+    if (!attempts.isBlameless(failure)) this.context.observer.upstreamFailed(upstream, failure, problem);
     if (this.stage === stage.answering) {
       upstream.stats.truncated++;
       this.cutOff();
@@ -289,10 +227,8 @@ export class Exchange implements PipelineMember {
     const next = attempts.after(failure, upstream);
     const culprit = next === null ? attempts.culprit(failure, upstream) : null;
     if (next !== null) this.dispatchAgain(upstream, next);
-    else if (culprit !== null) {
-      const { status, problem: words, fields } = failureAnswer(culprit);
-      this.answerFailure(status, words, fields);
-    } else this.answerUnavailable();
+    else if (culprit !== null) this.answer(gaveUp(this.context.routing(), request.target, culprit));
+    else this.answer(nobodyServes(this.context.routing(), request));
   }
 
   /** Where the retry policy allows it: whoever is late, or has given a bad answer, is given up for another. */
@@ -300,12 +236,11 @@ export class Exchange implements PipelineMember {
     const upstream = this.upstream as PooledUpstream;
     const next = this.attempts.retry(cause, upstream);
     if (next === null) return false;
-    const { connection } = this;
-    const { context } = this.downstream;
+    const { connection, context } = this;
     if (cause === "timeout") context.observer.upstreamFailed(upstream, "response-timeout", "");
     else {
       context.observer.upstreamAnswered(upstream, context.answerHead.code);
-      const isRead = this.body.done && connection?.unsentBytes === 0 && !this.request.expectsContinue;
+      const isRead = this.body.done && connection?.unsentBytes === 0 && !this.request.mayStayUnread;
       const isFree = isRead && this.intake.giveBack(connection, context);
       if (isFree) this.connection = null;
     }
@@ -316,33 +251,17 @@ export class Exchange implements PipelineMember {
 
   private dispatchAgain(failed: PooledUpstream, next: PooledUpstream): void {
     if (next !== failed) failed.stats.redispatched++;
-    this.dispatch(next, this.downstream.context.nowMs());
-  }
-
-  private answerUnavailable(): void {
-    const {
-      body,
-      retryAfterS,
-      status = 503,
-      type,
-    } = this.downstream.context.routing().unavailable(this.request);
-    this.answer(status, body, `Retry-After: ${retryAfterS}\r\n`, type);
-  }
-
-  private answerFailure(failed: number, problem: string, fields: string): void {
-    const routing = this.downstream.context.routing();
-    const { status, body, type } = ownFailure(routing, this.request.target, failed, problem);
-    this.answer(status, body, fields, type);
+    this.dispatch(next, this.context.nowMs());
   }
 
   /** An answer of our own ends the exchange. */
-  private answer(status: number, body: string, fields: string, type = "application/json"): void {
+  private answer({ status, body, fields, type }: OwnReply): void {
     const unread = !this.body.done;
     const { method, keepAlive } = this.request;
     this.tell("own", status, body);
     this.clear();
     const close = this.downstream.answer(status, body, fields, method, keepAlive && !unread, type);
-    this.downstream.exchangeDone(close, unread || keepAlive, this.downstream.context.nowMs());
+    this.downstream.exchangeDone(close, unread || keepAlive, this.context.nowMs());
   }
 
   /** The client has got a part of the answer and will get no more. */
@@ -358,7 +277,7 @@ export class Exchange implements PipelineMember {
     const answering = this.stage === stage.answering;
     this.leaveUpstream();
     if (answering) this.cutOff();
-    else this.answerFailure(status, problem, "");
+    else this.answer(ownFailure(this.context.routing(), this.request.target, status, problem));
   }
 
   private leaveUpstream(): void {
@@ -392,7 +311,7 @@ export class Exchange implements PipelineMember {
       if (this.clock.attemptLastsMs(nowMs) > this.upstream.limits.waitMs) this.fail("full");
       return;
     }
-    const { limits, observer, retries } = this.downstream.context;
+    const { limits, observer, retries } = this.context;
     const late = this.clock.attemptLastsMs(nowMs) > retries.policy.perTryTimeoutMs;
     if (late && this.stage === stage.awaiting && this.body.done && this.triesElsewhere("timeout")) return;
     const owesBody = !this.body.done && this.connection?.unsentBytes === 0;

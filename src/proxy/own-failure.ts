@@ -1,9 +1,15 @@
-// A failure that the data plane reports itself, in the form that the clients of its target know: the routing has the say
-// (the queue's native paths speak problem details), and by default it is our JSON. Asked when something has failed, so
-// that requests that go well pay nothing for it.
+// What the data plane answers itself when a request fails, in the form that the clients of its target know: the routing has
+// the say (the queue's native paths speak problem details), and by default it is our JSON. Asked when something has failed,
+// so that requests that go well pay nothing for it.
 import { failureBody } from "../http/own-answer.ts";
-import type { RequestHead } from "../http/request-head.ts";
-import type { OwnFailure, Routing } from "./routing.ts";
+import type { OwnFailure, RoutedRequest, Routing } from "./routing.ts";
+import type { PooledUpstream } from "./upstream.ts";
+import type { UpstreamFailure } from "./upstream-connection.ts";
+
+export interface OwnReply extends OwnFailure {
+  /** Further header lines, each with its CR LF. */
+  readonly fields: string;
+}
 
 /** Target null: it could not be made out. */
 export function ownFailure(
@@ -11,17 +17,37 @@ export function ownFailure(
   target: string | null,
   status: number,
   problem: string,
-): OwnFailure {
+  fields = "",
+): OwnReply {
   const form = target === null ? undefined : routing.failure?.(target, status, problem);
-  return form ?? { status, type: "application/json", body: failureBody(problem) };
+  return { ...(form ?? { status, type: "application/json", body: failureBody(problem) }), fields };
 }
 
-/** Enough to tell by its beginning whose a target is. */
-const targetLookBytes = 256;
+/** Nobody is there to be asked. */
+export function nobodyServes(routing: Routing, request: RoutedRequest): OwnReply {
+  const { body, retryAfterS, status = 503, type = "application/json" } = routing.unavailable(request);
+  return { status, body, type, fields: `Retry-After: ${retryAfterS}\r\n` };
+}
 
-/** Of a head that is refused and begins at `from`, as far as it can be made out. */
-export function refusedTarget(head: RequestHead, bytes: Buffer, from: number): string | null {
-  if (head.status < 400) return null;
-  const line = bytes.toString("latin1", from, Math.min(bytes.length, from + targetLookBytes));
-  return /^[!-~]+ (?:https?:\/\/[^/ ]*)?([!-~]+)/i.exec(line)?.[1] ?? null;
+/** Whose failure a client learns of, and which. */
+export interface Culprit {
+  readonly upstream: PooledUpstream;
+  readonly failure: UpstreamFailure;
+}
+
+/** Who was asked failed, and nothing more is to be tried; counted. */
+export function gaveUp(routing: Routing, target: string, { upstream, failure }: Culprit): OwnReply {
+  const isFull = failure === "full";
+  if (isFull) upstream.stats.turnedAway++;
+  else upstream.stats.failed++;
+  const status = isFull ? 503 : failure === "response-timeout" ? 504 : 502;
+  const words = failureText(upstream.name, failure);
+  return ownFailure(routing, target, status, words, isFull ? "Retry-After: 1\r\n" : "");
+}
+
+function failureText(upstreamName: string, failure: UpstreamFailure): string {
+  if (failure === "full") return `${upstreamName} has as many requests as it may; try again in a moment`;
+  if (failure === "response-timeout") return `${upstreamName} did not answer in time`;
+  if (failure === "protocol") return `${upstreamName} sent a malformed answer`;
+  return `${upstreamName} closed the connection before its answer was complete`;
 }

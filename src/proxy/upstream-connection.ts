@@ -77,6 +77,9 @@ export interface ConnectionOwner {
   distrust(): void;
 }
 
+/** More than one read of a client's body (64 KB) does not wait for the end of the turn. */
+const corkedBytesMax = 64 * 1024;
+
 export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConnection {
   readonly socket: Socket;
   readonly readBuffer = new ReadBuffer();
@@ -94,6 +97,8 @@ export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConne
   private asked = false;
   /** Gathered for the end of the turn. */
   private unwritten = "";
+  /** Given to the socket, which keeps them for the end of the turn: a body and its head leave in one system call. */
+  private corkedBytes = 0;
   /** What was read in this turn and is set aside: where, and how much; 0: nothing is. */
   private asideFrom = 0;
   private asideBytes = 0;
@@ -142,13 +147,22 @@ export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConne
     this.unwritten += latin1;
   }
 
-  /** Sends bytes, after what was gathered. */
+  /** Sends bytes, after what was gathered: at the end of this turn, or at once when there are many. */
   bytes(bytes: Buffer): void {
-    this.socket.cork();
-    this.writeNow();
+    if (this.corkedBytes === 0) {
+      atTurnEnd(this);
+      this.socket.cork();
+    }
+    this.writeText();
     this.asked = true;
     this.owes = true;
     this.socket.write(bytes);
+    this.corkedBytes += bytes.length;
+    if (this.corkedBytes > corkedBytesMax) this.uncork();
+  }
+
+  private uncork(): void {
+    this.corkedBytes = 0;
     this.socket.uncork();
   }
 
@@ -158,6 +172,11 @@ export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConne
   }
 
   writeNow(): void {
+    this.writeText();
+    if (this.corkedBytes > 0) this.uncork();
+  }
+
+  private writeText(): void {
     const text = this.unwritten;
     if (text === "") return;
     this.unwritten = "";

@@ -1,38 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, describe, it } from "node:test";
+import { describe, it } from "node:test";
+import { newDir, withQueue } from "../../test/queue/queue-fixture.ts";
+import { code } from "../../test/queue/tablet-fixture.ts";
 import type { Message } from "./message.ts";
-import { openQueue, type Queue, type QueueOptions } from "./queue.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "queue-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
-
-let directories = 0;
-const newDir = (): string => join(folder, String(++directories));
-
-async function withQueue(
-  run: (queue: Queue, dataDir: string) => Promise<void>,
-  options: Partial<QueueOptions> = {},
-): Promise<void> {
-  const dataDir = newDir();
-  const queue = await openQueue({ dataDir, tablets: 4, ...options });
-  try {
-    await run(queue, dataDir);
-  } finally {
-    await queue.close();
-  }
-}
+import { openQueue } from "./queue.ts";
 
 const values = (messages: readonly Message[]): string[] => messages.map((message) => String(message.value));
-
-const code = (expected: string, message?: RegExp) => (error: unknown) => {
-  const { code: found, message: text } = error as { code: string; message: string };
-  assert.equal(found, expected, text);
-  if (message !== undefined) assert.match(text, message);
-  return true;
-};
 
 describe("consumers", () => {
   it("each read everything, in the order of each shard, and go on after a restart where they committed", async () => {

@@ -30,7 +30,7 @@ export type ControlCommand =
   | { readonly kind: "backUp"; readonly backup: string }
   /** Has the owner give back the disk room that the tablet's file does not use. NOT_FOUND, DISK_FULL, STORE_FAILED. */
   | { readonly kind: "compact"; readonly tablet: number }
-  /** Lets a tablet that is set aside be tried again, or, with null, each that is. NOT_FOUND, BAD_REQUEST. */
+  /** Lets a tablet that is quarantined be tried again, or, with null, each that is. NOT_FOUND, BAD_REQUEST. */
   | { readonly kind: "release"; readonly tablet: number | null }
   /** Resolves when it serves; NAME_TAKEN when there is one of that name. */
   | { readonly kind: "addBroker"; readonly broker: string }
@@ -48,7 +48,7 @@ export interface ReleasedTablet {
   readonly tablet: number;
   /** The broker that serves it now; null: it has failed again, or nobody could try yet. */
   readonly owner: string | null;
-  /** Why it is set aside again, or null. */
+  /** Why it is quarantined again, or null. */
   readonly reason: string | null;
 }
 

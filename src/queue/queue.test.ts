@@ -1,36 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, it } from "node:test";
+import { describe, it } from "node:test";
+import { newDir, withQueue } from "../../test/queue/queue-fixture.ts";
+import { code } from "../../test/queue/tablet-fixture.ts";
 import { openDataDir } from "./data-dir.ts";
-import { openQueue, type Queue, type QueueOptions } from "./queue.ts";
-
-const folder = mkdtempSync(join(tmpdir(), "queue-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
-
-let directories = 0;
-const newDir = (): string => join(folder, String(++directories));
-
-async function withQueue(
-  run: (queue: Queue, dataDir: string) => Promise<void>,
-  options: Partial<QueueOptions> = {},
-): Promise<void> {
-  const dataDir = newDir();
-  const queue = await openQueue({ dataDir, tablets: 4, ...options });
-  try {
-    await run(queue, dataDir);
-  } finally {
-    await queue.close();
-  }
-}
-
-const code = (expected: string, message?: RegExp) => (error: unknown) => {
-  const { code: found, message: text } = error as { code: string; message: string };
-  assert.equal(found, expected, text);
-  if (message !== undefined) assert.match(text, message);
-  return true;
-};
+import { openQueue } from "./queue.ts";
 
 describe("topics", () => {
   it("are created, described, listed in their order, and there after a restart", async () => {

@@ -65,6 +65,7 @@ export function readHeader(batch: Buffer): BatchHeader {
   };
 }
 
+export const compressionOf = (batch: Buffer): number => batch.readInt16BE(21) & COMPRESSION_BITS;
 export const countOf = (batch: Buffer): number => batch.readInt32BE(57);
 export const maxTimestampOf = (batch: Buffer): number => readInt64(batch, 35);
 

@@ -7,8 +7,9 @@
 import { gzipSync } from "node:zlib";
 import { RoundhouseError } from "../errors.ts";
 import { openRecords } from "./compression.ts";
-import { HEADER_BYTES, readHeader, sealBatch } from "./record-batch.ts";
-import { type Cursor, readVarint, varintBytes, writeVarint } from "./varint.ts";
+import { compressionOf, HEADER_BYTES, readHeader, sealBatch } from "./record-batch.ts";
+import { NULL_FIELD, RecordPlaces, readPlaces, skipField } from "./record-places.ts";
+import { type Cursor, varintBytes, writeVarint } from "./varint.ts";
 
 /** A message's header: not an HTTP one, though the HTTP interface maps one to the other. */
 export interface RecordHeader {
@@ -123,35 +124,33 @@ function writeField(target: Buffer, field: Buffer | null, start: number): number
  * frame: the producer made it so, as the checksum has been checked before.
  */
 export function* recordsOf(batch: Buffer, fromOffset = 0): IterableIterator<StoredRecord> {
-  const header = readHeader(batch);
-  const bytes = openRecords(batch.subarray(HEADER_BYTES), header.compression);
-  const cursor: Cursor = { at: 0 };
-  for (let index = 0; index < header.count; index++) {
-    const record = readRecord(bytes, cursor, index, header.baseOffset, header.baseTimestampMs);
-    if (record.offset >= fromOffset) yield record;
+  const { baseOffset, baseTimestampMs, count } = readHeader(batch);
+  const bytes = openedRecords(batch);
+  const places = new RecordPlaces();
+  for (let index = 0; index < count; index++) {
+    readRecord(bytes, places, baseOffset, index);
+    const offset = baseOffset + index;
+    if (offset < fromOffset) continue;
+    yield {
+      offset,
+      timestampMs: baseTimestampMs + places.timestampDelta,
+      key: fieldAt(bytes, places.keyStart, places.keyEnd),
+      value: fieldAt(bytes, places.valueStart, places.valueEnd),
+      headers: headersOf(bytes, places),
+    };
   }
 }
 
-function readRecord(
-  bytes: Buffer,
-  cursor: Cursor,
-  index: number,
-  baseOffset: number,
-  baseTimestampMs: number,
-) {
+/** The bytes of a batch's records, after its header, decompressed where they need to be. */
+export function openedRecords(batch: Buffer): Buffer {
+  return openRecords(batch.subarray(HEADER_BYTES), compressionOf(batch));
+}
+
+/** Moves on to the next record, the `index`-th of a batch; throws as {@link recordsOf} does. */
+export function readRecord(bytes: Buffer, places: RecordPlaces, baseOffset: number, index: number): void {
   try {
-    const length = readVarint(bytes, cursor, bytes.length);
-    const end = cursor.at + length;
-    if (length < 6 || end > bytes.length) throw new RangeError(`it says that it has ${length} bytes`);
-    cursor.at++;
-    const timestampMs = baseTimestampMs + readVarint(bytes, cursor, end);
-    const offset = baseOffset + readVarint(bytes, cursor, end);
-    const key = readField(bytes, cursor, end);
-    const value = readField(bytes, cursor, end);
-    const headers = readHeaders(bytes, cursor, end);
-    if (cursor.at !== end) throw new RangeError(`${end - cursor.at} bytes follow its last header`);
-    if (offset !== baseOffset + index) throw new RangeError(`its offset delta is ${offset - baseOffset}`);
-    return { offset, timestampMs, key, value, headers };
+    readPlaces(bytes, places);
+    if (places.offsetDelta !== index) throw new RangeError(`its offset delta is ${places.offsetDelta}`);
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     const place = `record ${index} of the batch at offset ${baseOffset}`;
@@ -159,24 +158,17 @@ function readRecord(
   }
 }
 
-function readField(bytes: Buffer, cursor: Cursor, end: number): Buffer | null {
-  const length = readVarint(bytes, cursor, end);
-  if (length === -1) return null;
-  const start = cursor.at;
-  if (length < 0 || start + length > end) throw new RangeError(`a field says that it has ${length} bytes`);
-  cursor.at = start + length;
-  return bytes.subarray(start, start + length);
+export function fieldAt(bytes: Buffer, start: number, end: number): Buffer | null {
+  return start === NULL_FIELD ? null : bytes.subarray(start, end);
 }
 
-function readHeaders(bytes: Buffer, cursor: Cursor, end: number): readonly RecordHeader[] {
-  const count = readVarint(bytes, cursor, end);
-  if (count === 0) return NO_HEADERS;
-  if (count < 0 || count > (end - cursor.at) / 2) throw new RangeError(`it claims ${count} headers`);
-  const headers: RecordHeader[] = [];
-  for (let i = 0; i < count; i++) {
-    const key = readField(bytes, cursor, end);
-    if (key === null) throw new RangeError("a header has no key");
-    headers.push({ key: key.toString(), value: readField(bytes, cursor, end) });
-  }
-  return headers;
+export function headersOf(bytes: Buffer, { headerCount, headersAt }: RecordPlaces): readonly RecordHeader[] {
+  if (headerCount === 0) return NO_HEADERS;
+  const cursor: Cursor = { at: headersAt };
+  return Array.from({ length: headerCount }, () => {
+    const keyStart = skipField(bytes, cursor, bytes.length);
+    const key = bytes.toString("utf8", keyStart, cursor.at);
+    const valueStart = skipField(bytes, cursor, bytes.length);
+    return { key, value: fieldAt(bytes, valueStart, cursor.at) };
+  });
 }

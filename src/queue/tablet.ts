@@ -51,6 +51,8 @@ export interface Appended {
 export interface ReadLimits {
   /** Stop after the batch that reaches this many bytes; at least one batch comes whatever its size. Default 1 MiB. */
   readonly bytesMax?: number;
+  /** Stop after the batch that reaches this many messages. Default: no such limit. */
+  readonly messagesMax?: number;
   /** Pass over damaged batches and list them, instead of rejecting with DAMAGED. Default false. */
   readonly skipDamaged?: boolean;
 }

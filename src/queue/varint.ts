@@ -38,6 +38,11 @@ export function writeVarint(target: Buffer, value: number, at: number): number {
  */
 export function readVarint(bytes: Buffer, cursor: Cursor, end: number): number {
   const start = cursor.at;
+  const first = bytes[start] as number;
+  if (first < 128 && start < end) {
+    cursor.at = start + 1;
+    return first % 2 === 0 ? first / 2 : -(first + 1) / 2;
+  }
   let unsigned = 0;
   let factor = 1;
   for (let i = 0; i < 10 && start + i < end; i++) {

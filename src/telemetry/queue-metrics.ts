@@ -28,26 +28,63 @@ export interface CommitBuckets {
   readonly bytes: readonly number[];
 }
 
+/** What is one number. */
+interface Figure {
+  readonly name: string;
+  readonly help: string;
+  readonly of: (now: QueueReading) => number;
+}
+
+const counters: readonly Figure[] = [
+  { name: "roundhouse_queue_messages_total", help: "Messages appended.", of: (now) => now.messages },
+  {
+    name: "roundhouse_queue_appended_bytes_total",
+    help: "Bytes of the record batches appended.",
+    of: (now) => now.bytes,
+  },
+  {
+    name: "roundhouse_queue_damaged_batches_total",
+    help: "Stored batches found damaged, each counted once by each broker process.",
+    of: (now) => now.damaged,
+  },
+  {
+    name: "roundhouse_queue_owner_changes_total",
+    help: "Times a tablet got an owner.",
+    of: (now) => now.ownerChanges,
+  },
+  {
+    name: "roundhouse_queue_broker_respawns_total",
+    help: "Brokers started again because their process ended.",
+    of: (now) => now.respawns,
+  },
+];
+
+const gauges: readonly Figure[] = [
+  {
+    name: "roundhouse_queue_parked_requests",
+    help: "Requests that wait for an owner.",
+    of: (now) => now.parked,
+  },
+  { name: "roundhouse_queue_brokers", help: "Brokers that answer.", of: (now) => now.brokers },
+  {
+    name: "roundhouse_queue_tablets_quarantined",
+    help: "Tablets quarantined after repeated failures.",
+    of: (now) => now.quarantined,
+  },
+  {
+    name: "roundhouse_queue_tablets_unserved",
+    help: "Tablets without an owner that serves them, quarantined ones included.",
+    of: (now) => now.unserved,
+  },
+];
+
 /** A page of its own, which can be a part of another one. */
 export function createQueueMetrics(read: () => QueueReading, buckets: CommitBuckets): MetricsPage {
   const registry = new Registry();
   let reading = read();
-  const figure = (of: (now: QueueReading) => number) => () => [[{}, of(reading)] as const];
-
-  counter(
-    registry,
-    "roundhouse_queue_messages_total",
-    "Messages appended.",
-    [],
-    figure((now) => now.messages),
-  );
-  counter(
-    registry,
-    "roundhouse_queue_appended_bytes_total",
-    "Bytes of the record batches appended.",
-    [],
-    figure((now) => now.bytes),
-  );
+  const rows = (of: Figure["of"]) => () => [[{}, of(reading)] as const];
+  for (const { name, help, of } of counters) counter(registry, name, help, [], rows(of));
+  for (const { name, help, of } of gauges) gauge(registry, name, help, [], rows(of));
   registry.registerMetric(
     countedHistogram(
       "roundhouse_queue_commit_duration_seconds",
@@ -63,55 +100,6 @@ export function createQueueMetrics(read: () => QueueReading, buckets: CommitBuck
       buckets.bytes,
       () => reading.commitBytes,
     ),
-  );
-  counter(
-    registry,
-    "roundhouse_queue_damaged_batches_total",
-    "Stored batches found damaged, each counted once by each broker process.",
-    [],
-    figure((now) => now.damaged),
-  );
-  gauge(
-    registry,
-    "roundhouse_queue_parked_requests",
-    "Requests that wait for an owner.",
-    [],
-    figure((now) => now.parked),
-  );
-  counter(
-    registry,
-    "roundhouse_queue_owner_changes_total",
-    "Times a tablet got an owner.",
-    [],
-    figure((now) => now.ownerChanges),
-  );
-  counter(
-    registry,
-    "roundhouse_queue_broker_respawns_total",
-    "Brokers started again because their process ended.",
-    [],
-    figure((now) => now.respawns),
-  );
-  gauge(
-    registry,
-    "roundhouse_queue_brokers",
-    "Brokers that answer.",
-    [],
-    figure((now) => now.brokers),
-  );
-  gauge(
-    registry,
-    "roundhouse_queue_tablets_quarantined",
-    "Tablets set aside after repeated failures.",
-    [],
-    figure((now) => now.quarantined),
-  );
-  gauge(
-    registry,
-    "roundhouse_queue_tablets_unserved",
-    "Tablets without an owner that serves them, those set aside included.",
-    [],
-    figure((now) => now.unserved),
   );
   gauge(
     registry,

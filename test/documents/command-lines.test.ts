@@ -1,6 +1,7 @@
 // Every command line in the documents is one that the program takes: its sub-commands and flags exist. Flags that stand
-// alone belong to one of our commands, or are named below with the program that takes them.
+// alone belong to one of our commands, or to Node, or are named below with the program that takes them.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import type { Command } from "commander";
 import { program } from "../../src/cli/program.ts";
@@ -24,12 +25,13 @@ const foreignFlags: ReadonlySet<string> = new Set([
   // docker
   ...["--attachable", "--build-arg", "--cap-drop", "--group-add", "--init", "--opt", "--restart"],
   ...["--restart-condition", "--rm", "--security-opt", "--tmpfs"],
-  // node and V8
-  ...["--cpu-prof", "--max-semi-space-size", "--min-semi-space-size", "--single-threaded-gc"],
-  ...["--use-largepages", "--v8-pool-size"],
   // certbot
   "--deploy-hook",
 ]);
+
+const nodeHelp = ["--help", "--v8-options"]
+  .map((flag) => spawnSync(process.execPath, [flag], { encoding: "utf8" }).stdout)
+  .join("\n");
 
 /** The course project's commands, benchmarks and test scripts read their own flags. */
 const scripts = files
@@ -76,7 +78,9 @@ for (const { path, spans, codeLines } of documents) {
     const lines = [...codeLines, ...spans];
     const alone = spans
       .flatMap((span) => /^(--[a-z][\w-]*)/.exec(span)?.[1] ?? [])
-      .filter((flag) => !knownFlags.has(flag) && !foreignFlags.has(flag) && !isIn(scripts, flag));
+      .filter(
+        (flag) => !knownFlags.has(flag) && !foreignFlags.has(flag) && !isIn(`${scripts}${nodeHelp}`, flag),
+      );
     assert.deepEqual([...lines.flatMap(unknownIn), ...lines.flatMap(unknownInBench), ...alone], []);
   });
 }

@@ -65,6 +65,13 @@ for (const { path, prose, spans, codeLines } of documents) {
   });
 }
 
+test("operations.md names the options that a reload applies, and no others", () => {
+  const live = [...read("src/balancer/reload.ts").matchAll(/^ {2}(\w+): "live",$/gm)].map(([, name]) => name);
+  const [, list = ""] = /What can change at run time: ([^.]*\.level`)/.exec(read("docs/operations.md")) ?? [];
+  const named = [...list.matchAll(/`(\w+)(?:\.\w+)?`/g)].map(([, name]) => name);
+  assert.deepEqual(named.sort(), live.sort());
+});
+
 test("what is not there is found", () => {
   assert.deepEqual(unknownImports('import { createRink } from "roundhouse-lb/ring"'), [
     "createRink of roundhouse-lb/ring",

@@ -83,6 +83,15 @@ const chunkedHead = (nonce: string): string =>
 const poison = answer("poison");
 const garbage = "\x16\x03\x01 this is no answer \r\n\r\n";
 
+/** Connections on which a large answer was written: where requests share one, it may be on its way for long. */
+const carryLarge = new WeakSet<OriginConnection>();
+
+/** Resets what is this request's, but no large answer before it, which could be neither completed nor asked for again. */
+function reset(connection: OriginConnection): void {
+  if (carryLarge.has(connection)) connection.socket.end();
+  else connection.socket.resetAndDestroy();
+}
+
 function commit(fault: Fault, nonce: string, connection: OriginConnection): boolean {
   const { socket, count } = connection;
   const closing = (bytes: string): boolean => {
@@ -94,6 +103,7 @@ function commit(fault: Fault, nonce: string, connection: OriginConnection): bool
       socket.write(`${chunkedHead(nonce)}${chunk("<")}${chunk(`${nonce}>`)}0\r\n\r\n`);
       return false;
     case "large":
+      carryLarge.add(connection);
       socket.write(answer(nonce, largeBody(nonce)));
       return false;
     case "slow":
@@ -109,7 +119,7 @@ function commit(fault: Fault, nonce: string, connection: OriginConnection): bool
     case "reset-later":
       socket.write(answer(nonce));
       // Only while it rests: a reset of an answer under way would be another fault, on another request.
-      setTimeout(() => connection.count === count && socket.resetAndDestroy(), 2);
+      setTimeout(() => connection.count === count && reset(connection), 2);
       return false;
     case "late-garbage":
       socket.write(answer(nonce));
@@ -125,7 +135,7 @@ function commit(fault: Fault, nonce: string, connection: OriginConnection): bool
     case "close-first":
       return closing("");
     case "reset-first":
-      socket.resetAndDestroy();
+      reset(connection);
       return true;
     case "cut-head":
       return closing(answer(nonce).slice(0, 25));
@@ -136,7 +146,7 @@ function commit(fault: Fault, nonce: string, connection: OriginConnection): bool
     case "cut-chunked":
       return closing(chunkedHead(nonce) + chunk("<"));
     case "reset-chunked":
-      socket.write(chunkedHead(nonce) + chunk("<"), () => setTimeout(() => socket.resetAndDestroy(), 1));
+      socket.write(chunkedHead(nonce) + chunk("<"), () => setTimeout(() => reset(connection), 1));
       return true;
     case "garbage":
       socket.write(garbage);

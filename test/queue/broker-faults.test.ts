@@ -152,7 +152,7 @@ describe("a broker", () => {
     }),
   );
 
-  it("that a damaged file brings down is started again, and the tablet set aside", needs("gcc", hasGcc), () =>
+  it("that a damaged file ends is started again, and the tablet quarantined", needs("gcc", hasGcc), () =>
     withBrokers("damaged", async (world) => {
       // Too much for one page, so that reading has to look at what is gone.
       for (let n = 0; n < 20; n++) assert.equal(await world.produce(String(n).repeat(10_000)), 200);
@@ -160,7 +160,7 @@ describe("a broker", () => {
       truncateSync(join(world.dataDir, "tablets", `0${TABLET}.lmdb`), 16 * 1024);
       const read = await call(world.desk.port, "/v1/topics/t/shards/P1/records");
       assert.ok(read.status >= 500, read.body);
-      await until("it is set aside", () => world.plane.figures().quarantined === 1);
+      await until("it is quarantined", () => world.plane.figures().quarantined === 1);
       assert.ok(world.plane.figures().respawns >= 1, `${name} was ended by a fault`);
       await world.comes(({ tablets }) =>
         tablets.every(({ owner }, tablet) => (owner === null) === (tablet === TABLET)),

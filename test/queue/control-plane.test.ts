@@ -145,7 +145,7 @@ describe("a control plane", () => {
       assert.equal(plane.map().topics.length, 1);
     }));
 
-  it("sets aside a tablet that cannot be opened, and serves the others", async () => {
+  it("quarantines a tablet that cannot be opened, and serves the others", async () => {
     const dataDir = newDir();
     mkdirSync(join(dataDir, "tablets"), { recursive: true });
     writeFileSync(
@@ -164,7 +164,7 @@ describe("a control plane", () => {
     });
   });
 
-  it("tries a tablet again that was set aside, when an operator says so: with its file repaired it serves", async () => {
+  it("tries a tablet again that was quarantined, when an operator says so: with its file repaired it serves", async () => {
     const dataDir = newDir();
     const file = join(dataDir, "tablets", "03.lmdb");
     const topic = { kind: "createTopic", topic: "t", shards: ["P1"], retention: {}, tablet: 3 } as const;

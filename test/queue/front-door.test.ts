@@ -168,7 +168,7 @@ describe("a front door with a queue", () => {
         [(path) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431],
         [(path) => `GET ${path} HTTP/3.0\r\nHost: localhost\r\n\r\n`, 505],
         [(path) => `TRACE ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 405],
-        [(path) => `POST ${path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n`, 501],
+        [(path) => `POST ${path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n`, 400],
         [(path) => `POST ${path} HTTP/1.1\r\nHost: localhost\r\nExpect: more\r\n\r\n`, 417],
       ];
       const read = door.queue?.read;

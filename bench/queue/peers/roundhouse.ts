@@ -176,7 +176,7 @@ async function openNdjson({ client, makeTopic }: Made, topic: string): Promise<S
         const lines = String(answer.body).split("\n").filter(Boolean);
         if (lines.length === 0) continue;
         take(lines.map((line) => Buffer.from((JSON.parse(line) as { value: string }).value)));
-        next = Number(answer.headers["next-offset"]);
+        next = Number(answer.header("next-offset"));
         commits.taken(next);
       }
       await commits.done();

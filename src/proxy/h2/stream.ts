@@ -6,10 +6,9 @@ import { http2RequestHead, http2Trailer } from "../../http/http2-head.ts";
 import { parseRequestHead } from "../../http/request-parser.ts";
 import type { ClientSide } from "../client-side.ts";
 import { countOwnAnswer, type ProxyContext } from "../context.ts";
-import { refusedExchange } from "../ended-exchange.ts";
 import { Exchange } from "../exchange.ts";
-import { ownFailure, refusedTarget } from "../own-failure.ts";
 import type { Peer } from "../peer.ts";
+import { refusal, refusedTarget } from "../refusal.ts";
 import { isAccepted } from "../request-policy.ts";
 import { isOpen, StreamRelay } from "./stream-relay.ts";
 
@@ -167,12 +166,8 @@ export class Http2Stream implements ClientSide {
   }
 
   private refuse(code: number, problem: string, method: string, target: string | null = null): void {
-    const fields =
-      code === 405 || code === 204 ? "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n" : "";
-    const { status, body, type } = ownFailure(this.context.routing(), target, code, problem);
-    const told = status === 204 ? "" : body;
-    this.answer(status, told, fields, code === 400 ? "" : method, false, type);
-    this.context.accessLog?.(refusedExchange(this.peer, method, status, told));
+    const { status, body, fields, type } = refusal(this.context, this.peer, code, problem, method, target);
+    this.answer(status, body, fields, code === 400 ? "" : method, false, type);
     this.done(true);
   }
 

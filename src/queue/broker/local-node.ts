@@ -128,7 +128,7 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
 }
 
 const nothingSetAside = {
-  isSetAside: () => false,
+  isQuarantined: () => false,
   reasonOf: () => null,
   tryAgain: async () => null,
 };

@@ -1,5 +1,5 @@
 // Word of what a broker is working on, for the case that it ends in the midst of it: a damaged tablet can end the whole
-// process (a bus error in LMDB's map), and the tablet must be known to be set aside.
+// process (a bus error in LMDB's map), and the tablet must be known to be quarantined.
 //
 // One byte for each tablet in a file that outlives the process, not the machine: written without a sync, in place.
 import { openSync, readFileSync, writeSync } from "node:fs";

@@ -62,7 +62,7 @@ export interface QueueApi {
   backUp(name: string): Promise<BackedUp>;
   /** Gives back the disk room that a tablet does not use, while the queue goes on. NOT_FOUND, DISK_FULL. */
   compact(tablet: number): Promise<Sizes>;
-  /** Has this tablet tried again that was set aside, or, with null, each that is. NOT_FOUND, BAD_REQUEST. */
+  /** Has this tablet tried again that was quarantined, or, with null, each that is. NOT_FOUND, BAD_REQUEST. */
   release(tablet: number | null): Promise<readonly ReleasedTablet[]>;
   /** Appends one record batch; resolves to the offset of its first message when that is durable. */
   append(to: ShardName, batch: Buffer, signal?: AbortSignal): Promise<number>;

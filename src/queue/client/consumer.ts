@@ -119,7 +119,7 @@ export async function openConsumerOn(
   async function fetchOnce(reader: Reader, fetch: AbortController): Promise<void> {
     const { next, shard } = reader;
     const at = routes.ownerOf(topic, shard);
-    const signal = AbortSignal.any([stop.signal, fetch.signal]);
+    const { signal } = fetch;
     try {
       const limits = {
         offset: next,
@@ -277,7 +277,9 @@ export async function openConsumerOn(
   }
 
   async function close(): Promise<void> {
-    stop.abort(new RoundhouseError("SHUTTING_DOWN", "The consumer was closed"));
+    const closed = new RoundhouseError("SHUTTING_DOWN", "The consumer was closed");
+    stop.abort(closed);
+    for (const reader of readers.values()) reader.fetch?.abort(closed);
     wake();
   }
 
@@ -288,16 +290,17 @@ function newReader(shard: string, next: number): Reader {
   return { shard, next, messages: [], at: 0, fetch: null, sounding: false, caughtUp: false, failures: 0 };
 }
 
-/** The promise, the time, or the signal, whichever is first; the signal as a rejection. */
-async function sooner(over: Promise<void>, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-  const stop = new AbortController();
-  const signals = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  try {
-    await Promise.race([over, pause(waitMs, undefined, { signal: signals })]);
-  } catch (error) {
-    if (signal?.aborted) throw signal.reason;
-    throw error;
-  } finally {
-    stop.abort();
-  }
+/** The promise, the time, or the signal, whichever is first; the signal as a rejection. Without further signals: a poll waits for each message. */
+function sooner(over: Promise<void>, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (end: () => void): void => {
+      clearTimeout(clock);
+      signal?.removeEventListener("abort", onAbort);
+      end();
+    };
+    const onAbort = (): void => settle(() => reject(signal?.reason));
+    const clock = setTimeout(settle, waitMs, resolve);
+    signal?.addEventListener("abort", onAbort);
+    void over.then(() => settle(resolve));
+  });
 }

@@ -181,8 +181,8 @@ function seekText(place: Place): object {
   return "timestampMs" in place ? { time: place.timestampMs } : { offset: place.offset, shard: place.shard };
 }
 
-function fetchedFrom({ body, headers }: Answer): FetchedBatches {
-  return { batches: [...batchesIn(body)], next: Number(headers["next-offset"]) };
+function fetchedFrom({ body, header }: Answer): FetchedBatches {
+  return { batches: [...batchesIn(body)], next: Number(header("next-offset")) };
 }
 
 /** Codes of ours that an answer may carry. What else it carries is told by its status. */

@@ -59,7 +59,7 @@ export interface ControlPlane {
 
 const TABLETS = 32;
 const RETENTION_EVERY_MS = 30_000;
-/** How long a tablet that was released may take until it is served or set aside again: three openings. */
+/** How long a tablet that was released may take until it is served or quarantined again: three openings. */
 const TRIAL_WAIT_MS = 35_000;
 /** How long a broker that has been added waits for its first tablet. */
 const FIRST_TABLET_WAIT_MS = 3000;
@@ -85,8 +85,8 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
   const listeners: ((map: QueueMap) => void)[] = [];
   const questions = createQuestions();
   const ledger = createFiguresLedger();
-  /** Why tablets were set aside, the last time. */
-  const setAside = new Map<number, string>();
+  /** Why tablets were quarantined, the last time. */
+  const quarantinedFor = new Map<number, string>();
   let publishing: NodeJS.Immediate | null = null;
   let ownerChanges = 0;
   let closing: Promise<void> | null = null;
@@ -118,7 +118,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     },
     changed: publishSoon,
   });
-  const onOwner = createOwnersWork({ latest, brokers, questions, isSetAside });
+  const onOwner = createOwnersWork({ latest, brokers, questions, isQuarantined });
   const changes = createTopicChanges(catalog, tabletCount, onOwner, Date.now);
 
   // — What follows from ownership
@@ -143,10 +143,10 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
         publishSoon();
         break;
       case "quarantine":
-        setAside.set(effect.tablet, effect.reason);
+        quarantinedFor.set(effect.tablet, effect.reason);
         log.error(
           { event: "quarantine", tablet: effect.tablet },
-          `Tablet ${effect.tablet} is set aside and the others are served: ${effect.reason}`,
+          `Tablet ${effect.tablet} is quarantined and the others are served: ${effect.reason}`,
         );
         break;
     }
@@ -222,8 +222,8 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
       case "release":
         return releaseTablets(command.tablet, {
           tabletCount,
-          isSetAside,
-          reasonOf: (tablet) => setAside.get(tablet) ?? null,
+          isQuarantined,
+          reasonOf: (tablet) => quarantinedFor.get(tablet) ?? null,
           tryAgain,
         });
       case "addBroker":
@@ -265,7 +265,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     return Array.from({ length: brokerCount }, (_, index) => `broker${index}`);
   }
 
-  function isSetAside(tablet: number): boolean {
+  function isQuarantined(tablet: number): boolean {
     return owners.state().tablets[tablet]?.phase === "quarantined";
   }
 
@@ -275,7 +275,7 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     const before = epochOf();
     owners.happen({ kind: "release", tablet });
     const ended = (map: QueueMap) =>
-      isSetAside(tablet) && epochOf() > before ? null : ownerOf(map, tablet)?.name;
+      isQuarantined(tablet) && epochOf() > before ? null : ownerOf(map, tablet)?.name;
     return latest.where(ended, TRIAL_WAIT_MS).catch(() => null);
   }
 

@@ -17,14 +17,14 @@ export interface OwnersWorkParts {
   readonly latest: LatestMap;
   readonly brokers: Pick<Brokers, "get">;
   readonly questions: Questions;
-  isSetAside(tablet: number): boolean;
+  isQuarantined(tablet: number): boolean;
 }
 
 /** How long a change waits for the owner of a tablet. */
 const OWNER_WAIT_MS = 10_000;
 const AGAIN_AFTER_MS = 50;
 
-export function createOwnersWork({ latest, brokers, questions, isSetAside }: OwnersWorkParts): OwnersWork {
+export function createOwnersWork({ latest, brokers, questions, isQuarantined }: OwnersWorkParts): OwnersWork {
   async function onOwner(question: Question): Promise<unknown> {
     const untilMs = performance.now() + OWNER_WAIT_MS;
     for (;;) {
@@ -43,8 +43,8 @@ export function createOwnersWork({ latest, brokers, questions, isSetAside }: Own
 
   /** Refuses for a tablet that nobody will serve before somebody looks at it. */
   function servedBy(map: QueueMap, tablet: number): MappedBroker | undefined {
-    if (!isSetAside(tablet)) return ownerOf(map, tablet) ?? undefined;
-    const text = `Tablet ${tablet} is set aside after repeated failures; see the log, verify its file, and release it`;
+    if (!isQuarantined(tablet)) return ownerOf(map, tablet) ?? undefined;
+    const text = `Tablet ${tablet} is quarantined after repeated failures; see the log, verify its file, and release it`;
     throw new RoundhouseError("STORE_FAILED", text);
   }
 

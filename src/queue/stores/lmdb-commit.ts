@@ -2,6 +2,7 @@
 // still mine*; its works are answered when it is durable, and never before.
 //
 //   idle ──work──▶ gathering (the rest of this event-loop turn) ──▶ committing ──▶ gathering or idle
+//     └──patient work, soon after a commit──▶ waiting ──any other work, or its time──▲
 //
 // Each work is staged against the draft of its transaction and may refuse itself alone by throwing; a commit that
 // fails refuses all its works and leaves the memory as it was.
@@ -11,6 +12,7 @@ import type { TabletEvents, TabletState } from "../tablet.ts";
 import { createDiskRoom, hasRoom } from "./disk-room.ts";
 import { createDraft, type Draft, type DraftLimits, type ShardMemories } from "./lmdb-draft.ts";
 import { reusableBytes, type TabletTable } from "./lmdb-environment.ts";
+import { causeOf, EIO, saysNoRoom } from "./lmdb-failure.ts";
 import { LABEL_KEY } from "./lmdb-layout.ts";
 
 interface Work<T> {
@@ -18,6 +20,8 @@ interface Work<T> {
   readonly bytes: number;
   /** True for what frees room: it runs though the disk is full. Default false. */
   readonly frees?: boolean;
+  /** True: soon after a transaction it waits for company, up to {@link CommitOptions.patienceMs}. Default false. */
+  readonly patient?: boolean;
   /** Synchronous; throws a RoundhouseError to refuse, before it has put anything. */
   readonly stage: (draft: Draft) => T;
 }
@@ -41,6 +45,8 @@ export interface CommitOptions extends DraftLimits {
   readonly epoch: number;
   /** Most bytes that may wait for the next transactions; more is refused with FULL. */
   readonly pendingBytesMax: number;
+  /** From the begin of a transaction to that of one that has patient works only. */
+  readonly patienceMs: number;
   readonly events: TabletEvents;
   readonly nowMs: () => number;
 }
@@ -56,9 +62,6 @@ const TREE_BYTES = 512 * 1024;
 const WORK_OVERHEAD_BYTES = 8 * 1024;
 /** Least size of the file that tells a full disk from a failing one. */
 const ROOM_PROBE_BYTES_MIN = 1024 * 1024;
-
-/** LMDB's and the system's numbers for "no room". */
-const NO_ROOM_CODES = new Set([28 /* ENOSPC */, 122 /* EDQUOT */, 27 /* EFBIG */, -30792 /* MDB_MAP_FULL */]);
 
 interface Waiting {
   readonly work: Work<unknown>;
@@ -83,7 +86,12 @@ export function createCommits(
   let waiting: Waiting[] = [];
   let waitingBytes = 0;
   const waitingAlone: (() => Promise<void>)[] = [];
+  /** Works that wait and are not patient. */
+  let waitingInHurry = 0;
   let busy = false;
+  let beganAtMs = Number.NEGATIVE_INFINITY;
+  /** For works that wait for company. */
+  let patience: NodeJS.Timeout | null = null;
   let retryAtMs = 0;
   let whenIdle: (() => void) | null = null;
   const room = createDiskRoom(dirname(options.file));
@@ -133,6 +141,7 @@ export function createCommits(
         putOff: false,
       });
       waitingBytes += work.bytes;
+      if (work.patient !== true) waitingInHurry++;
       begin();
     });
   }
@@ -157,6 +166,15 @@ export function createCommits(
 
   function begin(): void {
     if (busy) return;
+    const inHurry = waitingInHurry > 0 || waitingAlone.length > 0 || state === "closed";
+    const waitMs = inHurry ? 0 : beganAtMs + options.patienceMs - performance.now();
+    if (waitMs > 0) patience ??= setTimeout(start, waitMs);
+    else start();
+  }
+
+  function start(): void {
+    if (patience !== null) clearTimeout(patience);
+    patience = null;
     busy = true;
     setImmediate(next);
   }
@@ -165,10 +183,11 @@ export function createCommits(
     const first = waitingAlone.shift();
     if (first !== undefined) await first();
     if (waiting.length > 0) await commitNext();
-    if (waitingAlone.length > 0 || waiting.length > 0) next();
+    if (waitingAlone.length > 0 || waitingInHurry > 0) next();
     else {
       busy = false;
-      whenIdle?.();
+      if (waiting.length > 0) begin();
+      else whenIdle?.();
     }
   }
 
@@ -179,6 +198,7 @@ export function createCommits(
     for (const { work } of waiting) {
       if (count > 0 && (bytes + work.bytes > TRANSACTION_BYTES_MAX || count >= TRANSACTION_WORKS_MAX)) break;
       bytes += work.bytes;
+      if (work.patient !== true) waitingInHurry--;
       count++;
     }
     const taken = waiting.slice(0, count);
@@ -214,6 +234,7 @@ export function createCommits(
     const works = takeFitting();
     if (works.length === 0) return;
     const startedMs = performance.now();
+    beganAtMs = startedMs;
     const table = current();
     const draft = createDraft(table, shards, options);
     try {
@@ -249,6 +270,7 @@ export function createCommits(
     for (const one of early) {
       one.putOff = true;
       waitingBytes += one.work.bytes;
+      if (one.work.patient !== true) waitingInHurry++;
     }
     waiting = [...early, ...waiting];
   }
@@ -262,10 +284,7 @@ export function createCommits(
   async function fail(works: readonly Waiting[], error: unknown): Promise<void> {
     const cause = await causeOf(error);
     const bytes = works.reduce((sum, { work }) => sum + work.bytes, ROOM_PROBE_BYTES_MIN);
-    if (
-      NO_ROOM_CODES.has(cause.code) ||
-      (cause.code === 5 && !(await hasRoom(dirname(options.file), bytes)))
-    ) {
+    if (saysNoRoom(cause) || (cause.code === EIO && !(await hasRoom(dirname(options.file), bytes)))) {
       refuseAsFull(works);
       return;
     }
@@ -280,6 +299,7 @@ export function createCommits(
     const all = [...works, ...waiting];
     waiting = [];
     waitingBytes = 0;
+    waitingInHurry = 0;
     for (const { work, reject } of all) reject(refusalOf(work));
   }
 
@@ -289,7 +309,8 @@ export function createCommits(
     alone,
     close() {
       if (state === "open" || state === "full") enter("closed", "closed");
-      if (!busy) return Promise.resolve();
+      if (!busy && waiting.length === 0) return Promise.resolve();
+      begin();
       return new Promise((resolve) => {
         whenIdle = resolve;
       });
@@ -322,12 +343,4 @@ function stage(one: Waiting, draft: Draft): void {
   } catch (error) {
     one.refusal = error;
   }
-}
-
-/** lmdb-js rejects with a wrapper whose `commitError` is a promise that rejects with the real one. */
-async function causeOf(error: unknown): Promise<{ code: number; message: string }> {
-  const wrapped = (error as { commitError?: Promise<unknown> }).commitError;
-  const cause = await Promise.resolve(wrapped ?? error).catch((inner: unknown) => inner);
-  const { code, message } = cause as { code?: unknown; message?: unknown };
-  return { code: typeof code === "number" ? code : 0, message: String(message ?? cause) };
 }

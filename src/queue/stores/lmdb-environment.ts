@@ -11,6 +11,7 @@ import { dirname } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import { RoundhouseError } from "../../errors.ts";
 import { makeFolder, syncFolder } from "../durable-folder.ts";
+import { takeBuffer } from "../reused-memory.ts";
 import type { Durability } from "../tablet.ts";
 import { tabletFileFault } from "./lmdb-file.ts";
 import { FORMAT, LABEL_KEY, type TabletLabel } from "./lmdb-layout.ts";
@@ -68,6 +69,19 @@ interface PageCounts {
 const pagesOf = ({ treeBranchPageCount = 0, treeLeafPageCount = 0, overflowPages = 0 }: PageCounts): number =>
   treeBranchPageCount + treeLeafPageCount + overflowPages;
 
+/**
+ * What lmdb-js asks for the value of an entry that it iterates over: it lends its own buffer, whose `length` is the
+ * value's. By itself it would slice it, which fills the new buffer with zeros before it copies.
+ */
+const copiedValues = {
+  encode: (value: Buffer): Buffer => value,
+  decode({ buffer, byteOffset, length }: Buffer): Buffer {
+    const copy = takeBuffer(length);
+    copy.set(new Uint8Array(buffer, byteOffset, length));
+    return copy;
+  },
+};
+
 /** One that is there already, or an empty one; see {@link openEnvironment} for the rest. */
 export function openFile(file: string, durability: Durability): TabletTable {
   const fault = tabletFileFault(file);
@@ -81,6 +95,7 @@ export function openFile(file: string, durability: Durability): TabletTable {
       mapSize: MAP_BYTES,
       keyEncoding: "binary",
       encoding: "binary",
+      encoder: copiedValues,
       useVersions: true,
       overlappingSync: durability === "written",
       eventTurnBatching: false,

@@ -19,7 +19,7 @@ export function readLog(
   onDamaged: (damage: Damage) => void,
 ): Fetched {
   if (!(offset >= range.start && offset <= range.end)) throw outOfRange(shard, range, offset);
-  const bytesMax = limits.bytesMax ?? READ_BYTES_MAX;
+  const { bytesMax = READ_BYTES_MAX, messagesMax = Number.POSITIVE_INFINITY } = limits;
   const batches: Buffer[] = [];
   const damaged: Damage[] = [];
   let next = offset;
@@ -40,6 +40,8 @@ export function readLog(
       bytes += value.length;
     }
     next = last + 1;
+    // The next entry is not even asked for: it would be copied out of LMDB's map only to be left.
+    if (bytes >= bytesMax || next - offset >= messagesMax) break;
   }
   return { ...range, batches, next, damaged };
 }

@@ -170,6 +170,36 @@ describe("notes", () => {
 });
 
 describe("positions", () => {
+  it("that follow soon wait for an append, and share its transaction", async () => {
+    const works: number[] = [];
+    const events = { onCommitted: (count: number) => void works.push(count) };
+    await withTablet(
+      async (tablet) => {
+        const first = tablet.setPosition(0, "anna", 1);
+        for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+        const second = tablet.setPosition(0, "berta", 2);
+        for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+        works.length = 0;
+        await Promise.all([append(tablet, "a"), first, second]);
+        assert.deepEqual(works, [3], "nothing was written before the append came");
+        assert.equal(tablet.position(0, "anna"), 1);
+      },
+      { positionsWaitMs: 3_600_000, events },
+    );
+  });
+
+  it("that wait for company are written when the tablet is closed", async () => {
+    const file = newFile();
+    const tablet = await open(file, 1, { positionsWaitMs: 3_600_000 });
+    await tablet.createShard(0);
+    const kept = tablet.setPosition(0, "anna", 7);
+    await tablet.close();
+    await kept;
+    const again = await open(file, 2);
+    assert.equal(again.position(0, "anna"), 7);
+    await again.close();
+  });
+
   it("of consumers last, each for itself", async () => {
     const file = newFile();
     const tablet = await open(file, 1);

@@ -41,6 +41,11 @@ export interface LmdbTabletOptions {
   readonly producersMax?: number;
   /** Most bytes that may wait for the disk; default 64 MiB. More is refused with FULL. */
   readonly pendingBytesMax?: number;
+  /**
+   * Consumers' positions that follow a transaction sooner than this wait for others, or for an append; default 5 ms.
+   * A transaction costs the same with one work or many, and a busy consumer would cause one for each batch it reads.
+   */
+  readonly positionsWaitMs?: number;
   readonly events?: TabletEvents;
   /** The clock, ms since the Unix epoch. Default: Date.now. */
   readonly nowMs?: () => number;
@@ -67,6 +72,7 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
     nowMs,
     producersMax: options.producersMax ?? 1000,
     pendingBytesMax: options.pendingBytesMax ?? 64 * 1024 * 1024,
+    patienceMs: options.positionsWaitMs ?? 5,
   });
   const deletions = resumeDeletions(current, shards, commits);
   /** Under way: the environment must not be closed under them. */
@@ -143,6 +149,7 @@ export async function openLmdbTablet(options: LmdbTabletOptions): Promise<Tablet
       const key = positionKey(shard, checkedName("consumer", consumer));
       await commits.run({
         bytes: 64,
+        patient: true,
         stage: (draft) => {
           draft.shard(shard); // refuses a shard that does not exist
           draft.put(key, encodeNumber(offset), 0);

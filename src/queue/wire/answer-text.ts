@@ -1,6 +1,7 @@
 // An answer as bytes: the head by hand, since it is the same few lines each time.
 import type { ClientOutput } from "../../proxy/client-output.ts";
 import { clock } from "../../proxy/sweep.ts";
+import { giveBack, takeBuffer } from "../reused-memory.ts";
 import type { Answer } from "./service.ts";
 
 /** Up to here copying is cheaper than a write of two pieces. */
@@ -46,16 +47,25 @@ export function putAnswer(
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   const head = headText(answer, length, connection);
   if (headOnly || length === 0) out.text(head);
-  else if (typeof body === "string" && length === body.length)
+  else if (typeof body === "string" && length === body.length && length <= COPIED_BYTES_MAX)
     out.text(head + body); // all of it is ASCII
   else {
-    const bytes = typeof body === "string" ? Buffer.from(body) : body;
+    const bytes = typeof body === "string" ? encoded(body, length) : body;
     out.text(head);
     // A small body is copied behind its head: one piece costs the kernel less than two.
     if (bytes.length <= COPIED_BYTES_MAX) out.lent(bytes, 0, bytes.length);
     else out.bytes(bytes);
+    // What the kernel did not take at once is left to the collector.
+    if ((bytes !== body || answer.isBodyReusable === true) && !out.hasUnsent) giveBack(bytes);
   }
   out.flush();
+}
+
+/** `length` is that of its UTF-8, which is ASCII when the text is as long. */
+function encoded(text: string, length: number): Buffer {
+  const bytes = takeBuffer(length);
+  bytes.write(text, length === text.length ? "latin1" : "utf8");
+  return bytes;
 }
 
 function headText(answer: Answer, length: number, connection: ConnectionField): string {

@@ -2,6 +2,7 @@
 // read is not copied.
 import { chunkedIsDone, createChunkedReader, readChunked, resetChunkedReader } from "../../http/chunked.ts";
 import { type BodyFraming, framing } from "../../http/framing.ts";
+import { giveBack, takeBuffer } from "../reused-memory.ts";
 
 const trailerBytesMax = 8 * 1024;
 const nothing: Buffer = Buffer.alloc(0);
@@ -74,8 +75,9 @@ export class BodyIntake {
   private append(bytes: Buffer, start: number, end: number): void {
     const needed = this.filled + end - start;
     if (needed > this.buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(this.roomFor(needed));
+      const larger = takeBuffer(this.roomFor(needed));
       this.buffer.copy(larger, 0, 0, this.filled);
+      giveBack(this.buffer);
       this.buffer = larger;
     }
     bytes.copy(this.buffer, this.filled, start, end);

@@ -9,9 +9,11 @@ import { incomplete, refused } from "../../http/fields.ts";
 import { framing } from "../../http/framing.ts";
 import type { RequestHead } from "../../http/request-head.ts";
 import { parseRequestHead } from "../../http/request-parser.ts";
+import { Linger } from "../../proxy/client-ending.ts";
 import { ClientInput } from "../../proxy/client-input.ts";
 import { ClientOutput } from "../../proxy/client-output.ts";
 import { HeldBytes } from "../../proxy/held-bytes.ts";
+import { giveBack } from "../reused-memory.ts";
 import { type ConnectionField, putAnswer } from "./answer-text.ts";
 import { BodyIntake } from "./body-intake.ts";
 import { ReadRequest } from "./read-request.ts";
@@ -21,9 +23,7 @@ const phase = { ready: 0, body: 1, serving: 2, blocked: 3, lingering: 4, closed:
 
 /** Pipelined requests held for their turn; beyond it the client is not read. */
 const pipelinedBytesMax = 64 * 1024;
-/** How long, and for how many bytes, what a refused client still sends is thrown away, so that it can read why. */
-const lingerMs = 2_000;
-const lingerBytesMax = 1024 * 1024;
+/** Of answers that wait for the client. */
 const outputBytesMax = 1024 * 1024;
 
 /** What all connections of a listener share. */
@@ -48,7 +48,7 @@ export class Connection {
   private readonly out: ClientOutput;
   private readonly intake: BodyIntake;
   private phase: number = phase.ready;
-  /** performance.now() of what a deadline counts from: accepted, head begun, last body byte, idle, lingering. */
+  /** performance.now() of what a deadline counts from: accepted, head begun, last body byte, idle. */
   private sinceMs: number;
   private bodySinceMs = 0;
   /** The head is on its way, or it is the connection's first: it has a deadline. */
@@ -62,7 +62,7 @@ export class Connection {
   private bodyBytes = 0;
   private advancing = false;
   private ended = false;
-  private lingeredBytes = 0;
+  private linger: Linger | null = null;
 
   constructor(socket: Socket, host: ConnectionHost, nowMs: number) {
     this.socket = socket;
@@ -82,7 +82,7 @@ export class Connection {
   private onData(chunk: Buffer): void {
     if (this.phase === phase.ready && this.held === null) this.advance(chunk, 0);
     else if (this.phase === phase.body) this.advance(chunk, 0);
-    else if (this.phase === phase.lingering) this.linger(chunk.length);
+    else if (this.phase === phase.lingering) this.linger?.read(chunk.length);
     else if (this.phase !== phase.closed) this.hold(chunk);
   }
 
@@ -204,6 +204,7 @@ export class Connection {
     if (this.request !== request || this.phase !== phase.serving) return; // the client has left
     this.request = null;
     this.forgetBody();
+    if (answer.status === 200) giveBack(request.body);
     const close = !this.keep || this.host.draining || (this.ended && this.held === null);
     const field = close ? "Connection: close\r\n" : this.toldKept;
     putAnswer(this.out, answer, field, request.method === "HEAD");
@@ -264,21 +265,14 @@ export class Connection {
       return;
     }
     this.phase = phase.lingering;
-    this.sinceMs = performance.now();
     this.out.writeNow();
-    this.socket.end();
-    this.input.readOn();
-  }
-
-  private linger(bytes: number): void {
-    this.lingeredBytes += bytes;
-    if (this.lingeredBytes > lingerBytesMax && this.socket.writableLength === 0) this.socket.destroy();
+    this.linger = new Linger(this.socket, this.input, performance.now());
   }
 
   private onEnd(): void {
     this.ended = true;
     if (this.phase <= phase.body) this.endEarly();
-    else if (this.phase === phase.lingering) this.socket.destroySoon();
+    else if (this.phase === phase.lingering) this.linger?.end();
     else this.request?.waitNoLonger();
   }
 
@@ -313,7 +307,7 @@ export class Connection {
     const quietMs = nowMs - this.sinceMs;
     if (this.phase === phase.ready) this.sweepReady(quietMs);
     else if (this.phase === phase.body) this.sweepBody(nowMs, quietMs);
-    else if (this.phase === phase.lingering && quietMs > lingerMs) this.socket.destroy();
+    else if (this.phase === phase.lingering) this.linger?.sweep(nowMs);
     if (this.out.stuckMs(nowMs) > limits.sendIdleMs) this.socket.destroy();
   }
 

@@ -48,6 +48,7 @@ async function read(node: BrokerNode, request: WireRequest): Promise<Answer> {
   const how = {
     offset: textIn(query, "consumer") ?? needed(query, "offset"),
     bytesMax: needed(query, "bytesMax"),
+    messagesMax: numberIn(query, "messagesMax"),
     skipDamaged: needed(query, "skipDamaged") === 1,
     waitMs,
     ...(waitMs > 0 ? { signal: () => request.signal() } : {}),

@@ -8,6 +8,7 @@
 // A broker that does not serve the tablet answers 421 NOT_OWNER and has done nothing.
 import { readInt64, writeInt64 } from "../int64.ts";
 import { batchesIn } from "../record-batch.ts";
+import { joined } from "../reused-memory.ts";
 import type { Append, Appended, Damage } from "../tablet.ts";
 import type { PeerAnswer } from "./peer-client.ts";
 import { type ProblemCode, WireProblem } from "./problem.ts";
@@ -27,6 +28,7 @@ const FETCHED = "roundhouse-fetched";
 interface ReadQuery {
   readonly offset: number | string;
   readonly bytesMax: number;
+  readonly messagesMax?: number | undefined;
   readonly skipDamaged: boolean;
   readonly waitMs: number;
 }
@@ -64,10 +66,11 @@ export function* appendsIn(body: Buffer): IterableIterator<{ tablet: number; app
 }
 
 export function readTarget(tablet: number, shard: number, read: ReadQuery): string {
-  const { offset, bytesMax, skipDamaged, waitMs } = read;
+  const { offset, bytesMax, messagesMax, skipDamaged, waitMs } = read;
   const limits = `&bytesMax=${bytesMax}&waitMs=${Math.ceil(waitMs)}&skipDamaged=${skipDamaged ? 1 : 0}`;
+  const count = messagesMax === undefined ? "" : `&messagesMax=${messagesMax}`;
   const place = typeof offset === "number" ? `offset=${offset}` : `consumer=${encodeURIComponent(offset)}`;
-  return `${READ_PATH}?tablet=${tablet}&shard=${shard}&${place}${limits}`;
+  return `${READ_PATH}?tablet=${tablet}&shard=${shard}&${place}${limits}${count}`;
 }
 
 /** A whole number of a query of ours; undefined when it is not there. */
@@ -89,8 +92,9 @@ export function fetchedAnswer({ from, start, end, bytes, next, damaged, batches 
   return {
     status: 200,
     type: "application/x-kafka-record-batch",
-    body: Buffer.concat(batches),
+    body: joined(batches),
     fields: `${FETCHED}: ${numbers}\r\n`,
+    isBodyReusable: true,
   };
 }
 

@@ -1,6 +1,6 @@
 // A produce body of raw record batches: each one checked before any is appended, its records walked where they can be.
-import { batchesIn, HEADER_BYTES, producedBatchFault, readHeader } from "../record-batch.ts";
-import { type Cursor, readVarint } from "../varint.ts";
+import { batchesIn, compressionOf, countOf, HEADER_BYTES, producedBatchFault } from "../record-batch.ts";
+import { RecordPlaces, readPlaces } from "../record-places.ts";
 import { WireProblem } from "./problem.ts";
 
 /** The batches, copied out of nothing: views of the body. Throws WireProblem, telling which batch and which message. */
@@ -11,7 +11,7 @@ export function readBatches(body: Buffer, messageBytesMax: number): Buffer[] {
   for (const [index, batch] of batches.entries()) {
     const fault = producedBatchFault(batch);
     if (fault !== null) throw badBatch(index, fault);
-    if (readHeader(batch).compression === 0) checkRecords(batch, index, messageBytesMax);
+    if (compressionOf(batch) === 0) checkRecords(batch, index, messageBytesMax);
   }
   return batches;
 }
@@ -24,51 +24,29 @@ function badBatch(batch: number, fault: string, message?: number): WireProblem {
   return new WireProblem(400, "BAD_BATCH", detail, members);
 }
 
-const cursor: Cursor = { at: 0 };
+const places = new RecordPlaces();
 
 /** Walks the records without making any: those who read them as JSON must not stumble later. */
 function checkRecords(bytes: Buffer, batch: number, messageBytesMax: number): void {
-  const { count } = readHeader(bytes);
-  cursor.at = HEADER_BYTES;
+  const count = countOf(bytes);
+  places.at = HEADER_BYTES;
   for (let index = 0; index < count; index++) {
-    let length = 0;
-    try {
-      length = readVarint(bytes, cursor, bytes.length);
-      walkRecord(bytes, cursor.at + length, index);
-    } catch (error) {
-      if (error instanceof RangeError) throw badBatch(batch, error.message, index);
-      throw error;
-    }
-    if (length > messageBytesMax + 1024) throw tooLarge(batch, index, length, messageBytesMax);
+    const fault = recordFault(bytes, index);
+    if (fault !== null) throw badBatch(batch, fault, index);
+    if (places.bytes > messageBytesMax + 1024) throw tooLarge(batch, index, places.bytes, messageBytesMax);
   }
-  if (cursor.at !== bytes.length)
-    throw badBatch(batch, `${bytes.length - cursor.at} bytes follow its last record`);
+  if (places.at !== bytes.length)
+    throw badBatch(batch, `${bytes.length - places.at} bytes follow its last record`);
 }
 
-function walkRecord(bytes: Buffer, end: number, index: number): void {
-  if (end > bytes.length) throw new RangeError("it is longer than its batch");
-  cursor.at++;
-  readVarint(bytes, cursor, end);
-  const delta = readVarint(bytes, cursor, end);
-  if (delta !== index) throw new RangeError(`its offset delta is ${delta}`);
-  skipField(bytes, end);
-  skipField(bytes, end);
-  const headers = readVarint(bytes, cursor, end);
-  if (headers < 0 || headers > end - cursor.at) throw new RangeError(`it claims ${headers} headers`);
-  for (let i = 0; i < headers; i++) {
-    if (!skipField(bytes, end)) throw new RangeError("a header has no key");
-    skipField(bytes, end);
+function recordFault(bytes: Buffer, index: number): string | null {
+  try {
+    readPlaces(bytes, places);
+  } catch (error) {
+    if (error instanceof RangeError) return error.message;
+    throw error;
   }
-  if (cursor.at !== end) throw new RangeError(`${end - cursor.at} bytes follow its last header`);
-}
-
-/** False when it is null. */
-function skipField(bytes: Buffer, end: number): boolean {
-  const length = readVarint(bytes, cursor, end);
-  if (length < -1 || length > end - cursor.at)
-    throw new RangeError(`a field says that it has ${length} bytes`);
-  if (length > 0) cursor.at += length;
-  return length !== -1;
+  return places.offsetDelta === index ? null : `its offset delta is ${places.offsetDelta}`;
 }
 
 function tooLarge(batch: number, message: number, bytes: number, bytesMax: number): WireProblem {

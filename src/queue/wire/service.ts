@@ -8,7 +8,10 @@ export interface WireRequest {
   readonly path: string;
   /** After `?`, as it was sent; empty when there is none. */
   readonly query: string;
-  /** Empty when there is none. The service may write into it: nobody else reads it. */
+  /**
+   * Empty when there is none. The service may write into it: nobody else reads it. After an answer with status 200 its
+   * memory is another body's: what the service keeps, it copies.
+   */
   readonly body: Buffer;
   /** Value of the first field of this lower-case name. */
   header(name: string): string | undefined;
@@ -27,6 +30,8 @@ export interface Answer {
   readonly body: string | Buffer;
   /** Further header lines in ASCII, each with its CR LF. Default: none. */
   readonly fields?: string;
+  /** Nobody keeps the body: its memory is used again once it is sent. Default: false. */
+  readonly isBodyReusable?: boolean;
 }
 
 export interface WireService {

@@ -8,6 +8,8 @@ export interface ShardRead {
   /** Where to begin; a consumer's name: where that one stands, or the oldest message when that is later. */
   readonly offset: number | string;
   readonly bytesMax: number;
+  /** Default: as many as `bytesMax` has room for. */
+  readonly messagesMax?: number | undefined;
   readonly skipDamaged: boolean;
   /** How long to wait for a message when there is none at `offset`. */
   readonly waitMs: number;
@@ -25,9 +27,9 @@ export async function readWaiting(
   node: BrokerNode,
   tablet: Tablet,
   shard: number,
-  { offset, bytesMax, skipDamaged, waitMs, signal }: ShardRead,
+  { offset, bytesMax, messagesMax, skipDamaged, waitMs, signal }: ShardRead,
 ): Promise<ReadFrom> {
-  const limits = { bytesMax, skipDamaged };
+  const limits = { bytesMax, skipDamaged, ...(messagesMax === undefined ? {} : { messagesMax }) };
   const readNow = async (): Promise<ReadFrom> => {
     const from = typeof offset === "number" ? offset : placeOf(tablet, shard, offset);
     return { ...(await tablet.read(shard, from, limits)), from };

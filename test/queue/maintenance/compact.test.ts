@@ -75,10 +75,10 @@ it("a queue is compacted while it is written to and read, and a broker is killed
       sent,
     );
     assert.equal((await roundhouse("verify", ...queue)).code, 0);
-    assert.equal((await roundhouse("release", ...queue)).stdout, "no tablet is set aside\n");
+    assert.equal((await roundhouse("release", ...queue)).stdout, "no tablet is quarantined\n");
     const refused = await roundhouse("release", "3", ...queue);
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /Cannot release tablet 3: it is not set aside; none is/);
+    assert.match(refused.stderr, /Cannot release tablet 3: it is not quarantined; none is/);
   } finally {
     goesOn = false;
     client.close();

@@ -157,7 +157,7 @@ async function readAll(
   const { length } = topic.shards;
   const { max_messages, max_bytes, skip_damaged: skipDamaged } = query;
   const bytesMax = Math.min(Math.ceil(max_bytes / length), max_messages * BYTES_PER_MESSAGE);
-  const how = { offset: name, bytesMax, skipDamaged, waitMs: 0 };
+  const how = { offset: name, bytesMax, messagesMax: max_messages, skipDamaged, waitMs: 0 };
   const reads = await Promise.all(topic.shards.map((shard) => shards.read(shard, how)));
   const found: string[] = [];
   const first = turn++ % length;

@@ -2,6 +2,7 @@
 // are stored. The batches may begin before the offset: their reader passes over the first messages.
 import type { z } from "zod";
 import type { ShardEntry } from "../../catalog.ts";
+import { joined } from "../../reused-memory.ts";
 import type { Fetched } from "../../tablet.ts";
 import { messageTexts } from "../message-writer.ts";
 import { WireProblem } from "../problem.ts";
@@ -82,6 +83,7 @@ async function readShard(
   const how = {
     offset,
     bytesMax: Math.min(query.max_bytes, guess),
+    messagesMax: wholeBatches ? undefined : query.max_messages,
     skipDamaged: query.skip_damaged,
     waitMs: query.wait_ms,
     signal: query.wait_ms > 0 ? () => request.signal() : undefined,
@@ -127,8 +129,8 @@ export function answerForm(request: WireRequest): "json" | "lines" | "batches" {
 }
 
 function batchesAnswer(fetched: Fetched): Answer {
-  const body = fetched.batches.length === 1 ? (fetched.batches[0] as Buffer) : Buffer.concat(fetched.batches);
-  return { status: 200, type: BATCH_TYPE, body, fields: numbers(fetched, fetched.next) };
+  const fields = numbers(fetched, fetched.next);
+  return { status: 200, type: BATCH_TYPE, body: joined(fetched.batches), fields, isBodyReusable: true };
 }
 
 const numbers = ({ start, end }: Fetched, next: number): string =>

@@ -140,7 +140,7 @@ export const routes: readonly Route[] = [
     method: "POST",
     path: "/v1/releases",
     id: "release",
-    summary: "Try a tablet again that was set aside after repeated failures",
+    summary: "Try a tablet again that was quarantined after repeated failures",
     body: form.newRelease,
     answers: { 200: json("How each trial has ended.", form.release) },
     run: ({ node }, { body }) => release(node, body.tablet ?? null),

@@ -172,7 +172,7 @@ export const compaction = z.strictObject({
 });
 
 export const newRelease = z.strictObject({
-  tablet: z.int().min(0).optional().meta({ description: "Default: each that is set aside." }),
+  tablet: z.int().min(0).optional().meta({ description: "Default: each that is quarantined." }),
 });
 
 export const release = z.strictObject({
@@ -180,7 +180,7 @@ export const release = z.strictObject({
     z.strictObject({
       tablet: z.int(),
       owner: z.string().nullable().meta({ description: "The broker that serves it now, or null." }),
-      reason: z.string().nullable().meta({ description: "Why it is set aside again, or null." }),
+      reason: z.string().nullable().meta({ description: "Why it is quarantined again, or null." }),
     }),
   ),
 });
