@@ -1,16 +1,10 @@
 // What the figures were measured on: the machine, the programs, and how long its disk takes to sync.
-import { spawnSync } from "node:child_process";
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { said } from "../proxy/machine.ts";
+import { type Hardware, hardware, said } from "../machine.ts";
 import { quantile } from "./quantile.ts";
 
-export interface QueueMachine {
-  readonly processor: string;
-  readonly cores: number;
-  readonly memoryGib: number;
-  readonly kernel: string;
+export interface QueueMachine extends Hardware {
   readonly versions: Readonly<Record<string, string>>;
   readonly fileSystem: string;
   readonly syncMs: { readonly median: number; readonly p99: number };
@@ -18,10 +12,7 @@ export interface QueueMachine {
 
 export function describeMachine(folder: string): QueueMachine {
   return {
-    processor: cpus()[0]?.model.trim() ?? "unknown",
-    cores: cpus().length,
-    memoryGib: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
+    ...hardware(),
     versions: {
       Node: process.version,
       "nats-server": said("nats-server", ["-v"], /v(\d\S+)/),
@@ -50,5 +41,3 @@ function syncTimes(folder: string): QueueMachine["syncMs"] {
   rmSync(path);
   return { median: quantile(tookMs, 0.5), p99: quantile(tookMs, 0.99) };
 }
-
-export const isInstalled = (program: string): boolean => spawnSync("which", [program]).status === 0;
