@@ -1,6 +1,8 @@
 // End to end: 10,000 messages/s sent on schedule whatever the acknowledgements do, each carrying the moment it was due;
 // the consumer, who reads meanwhile, notes how late it comes. Producer and consumer are one process, so there is one clock.
+// The disk is probed in the same seconds, to tell how much of the tail is its own.
 import { setTimeout as sleep } from "node:timers/promises";
+import { probeDisk, type SyncTimes } from "./disk-probe.ts";
 import type { RunningQueue } from "./peers/peer.ts";
 import { quantile } from "./quantile.ts";
 import { serverCpuMs } from "./throughput.ts";
@@ -13,6 +15,8 @@ export interface EndToEnd {
   readonly p99Ms: number;
   /** Share of the server's core. */
   readonly coreShare: number;
+  /** Of small synced writes beside it. */
+  readonly syncMs: SyncTimes;
 }
 
 const RATE_PER_S = 10_000;
@@ -24,6 +28,7 @@ const BATCH = 100;
 export async function measureEndToEnd(
   name: string,
   running: RunningQueue,
+  folder: string,
   seconds: number,
 ): Promise<EndToEnd> {
   const session = await running.open("endtoend");
@@ -43,6 +48,7 @@ export async function measureEndToEnd(
   }
 
   await sleep(200);
+  const probe = await probeDisk(folder);
   const startedMs = performance.now();
   notBeforeMs = startedMs + WARMUP_MS;
   const cpuBefore = serverCpuMs(running.pid);
@@ -52,11 +58,13 @@ export async function measureEndToEnd(
     seconds * 1000 + WARMUP_MS,
   );
   const coreShare = (serverCpuMs(running.pid) - cpuBefore) / (performance.now() - startedMs);
+  const syncMs = await probe.end();
   for (let waited = 0; received < sent && waited < 5000; waited += 50) await sleep(50);
   stop.abort();
   await consuming;
   await session.remove();
-  return { name, sent, received, p50Ms: quantile(lateMs, 0.5), p99Ms: quantile(lateMs, 0.99), coreShare };
+  const [p50Ms, p99Ms] = [quantile(lateMs, 0.5), quantile(lateMs, 0.99)];
+  return { name, sent, received, p50Ms, p99Ms, coreShare, syncMs };
 }
 
 /** Each millisecond what is due by then, each with its own due time; resolves when all is acknowledged. */
@@ -82,7 +90,8 @@ async function sendOnSchedule(
 }
 
 function stamped(dueMs: number): Buffer {
-  const value = Buffer.alloc(BYTES, "x");
+  // From the pool: memory of its own for each message would be the collector's work, and in the figures.
+  const value = Buffer.allocUnsafe(BYTES).fill("x");
   value.writeDoubleBE(dueMs);
   return value;
 }

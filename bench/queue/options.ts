@@ -22,6 +22,8 @@ export interface QueueBenchOptions {
   readonly rounds: number;
   /** Length of one round of one peer, producing and again consuming. */
   readonly seconds: number;
+  /** Uncounted work of each peer before all else, producing and again consuming. */
+  readonly warmupSeconds: number;
   /** Length of the other cases' measurements. */
   readonly caseSeconds: number;
   /** Messages in the one shard of the case `depth`. */
@@ -46,7 +48,8 @@ is not installed is left out, and the results say so. After a full run it writes
   --bytes A,B        sizes of a message (100,1024)
   --batches A,B      messages in a batch (1,100,1000)
   --rounds N         interleaved rounds of the case throughput (3)
-  --seconds S        length of one round of one peer (0.8)
+  --seconds S        length of one round of one peer (1.5)
+  --warmup S         uncounted producing of each peer before all else, and as much consuming (3)
   --case-seconds S   length of the measurements of the other cases (5)
   --depth N          messages in the one shard of the case depth (10000000)
   --shards N         shards of the case shards (1000)
@@ -89,6 +92,7 @@ export function parseOptions(args: readonly string[]): QueueBenchOptions | null 
       batches: { type: "string", default: "1,100,1000" },
       rounds: { type: "string" },
       seconds: { type: "string" },
+      warmup: { type: "string" },
       "case-seconds": { type: "string" },
       depth: { type: "string" },
       shards: { type: "string", default: "1000" },
@@ -111,7 +115,8 @@ export function parseOptions(args: readonly string[]): QueueBenchOptions | null 
     messageBytes: list(values.bytes, "bytes"),
     batches: list(values.batches, "batches"),
     rounds: wholeOf(values.rounds ?? (quick ? "1" : "3"), "rounds", 1),
-    seconds: numberOf(values.seconds ?? (quick ? "0.3" : "0.8"), "seconds", 0.1),
+    seconds: numberOf(values.seconds ?? (quick ? "0.3" : "1.5"), "seconds", 0.1),
+    warmupSeconds: numberOf(values.warmup ?? (quick ? "0.3" : "3"), "warmup", 0.1),
     caseSeconds: numberOf(values["case-seconds"] ?? (quick ? "1" : "5"), "case-seconds", 1),
     depth: wholeOf(values.depth ?? (quick ? "100000" : "10000000"), "depth", 1000),
     shards: wholeOf(values.shards, "shards", 1),

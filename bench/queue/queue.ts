@@ -23,8 +23,8 @@ import { measureConsume, measureProduce, type Sample } from "./throughput.ts";
 type Started = RunningQueue & { readonly name: string };
 type Say = (text: string) => void;
 
-/** Also for the servers that compile as they go. Not counted. */
-const WARMUP_SECONDS = 0.8;
+/** Each way before the rounds of each size, besides {@link warmUp}. Not counted. */
+const RUN_IN_SECONDS = 0.5;
 
 /** Keeps this process, its threads included, on the client's core: the servers have the other one. */
 function pinSelf(core: number): void {
@@ -65,6 +65,19 @@ function chosenPeers(options: QueueBenchOptions): QueuePeer[] {
   return all.filter(({ name }) => options.peers.includes(name));
 }
 
+/**
+ * Uncounted work, the same for every server: files that grow for the first time, caches, and for those that compile as
+ * they go (V8, Erlang's) the compiling, which would be a large share of a second's work, and none of an hour's.
+ */
+async function warmUp(peers: readonly Started[], seconds: number): Promise<void> {
+  for (const peer of peers) {
+    const session = await peer.open("warmup");
+    await measureProduce(peer, session, 100, 100, seconds);
+    await measureConsume(peer, session, 100, 100, seconds);
+    await session.remove();
+  }
+}
+
 /** All peers at one size: produce in rounds, then read back in rounds; who begins changes from round to round. */
 async function measureCells(
   options: QueueBenchOptions,
@@ -75,11 +88,11 @@ async function measureCells(
   const open: { peer: Started; session: Session; produce: Sample[]; consume: Sample[] }[] = [];
   for (const peer of peers) {
     const session = await peer.open(`b${batch}-${bytes}`);
-    await measureProduce(peer, session, batch, bytes, WARMUP_SECONDS);
     open.push({ peer, session, produce: [], consume: [] });
   }
   for (const way of ["produce", "consume"] as const) {
     const measure = way === "produce" ? measureProduce : measureConsume;
+    for (const { peer, session } of open) await measure(peer, session, batch, bytes, RUN_IN_SECONDS);
     for (let round = 0; round < options.rounds; round++) {
       for (let turn = 0; turn < open.length; turn++) {
         const one = open[(turn + round) % open.length] as (typeof open)[number];
@@ -100,6 +113,8 @@ async function measurePeers(
   const has = (name: "throughput" | "end-to-end") => options.cases.includes(name);
   if (!has("throughput") && !has("end-to-end")) return;
   await withPeers(options, folder, results, async (peers) => {
+    say("warming up …");
+    await warmUp(peers, options.warmupSeconds);
     for (const bytes of has("throughput") ? options.messageBytes : []) {
       for (const batch of options.batches) {
         say(`measuring ${bytes} bytes, batches of ${batch} …`);
@@ -111,7 +126,7 @@ async function measurePeers(
       ? peers.filter(({ name }) => !["roundhouse", "roundhouse ndjson"].includes(name))
       : []) {
       say(`measuring ${peer.name} end to end …`);
-      results.endToEnd.push(await measureEndToEnd(peer.name, peer, options.caseSeconds));
+      results.endToEnd.push(await measureEndToEnd(peer.name, peer, folder, options.caseSeconds));
     }
   });
 }
@@ -168,6 +183,7 @@ export async function run(args: readonly string[]): Promise<void> {
     machine: describeMachine(folder),
     rounds: options.rounds,
     secondsPerRound: options.seconds,
+    warmupSeconds: options.warmupSeconds,
     peers: chosenPeers(options).map(({ name, acknowledgement, synced }) => ({
       name,
       acknowledgement,

@@ -28,7 +28,7 @@ function cell(peer: string, batch: number, perCpuS: number): Cell {
 function resultsOf(cells: Cell[]): QueueResults {
   const note = (name: string, synced: boolean) => ({ name, acknowledgement: "", synced });
   const peers = [note("fast", false), note("slow", true), note("roundhouse", true)];
-  const head = { command: "", date: "", machine, rounds: 1, secondsPerRound: 1, peers };
+  const head = { command: "", date: "", machine, rounds: 1, secondsPerRound: 1, warmupSeconds: 1, peers };
   return { ...head, leftOut: [], cells, endToEnd: [], targets: [] };
 }
 

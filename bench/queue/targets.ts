@@ -28,14 +28,18 @@ export interface TargetOutcome {
 const whole = (value: number): string => Math.round(value).toLocaleString("en");
 const BYTES = 100;
 
-/** The largest that the broker's own memory (the larger of its processes) was while `work` ran, looked at all the time. */
+/**
+ * The largest that the broker's own memory (the larger of its processes) was while `work` ran, looked at all the time.
+ * Its processes are looked for once: to go through all that the machine has would hold up what is measured.
+ */
 async function withMemoryPeak<T>(
   running: RunningRoundhouse,
   work: () => Promise<T>,
 ): Promise<{ readonly result: T; readonly peakBytes: number }> {
   let peakBytes = 0;
+  const pids = processTree(running.pid);
   const look = (): void => {
-    for (const pid of processTree(running.pid)) peakBytes = Math.max(peakBytes, anonymousBytes([pid]));
+    for (const pid of pids) peakBytes = Math.max(peakBytes, anonymousBytes([pid]));
   };
   const timer = setInterval(look, 100);
   try {
@@ -96,11 +100,14 @@ async function fill(
   await Promise.all(Array.from({ length: 32 }, keepFilling));
 }
 
+/** Until both sides have compiled what they run. */
+const WARMUP_MS = 2000;
+
 async function fetchTimes(shard: OwnedShard, query: () => string, seconds: number): Promise<number[]> {
   const http = createHttpClient();
   const headers = { accept: "application/x-kafka-record-batch" };
   const tookMs: number[] = [];
-  const warmMs = performance.now() + 500;
+  const warmMs = performance.now() + WARMUP_MS;
   const untilMs = warmMs + seconds * 1000;
   while (performance.now() < untilMs) {
     const path = `${recordsPath(shard)}?${query()}&max_bytes=1`;

@@ -6,12 +6,18 @@
 // 8 or 16 bytes need as many independent look-ups and one XOR. Measured on one core of the machine it was written
 // on: 1.7 GB/s over a 10 KB batch (16 tables, a DataView), 1.0 GB/s over 180 bytes (8 tables, single bytes: there
 // the DataView costs more than it saves).
+//
+// From 512 bytes on the processor's own instruction is quicker, which a native module has (5.3 GB/s over 10 KB, calling it
+// takes 0.2 µs). It is there for the common platforms; elsewhere, and where it does not load, the tables do all of it.
+import { createRequire } from "node:module";
 
 /** The polynomial 0x1EDC6F41, bits reversed. */
 const POLYNOMIAL = 0x82f63b78;
 
-/** From this length on the 16-table loop is the faster one. */
+/** From this length on the native module is quicker, or else the 16-table loop. */
 const LONG_BYTES_MIN = 512;
+
+const native = nativeCrc32c();
 
 const T = makeTables();
 const [T0, T1, T2, T3, T4, T5, T6, T7] = T as [Table, Table, Table, Table, Table, Table, Table, Table];
@@ -30,6 +36,22 @@ type Table = Int32Array;
 
 /** CRC-32C of `bytes[start…end)` as an unsigned 32-bit integer. `123456789` gives 0xE3069283. */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
+  if (native !== null && end - start >= LONG_BYTES_MIN) return native(bytes.subarray(start, end));
+  return crc32cByTables(bytes, start, end);
+}
+
+/** Null: not for this platform. */
+function nativeCrc32c(): ((bytes: Uint8Array) => number) | null {
+  try {
+    const require = createRequire(import.meta.url);
+    return (require("@node-rs/crc32") as { crc32c: (bytes: Uint8Array) => number }).crc32c;
+  } catch {
+    return null;
+  }
+}
+
+/** As {@link crc32c}, in JavaScript alone. */
+export function crc32cByTables(bytes: Uint8Array, start: number, end: number): number {
   const long = end - start >= LONG_BYTES_MIN;
   const state = long ? sixteenAtATime(bytes, start, end) : eightAtATime(-1, bytes, start, end);
   return ~state >>> 0;

@@ -1,5 +1,6 @@
 // A producer for a queue that runs elsewhere: batches, sends again without doubling, keeps the order within each shard,
 // and holds a bounded amount of messages.
+import { setMaxListeners } from "node:events";
 import { RoundhouseError } from "../../errors.ts";
 import type { Produced } from "../definitions.ts";
 import { MESSAGE_BYTES_MAX, type NewMessage, toRecord } from "../message.ts";
@@ -76,6 +77,7 @@ export function createProducerOn(api: QueueApi, direct: boolean, options: Produc
   const routes = createRoutes(api, direct);
   const lanes = new Map<string, Lane>();
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal); // each batch under way listens, a few for each shard
   const roomWaits: (() => void)[] = [];
   const idleWaits: (() => void)[] = [];
   const firsts = new Map<string, Promise<TopicView>>();
