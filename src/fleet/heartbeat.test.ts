@@ -7,7 +7,15 @@ import { createHeartbeat, defaultHeartbeat, type Heartbeat, nextSteadyMs } from 
 /** A server whose answers can be held back, and a heartbeat that watches it as run 1. */
 async function watched(intervalMs: number, body: (lab: Lab) => Promise<void>): Promise<void> {
   const holding: (() => void)[] = [];
-  const lab: Lab = { asked: 0, hold: false, heard: [], heartbeat: undefined as never, release: () => {} };
+  const lab: Lab = {
+    asked: 0,
+    hold: false,
+    heard: [],
+    runs: [],
+    heartbeat: undefined as never,
+    address: undefined as never,
+    release: () => {},
+  };
   const server = createServer((_request, response) => {
     lab.asked += 1;
     const answer = (): void => void response.end();
@@ -16,14 +24,18 @@ async function watched(intervalMs: number, body: (lab: Lab) => Promise<void>): P
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
+  lab.address = { host: "127.0.0.1", port };
   const options = { ...defaultHeartbeat, intervalMs, timeoutMs: 400 };
   lab.heartbeat = createHeartbeat(options, {
-    heard: (_run, result, enough) => void lab.heard.push({ alive: result.alive, enough }),
+    heard: (run, result, enough) => {
+      lab.runs.push(run);
+      lab.heard.push({ alive: result.alive, enough });
+    },
   });
   lab.release = () => {
     for (const answer of holding.splice(0)) answer();
   };
-  lab.heartbeat.watch(1, { host: "127.0.0.1", port }, "steady");
+  lab.heartbeat.watch(1, lab.address, "steady");
   try {
     await body(lab);
   } finally {
@@ -37,7 +49,10 @@ interface Lab {
   asked: number;
   hold: boolean;
   heard: { alive: boolean; enough: boolean }[];
+  /** Who that was heard of. */
+  runs: number[];
   heartbeat: Heartbeat;
+  address: { host: string; port: number };
   release: () => void;
 }
 
@@ -91,11 +106,12 @@ test("after unwatch nothing is heard, not even of the probe under way", async ()
     lab.hold = true;
     await until(() => lab.asked === 1);
     lab.heartbeat.unwatch(1);
+    lab.hold = false;
     lab.release();
-    const { asked } = lab;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    assert.deepEqual(lab.heard, []);
-    assert.equal(lab.asked, asked);
+    lab.heartbeat.watch(2, lab.address, "steady");
+    await until(() => lab.runs.length === 5);
+    lab.heartbeat.unwatch(2);
+    assert.deepEqual(lab.runs, [2, 2, 2, 2, 2]);
   });
 });
 

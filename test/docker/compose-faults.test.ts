@@ -4,13 +4,15 @@ import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { type LoadResult, runLoad } from "../../src/load/load.ts";
 import { settleLoad } from "../../src/load/load-settings.ts";
-import { failedCount } from "../../src/load/recorder.ts";
+import { failedCount, type LoadSample } from "../../src/load/recorder.ts";
 import { type ComposeProject, composeProject, type ReplicaContainer } from "./compose-project.ts";
 import { agreed, type SeatedReplica, seatsOf } from "./compose-view.ts";
 import { builtImage, docker, until, withoutDocker } from "./docker.ts";
 
 /** For a replacement to be healthy, in ms: what the product promises. */
 const replacedMsMax = 3_000;
+/** Answers before and after what is done to a replica. */
+const aroundCount = 150;
 
 describe("replicas under load", { skip: withoutDocker, timeout: 240_000 }, () => {
   let project: ComposeProject;
@@ -22,15 +24,23 @@ describe("replicas under load", { skip: withoutDocker, timeout: 240_000 }, () =>
   });
   after(() => project?.remove());
 
-  /** GETs at a rate, each counted from when it was due, until `run` is done and half a second longer. */
+  /** GETs at a rate, each counted from when it was due: while `run` goes on, and so many answers before and after it. */
   async function underLoad(run: () => Promise<void>): Promise<LoadResult> {
     const { options } = settleLoad({ url: `${project.url}/home`, rate: "300", duration: "60s" });
     const ended = new AbortController();
-    const load = runLoad({ ...options, signal: ended.signal });
+    let answered = 0;
+    const onSample = (sample: LoadSample) => {
+      answered += sample.answered;
+    };
+    const load = runLoad({ ...options, signal: ended.signal, sampleMs: 50, onSample });
+    const moreAnswers = async () => {
+      const enough = answered + aroundCount;
+      await until(`${aroundCount} more answers`, async () => answered >= enough || undefined);
+    };
     try {
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await moreAnswers();
       await run();
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await moreAnswers();
     } finally {
       ended.abort();
     }
