@@ -70,7 +70,7 @@ function chosenPeers(options: QueueBenchOptions): QueuePeer[] {
  */
 async function warmUp(peer: Started, bytes: number, batch: number, seconds: number): Promise<void> {
   // A topic of its own: what is read here would be missing in the rounds.
-  const session = await peer.open(`warmup-b${batch}-${bytes}-${seconds}`);
+  const session = await peer.open(`warmup${Math.round(seconds * 1000)}-b${batch}-${bytes}`);
   await measureProduce(peer, session, batch, bytes, seconds);
   await measureConsume(peer, session, batch, bytes, seconds);
   await session.remove();
