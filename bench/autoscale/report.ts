@@ -1,10 +1,11 @@
 // A run of the autoscaler as a table of its decisions, a chart of who served, and files under bench/results/.
 import { writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { DecisionReport } from "../../src/balancer/autoscaler.ts";
 import { lineChart } from "../../src/charts/line-chart.ts";
 import type { LatencySummary } from "../../src/load/recorder.ts";
+import { machineText } from "../machine.ts";
 
 /** What was seen at the end of one second of the load. */
 export interface Second {
@@ -50,7 +51,7 @@ export function summary(run: AutoscaleRun): string {
 /** Writes autoscale.md, autoscale.json and autoscale.svg. */
 export function saveRun(run: AutoscaleRun, command: string): void {
   const at = (name: string) => fileURLToPath(new URL(`../results/${name}`, import.meta.url));
-  const machine = `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores, Node ${process.version}`;
+  const machine = machineText();
   const busy = loadavg()
     .map((load) => load.toFixed(1))
     .join(", ");

@@ -6,8 +6,9 @@ import type { Policy } from "../../src/balancer/policies/roster.ts";
 import { roundRobin } from "../../src/balancer/policies/round-robin.ts";
 import type { Steering } from "../../src/balancer/policies/steering.ts";
 import { twoChoices } from "../../src/balancer/policies/two-choices.ts";
+import { seededRandom } from "../../src/load/random.ts";
 import { createRing } from "../../src/ring/ring.ts";
-import { closedLoop, contendersOf, randomFrom, rosterOf, unsteered } from "../../test/balancer/contenders.ts";
+import { closedLoop, contendersOf, rosterOf, unsteered, zipfKeys } from "../../test/balancer/contenders.ts";
 
 interface Trial {
   readonly policy: (counters: Counters) => Policy;
@@ -34,7 +35,7 @@ const policies: Readonly<Record<string, (counters: Counters) => Policy>> = {
   hash: byHash,
   "round-robin": () => roundRobin(),
   "least-request": () => leastRequest(),
-  p2c: () => twoChoices(randomFrom(3)),
+  p2c: () => twoChoices(seededRandom(3)),
 };
 
 function run({ policy, weights, concurrency, keyOf, steering = unsteered }: Trial): Outcome {
@@ -92,7 +93,7 @@ export function balanceReport(): string {
 
 function loads(): [name: string, outcome: Outcome][] {
   const even = { weights: Array<number>(10).fill(1), concurrency: 200 };
-  const keyOf = zipf(1000, 1.1);
+  const keyOf = zipfKeys(1000, 1.1);
   const bounded = (loadFactor: number) => ({
     ...even,
     policy: byHash,
@@ -122,15 +123,4 @@ function loads(): [name: string, outcome: Outcome][] {
       run(bounded(factor)),
     ]),
   ];
-}
-
-/** Key of rank r as often as r^−s says. */
-function zipf(count: number, s: number): () => string {
-  const ends: number[] = [];
-  for (let rank = 1; rank <= count; rank++) ends.push((ends.at(-1) ?? 0) + rank ** -s);
-  const random = randomFrom(11);
-  return () => {
-    const point = random() * (ends.at(-1) ?? 0);
-    return `key-${ends.findIndex((end) => end > point)}`;
-  };
 }

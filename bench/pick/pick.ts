@@ -128,7 +128,7 @@ function routingFor({ policy, replicas, loadFactor, spreads = 0, hotKeys, everyK
   return createRouting({
     snapshot: () => snapshot,
     control: createUpstream({ name: "control", address: { path: "/none" }, kind: "control" }),
-    room: () => null,
+    rooms: { restLimits: null, roomFor: () => null },
     desiredCount: () => replicas,
     onHashError: (error) => {
       throw error;

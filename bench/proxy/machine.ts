@@ -1,12 +1,7 @@
 // What the figures were measured on, for the head of the results.
-import { spawnSync } from "node:child_process";
-import { cpus, release, totalmem } from "node:os";
+import { type Hardware, hardware, isInstalled, said } from "../machine.ts";
 
-export interface Machine {
-  readonly processor: string;
-  readonly cores: number;
-  readonly memoryGib: number;
-  readonly kernel: string;
+export interface Machine extends Hardware {
   readonly node: string;
   readonly nginx: string;
   readonly haproxy: string;
@@ -14,17 +9,9 @@ export interface Machine {
   readonly wrk: string;
 }
 
-export function said(command: string, args: readonly string[], pattern: RegExp): string {
-  const { stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
-  return pattern.exec(`${stdout}${stderr}`)?.[1] ?? "unknown";
-}
-
 export function describeMachine(): Machine {
   return {
-    processor: cpus()[0]?.model.trim() ?? "unknown",
-    cores: cpus().length,
-    memoryGib: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
+    ...hardware(),
     node: process.version,
     nginx: said("nginx", ["-v"], /nginx\/(\S+)/),
     haproxy: said("haproxy", ["-v"], /HAProxy version (\S+)/),
@@ -35,7 +22,7 @@ export function describeMachine(): Machine {
 
 /** Throws when a program that the benchmark starts is not installed. */
 export function requirePrograms(programs: readonly string[]): void {
-  const missing = programs.filter((program) => spawnSync("which", [program]).status !== 0);
+  const missing = programs.filter((program) => !isInstalled(program));
   if (missing.length > 0) {
     throw new Error(
       `The proxy benchmark needs ${missing.join(", ")}: install them, or leave them out with --only.`,

@@ -1,14 +1,8 @@
 // What the figures were measured on: the machine, the programs, and how long its disk takes to sync.
-import { spawnSync } from "node:child_process";
-import { cpus, release, totalmem } from "node:os";
-import { said } from "../proxy/machine.ts";
+import { type Hardware, hardware, said } from "../machine.ts";
 import { type SyncTimes, timeSyncs } from "./disk-probe.ts";
 
-export interface QueueMachine {
-  readonly processor: string;
-  readonly cores: number;
-  readonly memoryGib: number;
-  readonly kernel: string;
+export interface QueueMachine extends Hardware {
   readonly versions: Readonly<Record<string, string>>;
   readonly fileSystem: string;
   /** Of a write of 4 KB and its fdatasync, while nothing else was measured. */
@@ -17,10 +11,7 @@ export interface QueueMachine {
 
 export function describeMachine(folder: string): QueueMachine {
   return {
-    processor: cpus()[0]?.model.trim() ?? "unknown",
-    cores: cpus().length,
-    memoryGib: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
+    ...hardware(),
     versions: {
       Node: process.version,
       "nats-server": said("nats-server", ["-v"], /v(\d\S+)/),
@@ -32,5 +23,3 @@ export function describeMachine(folder: string): QueueMachine {
     syncMs: timeSyncs(folder, 300),
   };
 }
-
-export const isInstalled = (program: string): boolean => spawnSync("which", [program]).status === 0;

@@ -1,7 +1,7 @@
 // The recovery figures as a table, and as files under bench/results/.
 import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
+import { machineText } from "../machine.ts";
 
 export interface KillResult {
   /** From the signal to the first `/rep` without the dead one, in ms. */
@@ -43,7 +43,7 @@ function medianAndMax(values: readonly number[]): string {
 
 /** Writes recovery.md and recovery.json. */
 export function saveResults(results: readonly RecoveryResult[], command: string): void {
-  const machine = `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores, Node ${process.version}`;
+  const machine = machineText();
   const date = new Date().toISOString().slice(0, 10);
   const text = `# How fast the fleet heals
 

@@ -4,7 +4,6 @@
 //
 //   npm run bench -- soak [--requests 5000000] [--users 64] [--seed 1]
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type LoadResult, runLoad } from "../../src/load/load.ts";
@@ -12,6 +11,7 @@ import { settleLoad } from "../../src/load/load-settings.ts";
 import { type Random, seededRandom } from "../../src/load/random.ts";
 import { failedCount } from "../../src/load/recorder.ts";
 import { type RunningFrontDoor, up } from "../../test/cli/roundhouse-process.ts";
+import { machineText } from "../machine.ts";
 
 interface Sample {
   readonly atS: number;
@@ -132,7 +132,7 @@ function report(result: LoadResult, samples: readonly Sample[], churn: Churn, co
 
 - Command: \`${command}\`
 - Date: ${new Date().toISOString().slice(0, 10)}
-- Machine: ${cpus()[0]?.model.trim() ?? "unknown"}, ${cpus().length} cores, Node ${process.version}
+- Machine: ${machineText()}
 
 Built-in replicas, one warm spare, key \`path\`, Zipf keys; each second a replica is added, removed or killed with SIGKILL.
 Front door, replicas and the load share the machine's cores. RSS and open files are those of the front door's process.

@@ -3,7 +3,7 @@
 // figures go out when somebody reads them.
 import type { Socket } from "node:net";
 import { isDeepStrictEqual } from "node:util";
-import { defaultLimits } from "../proxy/limits.ts";
+import { defaultLimits, defaultUpstreamLimits } from "../proxy/limits.ts";
 import { createProxy } from "../proxy/proxy.ts";
 import type { ProxyObserver } from "../proxy/routing.ts";
 import { type CertificatePair, createSecureFront, type SecureFront } from "../proxy/tls/secure-front.ts";
@@ -25,7 +25,7 @@ import { conditionOf, conditionsRead, type ReplicaCondition, sharingRead } from 
 import { createRouting } from "./route.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { joinFleet, type ServedFleet } from "./served-fleet.ts";
-import { createWaitingRoom, type WaitingRoom } from "./waiting-room.ts";
+import { createWaitingRooms } from "./waiting-room.ts";
 
 export interface DataPlaneParts {
   readonly settings: FrontDoorSettings;
@@ -57,7 +57,7 @@ export interface DataPlane {
   /** Takes over what can be changed while requests are served; see reload.ts for what that is. */
   reconfigure(settings: FrontDoorSettings): void | Promise<void>;
   read(): DataPlaneReading;
-  /** Requests that wait because nobody serves, now. */
+  /** Requests that wait because nobody can take them, now. */
   readonly held: number;
   /** The keys asked for most; null where keys do not recur. */
   hotKeys(count: number): HotKeysReading | null;
@@ -126,20 +126,20 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
   fleet.onChange(({ replica: { name, state } }) => ejector?.down(name, state === "down"));
   const control = controlUpstream(parts.controlPath);
   if (control !== null) ledger.join("(control)", control.stats);
-  let room = roomOf(settings);
-  /** Closed by a reload; who waits there is served by the replicas that min asks for. */
-  let closedRoom: WaitingRoom | null = null;
-  let heldBefore = 0;
+  const rooms = createWaitingRooms({
+    rest: settings.autoscale?.room ?? null,
+    gap: { ...defaultUpstreamLimits, ...settings.upstreamLimits },
+    desiredCount: () => fleet.desiredCount,
+    wake: parts.wake,
+  });
+  const serving = () => table.current.contenders.length;
   fleet.onChange(({ more }) => {
-    if (more || table.current.contenders.length === 0) return;
-    room?.empty();
-    closedRoom?.empty();
-    closedRoom = null;
+    if (!more) rooms.changed(serving());
   });
   const fleetRouting = createRouting({
     snapshot: () => table.current,
     control,
-    room: () => room,
+    rooms,
     desiredCount: () => fleet.desiredCount,
     onHashError: keyErrors.note,
   });
@@ -164,6 +164,7 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
     useCertificates: (certificates) => secure?.useCertificates(certificates),
     begin: () => {
       table.begin();
+      rooms.changed(serving());
       for (const listener of listeners) listener.release();
     },
     stopAccepting: async (patienceMs) => {
@@ -178,13 +179,8 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       const { loadFactor } = next;
       if (loadFactor !== current.loadFactor) table.steer({ ...table.current.steering, loadFactor });
       proxy.reconfigure(next.proxy);
-      if (!isDeepStrictEqual(next.autoscale?.room, current.autoscale?.room)) {
-        const before = room;
-        heldBefore += before?.entered ?? 0;
-        room = roomOf(next);
-        if (room === null && table.current.contenders.length === 0) closedRoom = before;
-        else for (const left of [before, closedRoom]) left?.empty();
-      }
+      if (!isDeepStrictEqual(next.autoscale?.room, current.autoscale?.room))
+        rooms.reconfigure(next.autoscale?.room ?? null, serving());
       current = next;
     },
     read: () => ({
@@ -212,11 +208,11 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       logLinesDropped: log.dropped,
       accessLinesDropped: accessLog?.dropped ?? 0,
       hashing: counters,
-      held: room?.held ?? 0,
-      heldTotal: heldBefore + (room?.entered ?? 0),
+      held: rooms.held,
+      heldTotal: rooms.heldTotal,
     }),
     get held() {
-      return room?.held ?? 0;
+      return rooms.held;
     },
     hotKeys: (count) => hotKeys?.top(count) ?? null,
     conditionOf: (name) => conditionOf(table.current, ejector, name),
@@ -229,10 +225,6 @@ export function createDataPlane(parts: DataPlaneParts): DataPlane {
       return accessLog?.close();
     },
   };
-
-  function roomOf({ autoscale }: FrontDoorSettings): WaitingRoom | null {
-    return autoscale?.room ? createWaitingRoom(autoscale.room, parts.wake) : null;
-  }
 
   function slotOf(key: Key): number | null {
     try {

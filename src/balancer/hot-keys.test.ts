@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { randomFrom } from "../../test/balancer/contenders.ts";
+import { seededRandom } from "../load/random.ts";
 import { createHotKeys, type HotKey } from "./hot-keys.ts";
 
 /** Requests at a steady pace on a clock set by hand. */
 function world(options: { countersMax?: number } = {}) {
   let nowMs = 5_000;
-  const hotKeys = createHotKeys({ ...options, clockMs: () => nowMs, random: randomFrom(5) });
+  const hotKeys = createHotKeys({ ...options, clockMs: () => nowMs, random: seededRandom(5) });
   const run = (seconds: number, perS: number, keyOf: (request: number) => string | number) => {
     for (let request = 0; request < seconds * perS; request++) {
       nowMs += 1000 / perS;

@@ -33,7 +33,7 @@ function routingOver(snapshot: RoutingSnapshot, control: Upstream | null = null)
     snapshot: () => snapshot,
     control,
     desiredCount: () => 3,
-    room: () => null,
+    rooms: { restLimits: null, roomFor: () => null },
     onHashError: (error) => assert.fail(String(error)),
   });
 }
@@ -151,7 +151,7 @@ test("a hash function that fails harms no request: anybody untried takes it, and
     snapshot: () => snapshot,
     control: null,
     desiredCount: () => 2,
-    room: () => null,
+    rooms: { restLimits: null, roomFor: () => null },
     onHashError: (error) => errors.push(error),
   });
   const first = routing.pick(routedRequest(), []) as Upstream;

@@ -3,15 +3,15 @@
 import type { Routing } from "../proxy/routing.ts";
 import type { Upstream } from "../proxy/upstream.ts";
 import type { RoutingSnapshot } from "./routing-table.ts";
-import type { WaitingRoom } from "./waiting-room.ts";
+import type { WaitingRooms } from "./waiting-room.ts";
 
 export interface RouteParts {
   /** Read once per pick. */
   readonly snapshot: () => RoutingSnapshot;
   /** The control API, or null when `control` is off: then `/rep` is a path like any other. */
   readonly control: Upstream | null;
-  /** Where requests wait when there are no replicas; null: they are answered with 503 at once. */
-  readonly room: () => WaitingRoom | null;
+  /** Where requests wait that nobody can take now. */
+  readonly rooms: Pick<WaitingRooms, "restLimits" | "roomFor">;
   /** How many there should be; for the text of the 503. */
   readonly desiredCount: () => number;
   /** The user's own hash function threw or gave no number: the request goes to anybody. Must not throw. */
@@ -19,17 +19,18 @@ export interface RouteParts {
 }
 
 export function createRouting(parts: RouteParts): Routing {
-  const { snapshot, control } = parts;
+  const { snapshot, control, rooms } = parts;
   return {
     pick: (request, tried) => {
       if (control !== null && isReserved(request.target)) return tried.length === 0 ? control : null;
       const now = snapshot();
       try {
-        return now.pick(request, tried) ?? anybody(now, tried) ?? waiting(now, parts.room());
+        const picked = now.pick(request, tried);
+        if (picked !== null) return picked;
       } catch (error) {
         parts.onHashError(error);
-        return anybody(now, tried);
       }
+      return anybody(now, tried) ?? rooms.roomFor(now.contenders.length);
     },
     unavailable: (request) => {
       const controlFailed = control !== null && isReserved(request.target);
@@ -47,15 +48,10 @@ function anybody({ upstreamsBySeat }: RoutingSnapshot, tried: readonly Upstream[
   return among[Math.floor(Math.random() * among.length)] ?? null;
 }
 
-/** Nobody serves: not those neither that have failed this one already. */
-function waiting({ contenders }: RoutingSnapshot, room: WaitingRoom | null): Upstream | null {
-  return contenders.length > 0 ? null : (room?.enter() ?? null);
-}
-
-function unavailableWords({ snapshot, desiredCount, room }: RouteParts): string {
-  const limits = room()?.limits;
-  if (limits !== undefined && snapshot().replicas.length === 0)
-    return `No replica could be started within ${limits.waitMs} ms, or ${limits.heldMax} requests wait for one already; try again in a moment`;
+function unavailableWords({ snapshot, desiredCount, rooms }: RouteParts): string {
+  const limits = rooms.restLimits;
+  if (limits !== null && snapshot().replicas.length === 0)
+    return `No replica could be started within ${limits.waitMs} ms, or as many requests wait for one as may; try again in a moment`;
   const healthy = snapshot().replicas.length;
   if (healthy > 0) return `None of the ${healthy} healthy replicas answered this request; try again`;
   const desired = desiredCount();

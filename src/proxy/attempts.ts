@@ -2,6 +2,7 @@
 // what may be done next.
 import type { ClientRequest } from "./client-request.ts";
 import type { ProxyContext } from "./context.ts";
+import type { Culprit } from "./own-failure.ts";
 import type { PipelineMember } from "./pipeline.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { RetryCause } from "./retries.ts";
@@ -107,7 +108,7 @@ export class Attempts {
     }
     const late = failure === "response-timeout";
     const free = !late && this.tried.length < unsentTriesMax && (!this.sent || ++this.resends <= 1);
-    return free ? this.next(upstream) : this.retry(causeOf(failure), upstream);
+    return free ? this.next(upstream, true) : this.retry(causeOf(failure), upstream);
   }
 
   /** A retry: another candidate, if the policy and its budget allow one. */
@@ -120,7 +121,7 @@ export class Attempts {
       retries.exhausted++;
       return null;
     }
-    const next = this.next(upstream);
+    const next = this.next(upstream, cause === "connect-failure" || cause === "reset");
     if (next === null || !retries.take(this.retried > 0)) return null;
     this.retried++;
     return next;
@@ -137,11 +138,19 @@ export class Attempts {
     return context.routing().pick(request, this.tried) as PooledUpstream | null;
   }
 
-  private next(upstream: PooledUpstream): PooledUpstream | null {
+  /** `waits`: also for somebody, where nobody is left to ask. What was merely slow or busy is not waited for. */
+  private next(upstream: PooledUpstream, waits: boolean): PooledUpstream | null {
     this.repeating = false;
     this.tried.push(upstream);
     const next = this.anew();
-    return next?.kind === upstream.kind || next?.kind === "room" ? next : null;
+    return next?.kind === upstream.kind || (waits && next?.kind === "room") ? next : null;
+  }
+
+  /** Whose failure its client learns of, when nothing more is to be tried; null: nobody could take the request. */
+  culprit(failure: UpstreamFailure, upstream: PooledUpstream): Culprit | null {
+    if (upstream.kind !== "room") return this.everSent || failure === "full" ? { upstream, failure } : null;
+    const last = this.tried.at(-1) as PooledUpstream | undefined;
+    return this.everSent && last !== undefined ? { upstream: last, failure: "reset" } : null;
   }
 }
 

@@ -225,9 +225,9 @@ export class Exchange extends ExchangeState implements PipelineMember {
       return;
     }
     const next = attempts.after(failure, upstream);
+    const culprit = next === null ? attempts.culprit(failure, upstream) : null;
     if (next !== null) this.dispatchAgain(upstream, next);
-    else if (upstream.kind !== "room" && (attempts.everSent || failure === "full"))
-      this.answer(gaveUp(this.context.routing(), request.target, upstream, failure));
+    else if (culprit !== null) this.answer(gaveUp(this.context.routing(), request.target, culprit));
     else this.answer(nobodyServes(this.context.routing(), request));
   }
 

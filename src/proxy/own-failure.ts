@@ -29,13 +29,14 @@ export function nobodyServes(routing: Routing, request: RoutedRequest): OwnReply
   return { status, body, type, fields: `Retry-After: ${retryAfterS}\r\n` };
 }
 
+/** Whose failure a client learns of, and which. */
+export interface Culprit {
+  readonly upstream: PooledUpstream;
+  readonly failure: UpstreamFailure;
+}
+
 /** Who was asked failed, and nothing more is to be tried; counted. */
-export function gaveUp(
-  routing: Routing,
-  target: string,
-  upstream: PooledUpstream,
-  failure: UpstreamFailure,
-): OwnReply {
+export function gaveUp(routing: Routing, target: string, { upstream, failure }: Culprit): OwnReply {
   const isFull = failure === "full";
   if (isFull) upstream.stats.turnedAway++;
   else upstream.stats.failed++;

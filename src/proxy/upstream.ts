@@ -80,6 +80,8 @@ export interface UpstreamStats {
   failed: number;
   /** Exchanges that ended in 503 because no place at this upstream became free. */
   turnedAway: number;
+  /** Times that an exchange found no place free: it waited for one, or could not even wait. */
+  foundFull: number;
   /** Answers cut off midway. */
   truncated: number;
   /** Latency histogram from the request's last head byte to the answer's last byte; see {@link latencyBucketsS}. */
@@ -195,6 +197,7 @@ export class PooledUpstream implements Upstream, ConnectionOwner, ConnectionPool
   /** A new connection, whatever is idle: for a request that an idle one has just failed. */
   takeNew(taker: ConnectionTaker): UpstreamConnection | null {
     if (this.open.size >= this.limits.connectionsMax && !this.closeOldestIdle()) {
+      this.stats.foundFull++;
       if (this.queue.size < this.limits.waitingMax) this.queue.add(taker);
       else taker.onUpstreamGone("full");
       return null;
@@ -318,6 +321,7 @@ function createStats(): UpstreamStats {
     redispatched: 0,
     failed: 0,
     turnedAway: 0,
+    foundFull: 0,
     truncated: 0,
     latencyCounts: new Float64Array(latencyBucketsS.length + 1),
     inheritedCounts: new Float64Array(latencyBucketsS.length + 1),

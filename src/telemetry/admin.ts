@@ -170,7 +170,12 @@ function parseJson(body: Buffer): unknown {
 
 function fail(request: IncomingMessage, response: ServerResponse, error: Error): void {
   if (response.headersSent || response.destroyed) return;
-  sendFailure(request, response, failureStatus(error), error.message);
+  sendFailure(request, response, statusOf(error), error.message);
+}
+
+/** Here a path names what is asked for; the contract of the front port, where a body does, knows 400 alone. */
+function statusOf(error: Error): number {
+  return error instanceof RoundhouseError && error.code === "NOT_FOUND" ? 404 : failureStatus(error);
 }
 
 /** Whoever listens on another address has opened the page to others, under whatever names they know. */

@@ -36,13 +36,17 @@ export function registerAutoscale(registry: Registry, page: MetricsMoment): void
     [],
     rows("failed"),
   );
-  gauge(registry, "roundhouse_requests_held", "Requests that wait because there are no replicas.", [], () => [
-    [{}, page.reading.held],
-  ]);
+  gauge(
+    registry,
+    "roundhouse_requests_held",
+    "Requests that wait because nobody can take them now.",
+    [],
+    () => [[{}, page.reading.held]],
+  );
   counter(
     registry,
     "roundhouse_requests_held_total",
-    "Requests that found no replicas and waited for one, or could not even wait.",
+    "Times that nobody could take a request: it waited, or could not even wait.",
     [],
     () => [[{}, page.reading.heldTotal]],
   );

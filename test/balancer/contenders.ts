@@ -1,6 +1,7 @@
 // Contenders on seats 1, 2, 3 … without sockets, and a closed loop of requests over a policy; for tests.
 import type { Contender, Picker, Roster } from "../../src/balancer/policies/roster.ts";
 import type { Steering } from "../../src/balancer/policies/steering.ts";
+import { seededRandom } from "../../src/load/random.ts";
 import type { Upstream } from "../../src/proxy/upstream.ts";
 import { createRing, type Ring } from "../../src/ring/ring.ts";
 import { fakeUpstream } from "./fake-upstream.ts";
@@ -23,14 +24,14 @@ export function rosterOf(contenders: readonly Contender[], ring: Ring = createRi
   return { ring, contenders, upstreamsBySeat };
 }
 
-/** Reproducible numbers in 0…1 (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed;
+/** Key of rank r as often as r^−s says. */
+export function zipfKeys(count: number, s: number): () => string {
+  const ends: number[] = [];
+  for (let rank = 1; rank <= count; rank++) ends.push((ends.at(-1) ?? 0) + rank ** -s);
+  const random = seededRandom(11);
   return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    const point = random() * (ends.at(-1) ?? 0);
+    return `key-${ends.findIndex((end) => end > point)}`;
   };
 }
 
@@ -46,7 +47,7 @@ export interface LoopOptions {
 /** How many requests each contender got. */
 export function closedLoop(roster: Roster, pick: Picker, options: LoopOptions): number[] {
   const { requests, concurrency, keyOf = (request) => `/${request}`, after } = options;
-  const random = randomFrom(7);
+  const random = seededRandom(7);
   const underWay: Upstream[] = [];
   const got = new Map<Upstream, number>();
   for (let request = 0; request < requests; request++) {

@@ -23,6 +23,7 @@ export function fakeUpstream(name: string, kind: "replica" | "control" = "replic
       redispatched: 0,
       failed: 0,
       turnedAway: 0,
+      foundFull: 0,
       truncated: 0,
       latencyCounts: new Float64Array(15),
       inheritedCounts: new Float64Array(15),

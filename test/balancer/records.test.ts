@@ -128,14 +128,16 @@ test("who is restarted is gone when its successor has been there, and no request
 });
 
 test("what is wrong is refused in words", async () => {
-  const cases: [path: string, method: string, words: RegExp][] = [
-    ["/api/v1/replicas/S99", "GET", /no replica \\"S99\\"/],
-    ["/api/v1/history?since=x", "GET", /since is \\"x\\"; a whole number/],
-    ["/api/v1/history?replicas=65", "GET", /0 to 64/],
+  const cases: [path: string, method: string, status: number, words: RegExp][] = [
+    ["/api/v1/replicas/S99", "GET", 404, /no replica \\"S99\\"/],
+    ["/api/v1/replicas/S99", "DELETE", 404, /none of that name/],
+    ["/api/v1/replicas/S99/restart", "POST", 404, /none of that name/],
+    ["/api/v1/history?since=x", "GET", 400, /since is \\"x\\"; a whole number/],
+    ["/api/v1/history?replicas=65", "GET", 400, /0 to 64/],
   ];
-  for (const [path, method, words] of cases) {
+  for (const [path, method, status, words] of cases) {
     const answer = await call(door.admin?.port ?? 0, path, { method });
-    assert.equal(answer.status, 400, path);
+    assert.equal(answer.status, status, path);
     assert.match(answer.body, words);
   }
 });

@@ -234,7 +234,8 @@ test("what is wrong is refused in words, and nothing has changed", async () => {
     for (const [method, path, body, words] of cases) {
       const json = body === undefined ? {} : { body: JSON.stringify(body) };
       const answer = await call(door.admin?.port ?? 0, path, { method, ...json });
-      assert.equal(answer.status, 400, `${method} ${path}: ${answer.body}`);
+      const status = path.endsWith("/S9") ? 404 : 400;
+      assert.equal(answer.status, status, `${method} ${path}: ${answer.body}`);
       assert.match(answer.body, words);
     }
     const foreign = await call(door.admin?.port ?? 0, "/api/v1/bounded-load", {

@@ -180,7 +180,7 @@ test("without a queue the view says how to get one", { skip }, async () => {
   const plain = await up(["--replicas", "1"]);
   const { page, close } = await openPage(browser, plain.adminUrl, "#queue");
   await page.getByText("There is no queue here").waitFor();
-  assert.equal((await fetch(`${plain.adminUrl}/api/v1/queue`)).status, 400);
+  assert.equal((await fetch(`${plain.adminUrl}/api/v1/queue`)).status, 404);
   assert.equal((await fetch(`${plain.adminUrl}/api/v1/queue/v1/topics`)).status, 404);
   await close();
   await plain.stop();

@@ -5,11 +5,12 @@ import fc from "fast-check";
 import {
   closedLoop,
   contendersOf,
-  randomFrom,
   rosterOf,
   unsteered,
+  zipfKeys,
 } from "../../../test/balancer/contenders.ts";
 import { routedRequest } from "../../../test/balancer/routed-request.ts";
+import { seededRandom } from "../../load/random.ts";
 import { createRing, type PlacementName } from "../../ring/ring.ts";
 import { hashing } from "./hashing.ts";
 import { leastRequest } from "./least-request.ts";
@@ -61,7 +62,7 @@ describe("p2c", () => {
     const contenders = contendersOf([1, 1]);
     const [first, second] = contenders as [Contender, Contender];
     first.upstream.inFlight = 3;
-    const pick = twoChoices(randomFrom(1))(rosterOf(contenders), unsteered);
+    const pick = twoChoices(seededRandom(1))(rosterOf(contenders), unsteered);
     const chosen = Array.from({ length: 1000 }, () => pick(routedRequest(), []));
     // Only when eight draws in a row gave the same one is there no second: once in 256.
     assert.ok(chosen.filter((each) => each === second.upstream).length > 970);
@@ -78,10 +79,10 @@ describe("p2c", () => {
       return peak;
     };
     const two = peakOf((roster) => {
-      const pick = twoChoices(randomFrom(1))(roster, unsteered);
+      const pick = twoChoices(seededRandom(1))(roster, unsteered);
       return () => pick(routedRequest(), []);
     });
-    const random = randomFrom(2);
+    const random = seededRandom(2);
     const chance = peakOf(
       ({ contenders }) =>
         () =>
@@ -148,14 +149,3 @@ describe("bounded loads", () => {
     assert.ok(peak > 2 * (concurrency / 10), `without a bound only ${peak}`);
   });
 });
-
-/** Key of rank r as often as r^−s says. */
-function zipfKeys(count: number, s: number): () => string {
-  const ends: number[] = [];
-  for (let rank = 1; rank <= count; rank++) ends.push((ends.at(-1) ?? 0) + rank ** -s);
-  const random = randomFrom(11);
-  return () => {
-    const point = random() * (ends.at(-1) ?? 0);
-    return `key-${ends.findIndex((end) => end > point)}`;
-  };
-}

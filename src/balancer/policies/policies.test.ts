@@ -2,14 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import {
-  closedLoop,
-  contendersOf,
-  randomFrom,
-  rosterOf,
-  unsteered,
-} from "../../../test/balancer/contenders.ts";
+import { closedLoop, contendersOf, rosterOf, unsteered } from "../../../test/balancer/contenders.ts";
 import { routedRequest } from "../../../test/balancer/routed-request.ts";
+import { seededRandom } from "../../load/random.ts";
 import type { Upstream } from "../../proxy/upstream.ts";
 import { createRing } from "../../ring/ring.ts";
 import { hashing } from "./hashing.ts";
@@ -27,7 +22,7 @@ const policies: Readonly<Record<string, () => Policy>> = {
     }),
   "round-robin": roundRobin,
   "least-request": leastRequest,
-  p2c: () => twoChoices(randomFrom(3)),
+  p2c: () => twoChoices(seededRandom(3)),
 };
 
 function rosterWithRing(contenders: readonly Contender[], slots = 4096) {
