@@ -179,7 +179,7 @@ function heading({ command, date, machine, rounds, secondsPerRound, warmupSecond
 - Machine: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGib} GiB, Linux ${machine.kernel}
 - Versions: ${versions.join(", ")}
 - ${rounds} interleaved rounds of ${secondsPerRound} s for each peer; messages/s and core are medians over these, figures per message sums.
-- Before it every server, in the same way: ${warmupSeconds} s of producing and ${warmupSeconds} s of consuming, and half a second before each size and way, uncounted.
+- Before it every server, in the same way: ${warmupSeconds} s of producing and ${warmupSeconds} s of consuming, and half a second of each before each size, uncounted.
 
 How to read it: every server has one core, the client the other. A batch of 100 is 100 messages that can be addressed
 singly: 100 publishes (nats-server, rabbitmq-server) or XADDs (redis) sent together, one request with 100 messages (Roundhouse:
