@@ -108,7 +108,7 @@ export class Attempts {
     }
     const late = failure === "response-timeout";
     const free = !late && this.tried.length < unsentTriesMax && (!this.sent || ++this.resends <= 1);
-    return free ? this.next(upstream, true) : this.retry(causeOf(failure), upstream);
+    return free ? this.next(upstream, failure !== "protocol") : this.retry(causeOf(failure), upstream);
   }
 
   /** A retry: another candidate, if the policy and its budget allow one. */

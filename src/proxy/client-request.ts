@@ -19,11 +19,14 @@ export class ClientRequest implements RoutedRequest {
   versionMinor = 1;
   /** The client would send another request on this connection. */
   keepAlive = true;
-  /**
-   * It waits for 100 before it sends its body, and no 100 has come: a server that gives a final answer instead may take
-   * the body for its next request, whether that was sent or not (RFC 9110 section 10.1.1).
-   */
+  /** It waits for 100 before it sends its body, and has not been told it. */
   expectsContinue = false;
+  /**
+   * Its head says so, and who has it now has not said 100: a server that gives a final answer instead may take the body
+   * for its next request, whether that was sent or not (RFC 9110 section 10.1.1).
+   */
+  lacksContinue = false;
+  private hasExpectation = false;
   /** It asks for a WebSocket. */
   upgrades = false;
   /** It has a body though its method expects none: there are servers that answer without a look at it. */
@@ -52,9 +55,15 @@ export class ClientRequest implements RoutedRequest {
     this.versionMinor = head.versionMinor;
     this.keepAlive = head.versionMinor === 1 ? !head.connection.close : head.connection.keepAlive;
     this.expectsContinue = head.expectsContinue;
+    this.hasExpectation = head.expectsContinue;
     this.upgrades = head.upgradesToWebSocket && head.body.kind === framing.none;
     head.upgradesToWebSocket = this.upgrades;
     this.hasOddBody = head.body.kind !== framing.none && expectsNoBody(head.method);
+  }
+
+  /** Another upstream gets it: what the last one said of its body is not that one's word. */
+  sentAnew(): void {
+    this.lacksContinue = this.hasExpectation;
   }
 
   /** Makes the head that goes to this upstream, while `head` is still what was parsed from `bytes`. */
@@ -92,7 +101,7 @@ export class ClientRequest implements RoutedRequest {
 
   /** A server that leaves the body unread takes it for its next request: its connection carries no other. */
   get mayStayUnread(): boolean {
-    return this.expectsContinue || this.hasOddBody;
+    return this.lacksContinue || this.hasOddBody;
   }
 
   get httpVersion(): "1.0" | "1.1" | "2.0" {

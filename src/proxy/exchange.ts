@@ -61,8 +61,10 @@ export class Exchange extends ExchangeState implements PipelineMember {
     this.upstream = upstream;
     upstream.inFlight++;
     this.stage = stage.connecting;
-    this.clock.attempt(nowMs);
+    // Whoever waits on in the same room has waited there all along.
+    if (upstream.kind !== "room" || upstream !== this.attempts.latest) this.clock.attempt(nowMs);
     this.attempts.begin(upstream);
+    this.request.sentAnew();
     this.intake.reset();
     this.reusable = false;
     if (upstream.watched) this.context.observer.upstreamAsked(upstream);

@@ -149,6 +149,7 @@ export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConne
 
   /** Sends bytes, after what was gathered: at the end of this turn, or at once when there are many. */
   bytes(bytes: Buffer): void {
+    if (bytes.length === 0) return;
     if (this.corkedBytes === 0) {
       atTurnEnd(this);
       this.socket.cork();

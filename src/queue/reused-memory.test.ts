@@ -40,4 +40,13 @@ describe("reused memory", () => {
     const copies = parts.map((part) => Buffer.from(part));
     assert.ok(joined(parts).equals(Buffer.concat(copies)));
   });
+
+  it("a few large ones do not keep the small ones out for good", () => {
+    const large = Array.from({ length: 5 }, () => takeBuffer(4 * 1024 * 1024));
+    for (const one of large) giveBack(one);
+    const small = takeBuffer(64 * 1024);
+    const { buffer: memory } = small;
+    giveBack(small);
+    assert.equal(takeBuffer(64 * 1024).buffer, memory);
+  });
 });

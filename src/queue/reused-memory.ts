@@ -31,7 +31,10 @@ export function takeBuffer(bytes: number): Buffer {
 export function giveBack({ buffer: memory }: Buffer): void {
   if (!taken.delete(memory)) return;
   const size = memory.byteLength;
-  if (keptBytes + size > KEPT_BYTES_MAX) return;
+  if (keptBytes + size > KEPT_BYTES_MAX) {
+    kept.clear(); // sizes that nobody asks for any more would keep the others out
+    keptBytes = 0;
+  }
   const same = kept.get(size);
   if (same === undefined) kept.set(size, [memory as ArrayBuffer]);
   else same.push(memory as ArrayBuffer);

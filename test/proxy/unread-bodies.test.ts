@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Origin, type OriginScript, startOrigin, startRawOrigin } from "../http/origin.ts";
-import { withStand } from "../http/stand.ts";
+import { type StandOptions, withStand } from "../http/stand.ts";
 import { statusOf } from "../http/strict.ts";
+import { until } from "../http/until.ts";
 import { get, head, post } from "../http/vectors/vector.ts";
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -93,4 +94,32 @@ describe("an upstream that takes a body for its next request, and answers that l
       });
     });
   }
+
+  it("harms nobody when it got the request from one that had said 100 and broke off", async () => {
+    const breaking = await startRawOrigin(({ socket }) => {
+      let got = "";
+      socket.on("data", (chunk: Buffer) => {
+        got += chunk.toString("latin1");
+        if (got.includes("/smuggled")) socket.resetAndDestroy();
+        else if (got.includes("\r\n\r\n")) socket.write("HTTP/1.1 100 Continue\r\n\r\n");
+      });
+    });
+    const origins = [breaking, await startCarelessOrigin()];
+    const pick: StandOptions["pick"] = ({ target }, left) =>
+      (target === "/victim" ? left.at(-1) : left[0]) ?? null;
+    await withStand({ origins, pick }, async (stand) => {
+      const attacker = await stand.connect();
+      attacker.send(head("PUT /v HTTP/1.1", "Host: a.example", "Expect: 100-continue", length));
+      await until("it was told to go on", () => attacker.received().includes("100 Continue"));
+      attacker.send(smuggled);
+      await attacker.take(1, ["PUT"]);
+      const victim = await stand.connect();
+      victim.send(head("GET /victim HTTP/1.1", "Host: a.example"));
+      const { finals } = await victim.take(1);
+      assert.deepEqual(
+        finals.map(({ body }) => body),
+        ["/victim"],
+      );
+    });
+  });
 });

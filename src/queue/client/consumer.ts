@@ -293,6 +293,7 @@ function newReader(shard: string, next: number): Reader {
 /** The promise, the time, or the signal, whichever is first; the signal as a rejection. Without further signals: a poll waits for each message. */
 function sooner(over: Promise<void>, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const settle = (end: () => void): void => {
       clearTimeout(clock);
       signal?.removeEventListener("abort", onAbort);

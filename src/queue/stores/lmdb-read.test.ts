@@ -101,6 +101,9 @@ describe("damage", () => {
       [{ shard: 0, from: 1, to: 3 }],
     );
     assert.equal(reported.length, 2);
+    // What is damaged does not count as read: the message behind it comes all the same.
+    const behind = await next.read(0, 1, { skipDamaged: true, messagesMax: 1 });
+    assert.deepEqual([messages(behind), behind.damaged.length], [["3:healthy two"], 1]);
     assert.deepEqual(messages(await next.read(0, 3)), ["3:healthy two"]);
     assert.equal((await append(next, "still appends")).baseOffset, 4);
     assert.equal(await next.offsetAt(0, 1), 0);

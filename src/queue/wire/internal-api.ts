@@ -30,7 +30,8 @@ export async function serveInternal(node: BrokerNode, request: WireRequest): Pro
 
 /** Each append stands for itself; all are handed to their tablets at once, so that they share a commit. */
 async function append(node: BrokerNode, { body }: WireRequest): Promise<Answer> {
-  const appending = Array.from(appendsIn(body), ({ tablet: number, append: one }) =>
+  // All are read before any is begun: a malformed one refuses them together.
+  const appending = [...appendsIn(body)].map(({ tablet: number, append: one }) =>
     owned(node, number, (tablet) => tablet.append(one)),
   );
   const outcomes = (await Promise.allSettled(appending)).map((outcome): AppendOutcome => {

@@ -60,6 +60,11 @@ function run(tablet: Tablet, call: TabletCall): unknown {
       return tablet.removePosition(call.shard, call.consumer).then(() => null);
     case "setNote":
       return tablet.setNote(call.name, Buffer.from(call.content)).then(() => null);
+    default: // of a newer version's broker
+      throw new RoundhouseError(
+        "BAD_REQUEST",
+        `Cannot do "${(call as { op: unknown }).op}" to a tablet: unknown`,
+      );
   }
 }
 

@@ -14,8 +14,20 @@ export function eventsIn(take: (event: EngineEvent) => void): (chunk: Buffer) =>
   return (chunk) => {
     const lines = (text + chunk.toString("utf8")).split("\n");
     text = lines.pop() ?? "";
-    for (const line of lines) if (line.trim() !== "") take(JSON.parse(line) as EngineEvent);
+    for (const line of lines) {
+      const event = eventOf(line);
+      if (event !== null) take(event);
+    }
   };
+}
+
+/** Null for what is none: an empty line, or the words of a proxy between us and the engine. */
+function eventOf(line: string): EngineEvent | null {
+  try {
+    return JSON.parse(line) as EngineEvent | null;
+  } catch {
+    return null;
+  }
 }
 
 /** What an event says of a container's end, in words; undefined: it is about something else, or goes before the end. */
