@@ -42,9 +42,7 @@ export class AnswerRelay {
   /** Not to HTTP/1.0 clients, and 100 only to one that waits for it (RFC 9110 section 15.2). */
   interim(bytes: Buffer, head: AnswerHead, request: ClientRequest): void {
     if (request.versionMinor === 0) return;
-    if (head.code === 100) request.lacksContinue = false;
-    if (head.code === 100 && !request.expectsContinue) return;
-    if (head.code === 100) request.expectsContinue = false;
+    if (head.code === 100 && !request.isToldToContinue()) return;
     this.out.text(forwardedAnswer(bytes.toString("latin1", head.start, head.end), head, ""));
     this.out.flush();
   }

@@ -66,6 +66,14 @@ export class ClientRequest implements RoutedRequest {
     this.lacksContinue = this.hasExpectation;
   }
 
+  /** Who has it now has said 100: whether the client still waits to be told. */
+  isToldToContinue(): boolean {
+    const waits = this.expectsContinue;
+    this.expectsContinue = false;
+    this.lacksContinue = false;
+    return waits;
+  }
+
   /** Makes the head that goes to this upstream, while `head` is still what was parsed from `bytes`. */
   forwardTo(upstream: PooledUpstream, bytes: Buffer, head: RequestHead, context: ProxyContext): void {
     const { known, peer } = this;

@@ -38,9 +38,7 @@ export class StreamRelay implements ClientRelay, BodyOutput {
 
   /** 100 only to a client that waits for it (RFC 9110 section 15.2). */
   interim(bytes: Buffer, head: AnswerHead, request: ClientRequest): void {
-    if (head.code === 100) request.lacksContinue = false;
-    if (head.code === 100 && !request.expectsContinue) return;
-    if (head.code === 100) request.expectsContinue = false;
+    if (head.code === 100 && !request.isToldToContinue()) return;
     if (!isOpen(this.stream)) return;
     const text = bytes.toString("latin1", head.start, head.end);
     this.stream.additionalHeaders(singled(answerHeaders(text, head, undefined)));
