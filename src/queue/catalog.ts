@@ -7,6 +7,7 @@ import { syncFolder } from "./durable-folder.ts";
 import { createDiskRoom } from "./stores/disk-room.ts";
 import { copyTable } from "./stores/lmdb-copy.ts";
 import { reusableBytes } from "./stores/lmdb-environment.ts";
+import { committed } from "./stores/lmdb-failure.ts";
 import { tabletFileFault } from "./stores/lmdb-file.ts";
 import type { Retention } from "./tablet.ts";
 
@@ -106,13 +107,14 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
     overlappingSync: false,
     eventTurnBatching: false,
   });
+  const kept = <T>(commit: Promise<T>): Promise<T> => committed(commit, file);
   const format = table.get(FORMAT_KEY) ?? FORMAT;
   if (format !== FORMAT) {
     await table.close();
     const text = `its format is ${JSON.stringify(format)}, and this program reads format ${FORMAT}`;
     throw new RoundhouseError("DATA_FORMAT", `Cannot open the catalog ${file}: ${text}`);
   }
-  if (!table.doesExist(FORMAT_KEY)) await table.put(FORMAT_KEY, FORMAT);
+  if (!table.doesExist(FORMAT_KEY)) await kept(table.put(FORMAT_KEY, FORMAT));
   const room = createDiskRoom(dirname(file));
   await reserve();
   syncFolder(dirname(file));
@@ -129,20 +131,20 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
   /** Pages that are written and given back stay the file's. */
   async function reserve(): Promise<void> {
     if (reusableBytes(table) >= RESERVE_BYTES || !room.covers(2 * RESERVE_BYTES)) return;
-    await table.put(RESERVE, "x".repeat(RESERVE_BYTES));
-    await table.remove(RESERVE);
+    await kept(table.put(RESERVE, "x".repeat(RESERVE_BYTES)));
+    await kept(table.remove(RESERVE));
   }
 
   /** LMDB's native code does not always survive a commit that the disk cuts short: what would grow the file is refused. */
   async function add(key: string, value: unknown): Promise<void> {
     const bytes = CHANGE_BYTES + Buffer.byteLength(JSON.stringify(value));
     if (!room.covers(bytes) && reusableBytes(table) < RESERVE_BYTES + 2 * bytes) throw diskFull();
-    await table.put(key, value);
+    await kept(table.put(key, value));
   }
 
   async function changeEpochs(change: (epoch: number, tablet: number) => number): Promise<readonly number[]> {
     epochs = epochs.map(change);
-    await table.put(EPOCHS, epochs);
+    await kept(table.put(EPOCHS, epochs));
     return epochs;
   }
 
@@ -166,16 +168,17 @@ export async function openCatalog(file: string, tabletCount: number): Promise<Ca
     },
     async remove(name) {
       const shards = topics.get(name)?.shards ?? [];
-      await table.transaction(() => {
+      const removal = table.transaction(() => {
         table.remove(TOPIC + name);
         for (const { shard, tablet } of shards) table.put(DOOMED + shard, { shard, tablet });
       });
+      await kept(removal);
       topics.delete(name);
       for (const { shard, tablet } of shards) doomed.set(shard, { shard, tablet });
     },
     doomed: () => [...doomed.values()],
     async buried(shard) {
-      await table.remove(DOOMED + shard);
+      await kept(table.remove(DOOMED + shard));
       doomed.delete(shard);
     },
     async takeId(series) {

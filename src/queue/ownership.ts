@@ -6,7 +6,7 @@
 //      ▲           │               │                              │ closed
 //      │           └───────────────┴── the owner's process ───────┤
 //      └──────────────────────────────  has exited  ◀─────────────┘
-//      └──▶ quarantined: three failures in a row; back when an operator releases it
+//      └──▶ quarantined: too many failures in a row; back when an operator releases it
 //
 // What holds it together:
 // 1. A tablet leaves its owner only when the owner says "closed", or when its process *has exited*. A suspicion
@@ -97,8 +97,12 @@ export interface OwnershipStep {
 
 /** Nobody's fault: the process was ended from outside. */
 export const NO_TABLET = -1;
-/** Failures in a row after which a tablet is left alone. */
-export const FAILURES_MAX = 3;
+/** Failures in a row after which a tablet is left alone when the last of them has ended its broker, and others with it. */
+export const CRASHES_MAX = 3;
+/** The same when its broker has lived on: then another try costs little, and disks come back. */
+export const FAILURES_MAX = 6;
+/** After one failure a tablet is opened again at once, after two it rests for this long, then twice as long each time. */
+export const FIRST_REST_MS = 500;
 /** An owner that does not report "closed" by then is killed; the front door parks requests for this long. */
 export const CLOSE_DEADLINE_MS = 2000;
 /** An owner that does not report "opened" by then is killed: its event loop may be blocked in the open. */
@@ -187,7 +191,7 @@ function apply(change: Change, event: OwnershipEvent): void {
       if (isOwner(change, event)) change.set(event.tablet, { phase: "unowned", owner: null });
       break;
     case "failed":
-      if (isOwner(change, event)) failed(change, event.tablet, event.reason, event.foundEpoch);
+      if (isOwner(change, event)) failed(change, event.tablet, event.reason, FAILURES_MAX, event.foundEpoch);
       break;
     case "release":
       if (change.tablets[event.tablet]?.phase === "quarantined") {
@@ -235,7 +239,7 @@ function exited(change: Change, name: string, during: number | undefined): void 
     const place = change.tablets[tablet] as TabletPlace;
     park(change, tablet);
     const blamed = during === undefined ? place.phase === "opening" : during === tablet;
-    if (blamed) failed(change, tablet, `broker ${name} ended while it worked on the tablet`, undefined);
+    if (blamed) failed(change, tablet, `broker ${name} ended while it worked on the tablet`, CRASHES_MAX);
     else change.set(tablet, { phase: "unowned", owner: null });
   }
 }
@@ -247,14 +251,20 @@ function opened(change: Change, broker: string, tablet: number, epoch: number): 
   if (live) change.effects.push({ kind: "route", tablet, broker, epoch });
 }
 
-function failed(change: Change, tablet: number, reason: string, foundEpoch: number | undefined): void {
+function failed(
+  change: Change,
+  tablet: number,
+  reason: string,
+  failuresMax: number,
+  foundEpoch?: number,
+): void {
   const place = change.tablets[tablet];
   if (place === undefined) return;
   park(change, tablet);
   const epoch = Math.max(place.epoch, foundEpoch ?? 0);
   // A higher epoch on the disk than we remember is our loss of memory, not the tablet's fault.
   const failures = place.failures + (foundEpoch === undefined ? 1 : 0);
-  const phase = failures >= FAILURES_MAX ? "quarantined" : "unowned";
+  const phase = failures >= failuresMax ? "quarantined" : "unowned";
   change.set(tablet, { phase, owner: null, epoch, failures });
   if (phase === "quarantined") change.effects.push({ kind: "quarantine", tablet, reason });
 }
@@ -287,10 +297,17 @@ function settle(change: Change, place: Placement): void {
   const wanted = place(change.tablets.length, live);
   for (const [tablet, { phase, owner }] of change.tablets.entries()) {
     const target = wanted[tablet] ?? null;
-    if (phase === "unowned" && target !== null) openOn(change, tablet, target);
+    if (phase === "unowned" && target !== null && hasRested(change, tablet)) openOn(change, tablet, target);
     else if (phase === "owned" && owner !== null && owner !== target) moveAway(change, tablet, owner);
   }
   for (const broker of change.brokers.values()) stopIfIdle(change, broker);
+}
+
+/** A disk that fails for a moment would fail all tries that follow at once. */
+function hasRested(change: Change, tablet: number): boolean {
+  const { failures, sinceMs } = change.tablets[tablet] as TabletPlace;
+  if (failures < 2) return true;
+  return change.nowMs - sinceMs >= FIRST_REST_MS * 2 ** (failures - 2);
 }
 
 /** A tablet that has failed before is opened only when no other such one is, so that a crash has one suspect. */

@@ -13,6 +13,7 @@ import { RoundhouseError } from "../../errors.ts";
 import { makeFolder, syncFolder } from "../durable-folder.ts";
 import { takeBuffer } from "../reused-memory.ts";
 import type { Durability } from "../tablet.ts";
+import { committed } from "./lmdb-failure.ts";
 import { tabletFileFault } from "./lmdb-file.ts";
 import { FORMAT, LABEL_KEY, type TabletLabel } from "./lmdb-layout.ts";
 
@@ -115,9 +116,9 @@ async function claim(table: TabletTable, { file, tablet, epoch, owner }: Environ
   const label: TabletLabel = { format: FORMAT, tablet, owner };
   const value = Buffer.from(JSON.stringify(label));
   const put = () => void table.put(LABEL_KEY, value, epoch);
-  const mine = await (found === undefined
-    ? table.ifNoExists(LABEL_KEY, put)
-    : table.ifVersion(LABEL_KEY, before, put));
+  const claimed =
+    found === undefined ? table.ifNoExists(LABEL_KEY, put) : table.ifVersion(LABEL_KEY, before, put);
+  const mine = await committed(claimed, file);
   if (!mine) throw outdated(file, epoch, table.getEntry(LABEL_KEY)?.version ?? before);
 }
 

@@ -1,4 +1,5 @@
-// Why a commit has failed, as lmdb-js and LMDB tell it. What follows from it is lmdb-commit.ts's.
+// Why a commit has failed, as lmdb-js and LMDB tell it. What follows from it for a tablet's appends is lmdb-commit.ts's.
+import { RoundhouseError } from "../../errors.ts";
 
 export interface CommitCause {
   /** LMDB's or the system's number; 0: there is none. */
@@ -20,4 +21,19 @@ export async function causeOf(error: unknown): Promise<CommitCause> {
   const cause = await Promise.resolve(wrapped ?? error).catch((inner: unknown) => inner);
   const { code, message } = cause as { code?: unknown; message?: unknown };
   return { code: typeof code === "number" ? code : 0, message: String(message ?? cause) };
+}
+
+/**
+ * A commit's own outcome; STORE_FAILED with the real reason when it fails. Each commit must be awaited by this or by
+ * {@link causeOf}: the promise within the wrapper is rejected too, and would end the process if nobody took it.
+ */
+export async function committed<T>(commit: Promise<T>, file: string): Promise<T> {
+  try {
+    return await commit;
+  } catch (error) {
+    if (error instanceof RoundhouseError) throw error;
+    const { message } = await causeOf(error);
+    const text = `Cannot write ${file}: the disk failed a commit (${message}); it is not known whether it was kept`;
+    throw new RoundhouseError("STORE_FAILED", text, { cause: error, retryable: true });
+  }
 }
