@@ -108,11 +108,12 @@ export class Attempts {
     }
     const late = failure === "response-timeout";
     const free = !late && this.tried.length < unsentTriesMax && (!this.sent || ++this.resends <= 1);
-    return free ? this.next(upstream, failure !== "protocol") : this.retry(causeOf(failure), upstream);
+    const waits = !late && failure !== "protocol"; // whoever answers lives, however badly: nobody else is on its way
+    return free ? this.next(upstream, waits) : this.retry(causeOf(failure), upstream, waits);
   }
 
-  /** A retry: another candidate, if the policy and its budget allow one. */
-  retry(cause: RetryCause, upstream: PooledUpstream): PooledUpstream | null {
+  /** A retry: another candidate, if the policy and its budget allow one. `waits`: see {@link next}. */
+  retry(cause: RetryCause, upstream: PooledUpstream, waits = false): PooledUpstream | null {
     const { retries } = this.asked.context;
     const { on, attempts } = retries.policy;
     if (attempts === 0 || this.staysPut || !on.has(cause) || !this.mayRepeat(upstream)) return null;
@@ -121,7 +122,7 @@ export class Attempts {
       retries.exhausted++;
       return null;
     }
-    const next = this.next(upstream, cause === "connect-failure" || cause === "reset");
+    const next = this.next(upstream, waits);
     if (next === null || !retries.take(this.retried > 0)) return null;
     this.retried++;
     return next;

@@ -15,6 +15,7 @@ import {
   type TestedProxy,
   testedProxy,
 } from "./scripted.test.ts";
+import { createUpstream, type Upstream } from "./upstream.ts";
 
 const unavailable = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy";
 const retries = { attempts: 2, minRetries: 1, budgetPercent: 0 };
@@ -119,6 +120,25 @@ test("connections that break: one re-dispatch is free, what follows is a retry",
       assert.equal(tested.proxy.stats.retries.made, 1);
     },
   );
+});
+
+test("whoever sends malformed answers lives: nobody is waited for", async () => {
+  const malformed = await scriptedUpstream(answering("HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  const address = { host: "127.0.0.1", port: malformed.port };
+  const replicas = ["S1", "S2", "S3"].map((name) => createUpstream({ name, address }));
+  const room = createUpstream({ name: "room", kind: "room", address, limits: { connectionsMax: 0 } });
+  const candidates = [...replicas, room];
+  const routing = {
+    pick: (_: unknown, tried: readonly Upstream[]) =>
+      candidates.find((each) => !tried.includes(each)) ?? null,
+    unavailable: () => ({ body: "", retryAfterS: 1 }),
+  };
+  const tested = await testedProxy([], { retries: { attempts: 5 }, routing: () => routing });
+  assert.match(await ask(tested.port, getClose()), /^HTTP\/1.1 502 .*malformed/s);
+  assert.equal(malformed.received.length, 3);
+  assert.equal(room.stats.foundFull, 0);
+  for (const each of [...replicas, room]) each.destroy();
+  for (const each of [tested, malformed]) each.close();
 });
 
 test("over the budget, bad answers are passed on; what was retried frees its room when it is over", async () => {

@@ -93,7 +93,7 @@ export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConne
   idleUntilMs = 0;
   writtenIn: Turn = currentTurn();
   private readonly owner: ConnectionOwner;
-  /** Something of its current user's was written: bytes that come back are an answer. */
+  /** Something of its current user's was written, and not just corked: bytes that come back are an answer. */
   private asked = false;
   /** Gathered for the end of the turn. */
   private unwritten = "";
@@ -117,7 +117,7 @@ export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConne
     });
     this.socket.on("connect", () => {
       this.connected = true;
-      this.user?.onUpstreamSent();
+      if (this.asked) this.user?.onUpstreamSent();
     });
     this.socket.on("drain", () => this.user?.onUpstreamDrain());
     this.socket.on("end", () => this.onEnd());
@@ -154,17 +154,24 @@ export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConne
       atTurnEnd(this);
       this.socket.cork();
     }
+    this.corkedBytes += bytes.length;
     this.writeText();
-    this.asked = true;
     this.owes = true;
     this.socket.write(bytes);
-    this.corkedBytes += bytes.length;
     if (this.corkedBytes > corkedBytesMax) this.uncork();
   }
 
   private uncork(): void {
     this.corkedBytes = 0;
     this.socket.uncork();
+    this.hasLeft();
+  }
+
+  /** Until now nothing could have been acted on: what came before, even in this very turn, answers nothing. */
+  private hasLeft(): void {
+    if (this.closed) return;
+    this.asked = true;
+    if (this.connected) this.user?.onUpstreamSent();
   }
 
   piece(piece: string | Buffer): void {
@@ -182,11 +189,10 @@ export class UpstreamConnection implements TurnReader, TurnWriter, ExchangeConne
     if (text === "") return;
     this.unwritten = "";
     if (this.closed) return;
-    this.asked = true;
     this.writtenIn = currentTurn();
     this.socket.write(text, "latin1");
     this.owes = this.socket.writableLength > 0;
-    if (this.connected) this.user?.onUpstreamSent();
+    if (this.corkedBytes === 0) this.hasLeft();
   }
 
   /** Bytes that the upstream has not taken yet. */
