@@ -1,7 +1,8 @@
 // The control API through its Unix socket, as the data plane would call it, with a fleet that only keeps a list.
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { request } from "node:http";
-import { connect } from "node:net";
+import { connect, type Server } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
 import { RoundhouseError } from "../errors.ts";
 import type { Replica } from "../fleet/fleet.ts";
@@ -93,6 +94,19 @@ function call(method: string, path: string, body?: string | Buffer, headers: Rec
 
 const three = '{"message":{"N":3,"replicas":["S1","S2","S3"]},"status":"successful"}';
 const failure = (words: string) => JSON.stringify({ message: `<Error> ${words}`, status: "failure" });
+
+test("a connection that cannot be accepted costs the others nothing", async () => {
+  let server: Server | null = null;
+  const note = (message: unknown) => {
+    server = (message as { server: Server }).server;
+  };
+  subscribe("http.server.request.start", note);
+  await call("GET", "/rep");
+  unsubscribe("http.server.request.start", note);
+  assert.ok(server !== null);
+  (server as Server).emit("error", Object.assign(new Error("accept ENFILE"), { code: "ENFILE" }));
+  assert.equal((await call("GET", "/rep")).status, 200);
+});
 
 test("GET /rep lists the replicas, to the byte", async () => {
   for (const path of ["/rep", "/rep?x=1"]) {

@@ -34,6 +34,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   server.on("clientError", answerUnknownMethod);
   server.listen({ path: options.path });
   await once(server, "listening");
+  server.on("error", () => {}); // a failed accept (too many open files) leaves the others served
   return {
     close: async () => {
       server.close();

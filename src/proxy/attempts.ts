@@ -45,7 +45,7 @@ export class Attempts {
 
   /** A request has come. */
   start(): void {
-    this.asked.context.retries.underWay++;
+    this.asked.context.retries.begin();
     if (this.tried.length > 0) this.tried = [];
     this.sent = false;
     this.everSent = false;

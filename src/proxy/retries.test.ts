@@ -187,9 +187,30 @@ test("the time lost at one replica is not held against the one that answers", ()
 
 test("the room grows with what is under way", () => {
   const budget = new Retries({ ...defaultRetryPolicy, attempts: 2 });
-  budget.underWay = 60;
+  for (let request = 0; request < 60; request++) budget.begin();
   const taken = Array.from({ length: 20 }, () => budget.take(false)).filter((given) => given);
   assert.equal(taken.length, 10, "10 of 50 others");
   assert.equal(budget.take(true), true, "another try of one that has its room needs none");
   assert.equal(budget.overBudget, 10);
+});
+
+test("retries that fail faster than first tries are no more than their share of all requests", () => {
+  const budget = new Retries({ ...defaultRetryPolicy, attempts: 3, minRetries: 0 });
+  for (let request = 0; request < 1_000; request++) {
+    budget.begin();
+    // A hundred first tries are under way; each retry is over before the next request comes.
+    if (budget.underWay <= 100) continue;
+    if (budget.take(false)) budget.retrying--;
+    budget.underWay--;
+  }
+  assert.equal(budget.made, 200);
+  budget.policy = { ...budget.policy, minRetries: 2 };
+  assert.deepEqual([budget.take(false), budget.take(false), budget.take(false)], [true, true, false]);
+});
+
+test("what a quiet time has saved pays for a hundred retries, no more", () => {
+  const budget = new Retries({ ...defaultRetryPolicy, attempts: 1, minRetries: 0 });
+  for (let request = 0; request < 10_000; request++) budget.begin();
+  const taken = Array.from({ length: 200 }, () => budget.take(false)).filter((given) => given);
+  assert.equal(taken.length, 100);
 });

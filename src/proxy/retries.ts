@@ -16,9 +16,9 @@ export interface RetryPolicy {
   readonly perTryTimeoutMs: number;
   /** Default: all. */
   readonly on: ReadonlySet<RetryCause>;
-  /** Retries under way, in per cent of the requests under way that are none. Default: 20. */
+  /** Retries, in per cent of the requests: of those under way, and of all that have come. Default: 20. */
   readonly budgetPercent: number;
-  /** So many retries may be under way in any case. Default: 3. */
+  /** So many retries may be under way in any case, whatever else was made. Default: 3. */
   readonly minRetries: number;
 }
 
@@ -30,7 +30,18 @@ export const defaultRetryPolicy: RetryPolicy = {
   minRetries: 3,
 };
 
-/** All retries of one proxy. */
+/**
+ * A retry's price, in the per cents that each request pays in, and the most that is saved up or owed: a hundred retries.
+ * A cap, so that a quiet day does not pay for an hour of storm.
+ */
+const price = 100;
+const savingsMax = 100 * price;
+
+/**
+ * All retries of one proxy. What is under way alone (Envoy's budget) bounds a share at a time: when tries fail slowly and
+ * retries fast, that share of the time makes more than its share of the requests. So each request pays for its share of a
+ * retry too (as in Finagle's RetryBudget).
+ */
 export class Retries {
   policy: RetryPolicy;
   /** Exchanges under way, those on a retry included; and those on a retry. */
@@ -40,20 +51,30 @@ export class Retries {
   made = 0;
   overBudget = 0;
   exhausted = 0;
+  /** Paid in and not spent; below 0 when `minRetries` allowed what nothing had paid for. */
+  private savings = 0;
 
   constructor(policy: RetryPolicy) {
     this.policy = policy;
   }
 
+  /** A request has come. */
+  begin(): void {
+    this.underWay++;
+    this.savings = Math.min(this.savings + this.policy.budgetPercent, savingsMax);
+  }
+
   /** One more retry, if the budget has room for it. `retried`: it is not this request's first, so it has its room. */
   take(retried: boolean): boolean {
     const { budgetPercent, minRetries } = this.policy;
-    const room = Math.floor(((this.underWay - this.retrying) * budgetPercent) / 100);
+    const share = Math.floor(((this.underWay - this.retrying) * budgetPercent) / 100);
+    const room = this.savings < price ? 0 : share;
     if (this.retrying - (retried ? 1 : 0) >= Math.max(minRetries, room)) {
       this.overBudget++;
       return false;
     }
     if (!retried) this.retrying++;
+    this.savings = Math.max(this.savings - price, -savingsMax);
     this.made++;
     return true;
   }

@@ -12,7 +12,7 @@
 // id together with the process's start time and the machine's boot tells so, also when the id has been given away.
 import { randomUUID } from "node:crypto";
 import { linkSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { RoundhouseError } from "../errors.ts";
 import { makeFolder, syncFolder } from "./durable-folder.ts";
 import { startOf } from "./process-start.ts";
@@ -36,7 +36,7 @@ interface Holder {
   readonly started: string;
 }
 
-/** Makes the directory if it is missing, and takes its lock. Throws DATA_DIR_IN_USE, DATA_FORMAT or BAD_CONFIG. */
+/** Makes the directory if it is missing, and takes its lock. Throws DATA_DIR_IN_USE, DATA_FORMAT, BAD_CONFIG or STORE_FAILED. */
 export function openDataDir(path: string, tabletCount: number): DataDir {
   const lock = makeAndLock(path);
   try {
@@ -61,21 +61,36 @@ function makeAndLock(path: string): string {
     makeFolder(path);
     return takeLock(path);
   } catch (cause) {
-    // A read-only or somebody else's file system. Node says ENOENT where it cannot make the first of several folders.
+    if (cause instanceof RoundhouseError) throw cause;
     const { code = "", message } = cause as NodeJS.ErrnoException;
-    if (!["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EEXIST"].includes(code)) throw cause;
+    // A read-only or somebody else's file system. Node says ENOENT where it cannot make the first of several folders.
+    if (!["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EEXIST"].includes(code))
+      throw diskFailed(path, cause);
     const text = `Cannot make or write the queue's folder ${path}: ${message}; let this user (${process.getuid?.()}) write there, or name another folder (--queue-data)`;
     throw new RoundhouseError("BAD_CONFIG", text, { source: "downstream", cause });
   }
 }
 
-/** An empty lock is nobody's too: that is what a full disk makes of it. */
+/**
+ * An empty lock is nobody's too: that is what a full disk makes of it. On a disk that takes nothing the lock stays as it
+ * was: it is nobody's when this process ends, and until then this process knows.
+ */
 function giveUp(lock: string): void {
+  released.add(resolve(lock));
   try {
     writeFileSync(lock, "{}");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+  } catch {
+    // As said.
   }
+}
+
+/** Locks of this process that it holds no more, whatever their files say. */
+const released = new Set<string>();
+
+function diskFailed(path: string, cause: unknown): RoundhouseError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const text = `Cannot open the data directory ${path}: ${why}; the disk must take writes again first`;
+  return new RoundhouseError("STORE_FAILED", text, { retryable: true, cause });
 }
 
 function readLabel(path: string): number | null {
@@ -105,8 +120,8 @@ function writeLabel(path: string, tablets: number): number {
 /** Returns the path of the lock file that is now ours. */
 function takeLock(path: string): string {
   const mine = join(path, `lock-${randomUUID()}.new`);
-  writeFileSync(mine, JSON.stringify({ pid: process.pid, started: startOf(process.pid) }));
   try {
+    writeFileSync(mine, JSON.stringify({ pid: process.pid, started: startOf(process.pid) }));
     for (;;) {
       const highest = highestLock(path);
       if (highest > 0) refuseLiving(path, join(path, `lock.${highest}`));
@@ -120,7 +135,7 @@ function takeLock(path: string): string {
       return lock;
     }
   } finally {
-    unlinkSync(mine);
+    removeIfThere(mine);
   }
 }
 
@@ -136,6 +151,7 @@ function lockNumbers(path: string): number[] {
 function refuseLiving(path: string, lock: string): void {
   const holder = parse(readIfThere(lock) ?? "{}") as Partial<Holder>;
   if (holder.pid === undefined || holder.started === undefined) return;
+  if (holder.pid === process.pid && released.has(resolve(lock))) return;
   if (startOf(holder.pid) !== holder.started) return;
   const who = holder.pid === process.pid ? "this process has it open" : `process ${holder.pid} uses it`;
   throw new RoundhouseError(

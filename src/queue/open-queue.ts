@@ -60,8 +60,12 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   async function openStores() {
     try {
       const found = await openCatalog(join(directory.path, "catalog.lmdb"), directory.tabletCount);
-      const epochs = await found.raiseEpochs();
-      return { catalog: found, tablets: createTablets(directory, epochs, durability, events) };
+      const epochs = await found.raiseEpochs().catch(async (error: unknown) => {
+        await found.close();
+        throw error;
+      });
+      const remember = found.setEpochs;
+      return { catalog: found, tablets: createTablets({ directory, epochs, remember, durability, events }) };
     } catch (error) {
       directory.release();
       throw error;
@@ -184,9 +188,11 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
     clearTimeout(ballastTimer);
     await tending;
     waits.close();
-    await tablets.close();
-    await catalog.close();
-    directory.release();
+    try {
+      await tablets.close();
+    } finally {
+      await catalog.close().finally(directory.release);
+    }
   }
 
   return {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { request } from "node:http";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import { after, before, test } from "node:test";
 import { RoundhouseError } from "../errors.ts";
 import { type Admin, createAdmin } from "./admin.ts";
@@ -76,6 +77,19 @@ test("health, readiness and metrics", async () => {
   assert.equal((await get("/readyz")).status, 200);
   const { status, body, type } = await get("/metrics");
   assert.deepEqual([status, body, type], [200, "a_metric 1\n", metrics.contentType]);
+});
+
+test("a connection that cannot be accepted costs the others nothing", async () => {
+  let server: Server | null = null;
+  const note = (message: unknown) => {
+    server = (message as { server: Server }).server;
+  };
+  subscribe("http.server.request.start", note);
+  await get("/healthz");
+  unsubscribe("http.server.request.start", note);
+  assert.ok(server !== null);
+  (server as Server).emit("error", Object.assign(new Error("accept ENFILE"), { code: "ENFILE" }));
+  assert.equal((await get("/healthz")).status, 200);
 });
 
 test("failures have one shape", async () => {

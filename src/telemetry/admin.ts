@@ -69,6 +69,7 @@ export async function createAdmin(options: AdminOptions): Promise<Admin> {
     answer(request, response).catch((error: Error) => fail(request, response, error));
   });
   const bound = await listen(server, host, port);
+  server.on("error", () => {}); // a failed accept (too many open files) leaves the others served
   return {
     host,
     port: bound,

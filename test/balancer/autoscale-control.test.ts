@@ -22,6 +22,7 @@ const change = (door: TestDoor, method: "POST" | "DELETE", n: number) =>
 
 test("/add and /rm move the count within the bounds, autoscale goes on from there; beyond them they are refused", async () => {
   await withDoor({ autoscale: { ...autoscale, stabilizationMs: 3_000 } }, async (door) => {
+    const since = performance.now();
     const added = await change(door, "POST", 2);
     assert.deepEqual(JSON.parse(added.body).message.N, 3);
     const tooMany = await change(door, "POST", 2);
@@ -31,7 +32,6 @@ test("/add and /rm move the count within the bounds, autoscale goes on from ther
       /<Error> Cannot add 2 of 3 replicas: autoscale keeps 1 to 4; n may be up to 1, or/,
     );
     assert.equal(count(door), 3, "nothing was changed");
-    const since = performance.now();
     await until("nobody needs them", () => count(door) === 1);
     assert.ok(performance.now() - since > 2_000, "they stayed for the window");
     const tooFew = await change(door, "DELETE", 1);

@@ -6,6 +6,7 @@ import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { call, until } from "./client.ts";
 import { openDoor, type TestDoor } from "./door.ts";
+import { portsOf, released, underWay } from "./held-requests.ts";
 
 const replica = [process.execPath, new URL("./tunnel-replica.mjs", import.meta.url).pathname] as const;
 
@@ -36,15 +37,15 @@ for (const policy of ["hash", "round-robin", "least-request", "p2c"] as const) {
       await door.settled;
       const { socket, name } = await openTunnel(door);
       assert.equal(await echo(socket, "before"), "before");
-      const slow = Array.from({ length: 30 }, () => call(door.port, "/slow?ms=700"));
-      await until("all are under way", () => inFlight(door) === 31);
+      const held = Array.from({ length: 30 }, () => call(door.port, "/held"));
+      await until("all are under way", () => underWay(door) === 31);
       await door.fleet.remove(1, [name]);
       for (let request = 0; request < 60; request += 1) {
         const { status, body } = await call(door.port, "/");
         assert.equal(status, 200);
         assert.notEqual(body, name);
       }
-      const answers = await Promise.all(slow);
+      const answers = await released(portsOf(door), held);
       assert.ok(answers.every(({ status }) => status === 200));
       assert.ok(
         answers.some(({ body }) => body === name),
@@ -76,10 +77,6 @@ test("a tunnel that outlasts the deadline ends with its replica", async () => {
     await door.close(0);
   }
 });
-
-function inFlight(door: TestDoor): number {
-  return door.status().replicas.reduce((sum, each) => sum + each.inFlight, 0);
-}
 
 function stateOf(door: TestDoor, name: string): string | undefined {
   return door.status().replicas.find((each) => each.name === name)?.state;

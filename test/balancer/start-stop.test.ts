@@ -12,6 +12,7 @@ import { openListener } from "../../src/balancer/listener.ts";
 import type { RoundhouseError } from "../../src/errors.ts";
 import { type Answer, call, serverIn, until } from "./client.ts";
 import { openDoor } from "./door.ts";
+import { portsOf, released, underWay } from "./held-requests.ts";
 
 const slow = fileURLToPath(new URL("./slow-replica.mjs", import.meta.url));
 
@@ -135,13 +136,13 @@ test("closing lets requests under way finish, takes no new ones, and stops the r
   await door.settled;
   const pids = door.status().replicas.map(({ pid }) => pid as number);
   const agent = new Agent({ keepAlive: true });
-  const underWay = Array.from({ length: 8 }, () => call(door.port, "/slow?ms=600", { agent }));
-  const inFlight = () => door.status().replicas.reduce((sum, replica) => sum + replica.inFlight, 0);
-  await until("all requests are under way", () => inFlight() === 8);
+  const ports = portsOf(door);
+  const held = Array.from({ length: 8 }, () => call(door.port, "/held", { agent }));
+  await until("all requests are under way", () => underWay(door) === 8);
   const closed = door.close();
   assert.equal((await call(door.admin?.port ?? 0, "/readyz")).status, 503);
   await assert.rejects(call(door.port, "/home"), /ECONNREFUSED/);
-  for (const answer of await Promise.all(underWay)) {
+  for (const answer of await released(ports, held)) {
     assert.equal(answer.status, 200);
     assert.equal(answer.headers.connection, "close");
   }

@@ -1,12 +1,13 @@
-// A replica that answers with its id (/slow?ms=N after N milliseconds), and gives back whatever comes through a tunnel.
+// A replica that answers with its id (/held when it is told to), and gives back whatever comes through a tunnel.
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
+import { holds } from "./holding.mjs";
 
 const { PORT, HOST, SERVER_ID } = process.env;
 const server = createServer((request, response) => {
   request.resume();
-  const url = new URL(request.url, "http://replica");
-  setTimeout(() => response.end(SERVER_ID), Number(url.searchParams.get("ms") ?? 0));
+  const answer = () => response.end(SERVER_ID);
+  if (!holds(request.url, response, answer)) answer();
 });
 server.on("upgrade", (request, socket) => {
   // RFC 6455 §4.2.2

@@ -1,7 +1,10 @@
 // To zero replicas and back: nobody is there when nothing was asked for a while, and who asks then waits for one to
 // start. No request fails for it.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { FrontDoorOptions } from "../../src/balancer/front-door.ts";
@@ -13,6 +16,9 @@ const slow: [string, string] = [
   process.execPath,
   fileURLToPath(new URL("./slow-replica.mjs", import.meta.url)),
 ];
+
+const folder = mkdtempSync(join(tmpdir(), "roundhouse-"));
+after(() => rmSync(folder, { recursive: true }));
 
 const autoscale = {
   min: 0,
@@ -55,10 +61,10 @@ test("zero → one → zero, again and again: no request fails, heartbeats and /
       const posted = call(door.port, "/posted", { method: "POST", body: "x".repeat(100_000) });
       const load = startLoad(door.port, "/slow?ms=1", 8, 5);
       await until("they are served", () => load.answered > 100);
+      assert.equal((await rep(door)).N, 1);
       assert.equal((await posted).status, 200);
       await load.stop();
       assert.deepEqual(load.lost, []);
-      assert.equal((await rep(door)).N, 1);
       await until("nobody is needed again", () => atRest(door));
     }
     const { body } = await call(door.admin?.port ?? 0, "/metrics");
@@ -70,7 +76,7 @@ test("zero → one → zero, again and again: no request fails, heartbeats and /
 test("requests that come while the last replica drains are held, and what it has is finished", async () => {
   await withDoor({ autoscale: { ...autoscale, zero: { ...autoscale.zero, idleMs: 100 } } }, async (door) => {
     const load = startLoad(door.port, "/slow?ms=20", 2, 150); // pauses are longer than it takes to go to rest
-    await until("it has come and gone", () => load.answered > 40);
+    await until("it has come and gone", () => load.answered > 40, 60_000);
     await load.stop();
     assert.deepEqual(load.lost, []);
     const { decisions = [] } = JSON.parse((await call(door.admin?.port ?? 0, "/api/v1/autoscale")).body);
@@ -90,7 +96,7 @@ test("who waits in vain gets 503 with Retry-After: too many, or for too long; th
         assert.match(String(headers["retry-after"]), /^\d+$/);
         assert.match(body, /<Error> No replica could be started within 1000 ms, or as many requests wait/);
       }
-      assert.ok(
+      await until("it is told why", () =>
         door.logged.some(({ msg }) =>
           /could not go from 0 to 1 replicas: .*exited with code 1/.test(String(msg)),
         ),
@@ -121,7 +127,15 @@ test("a client that leaves while it is held is waited for no longer than others 
 });
 
 test("a reload that raises min answers who is held all the same", async () => {
-  const late = ["-e", `setTimeout(() => import(${JSON.stringify(`file://${slow[1]}`)}), 500)`];
+  const gate = join(folder, "may-serve");
+  const late = [
+    "-e",
+    `const wait = setInterval(() => {
+      if (!require("node:fs").existsSync(${JSON.stringify(gate)})) return;
+      clearInterval(wait);
+      import(${JSON.stringify(`file://${slow[1]}`)});
+    }, 20)`,
+  ];
   let written: FrontDoorOptions = { port: 0, admin: { port: 0 }, replicas: 0, autoscale };
   const door = await openDoor(written, [process.execPath, ...late], async () => written);
   try {
@@ -132,6 +146,7 @@ test("a reload that raises min answers who is held all the same", async () => {
     written = { ...others, autoscale: { ...autoscale, min: 1 } };
     await door.reload();
     assert.equal(door.fleet.serving().length, 0, "it came before anybody served");
+    writeFileSync(gate, "");
     const { status, body } = await held;
     assert.equal(status, 200, body);
   } finally {

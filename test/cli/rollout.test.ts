@@ -146,7 +146,8 @@ test("what exits, stays silent or fails its requests goes back by itself, and sa
 test("during a roll-out: adding works, a second one is refused, abort takes it back; one replica is restarted", async () => {
   const door = await start("-n", "2");
   try {
-    const rolling = roll(door, ["--settle-ms", "1500"], "2");
+    // It stays under way until it is aborted: on the second seat nobody listens before that.
+    const rolling = roll(door, [...quick, "--deadline-ms", "600000"], "2", "after", join(directory, "first"));
     await eventually("a seat has been taken over", async () => (await versionsOf(door)).includes("2"));
     const second = await roll(door, [], "3");
     assert.match(
@@ -203,13 +204,15 @@ test("a program is named with the token only, and only what the launcher can run
 test("killed in the middle of a roll-out, it goes on with it", async () => {
   const args = ["--state", join(directory, "middle.json"), "-n", "2"];
   const door = await start(...args);
-  assert.equal((await roll(door, ["--no-wait", "--settle-ms", "1000"], "2")).code, 0);
+  const middle = join(directory, "middle");
+  assert.equal((await roll(door, ["--no-wait", ...quick], "2", "after", middle)).code, 0);
   await eventually("a seat has been taken over", async () => (await versionsOf(door)).includes("2"));
   const { name } = serving(await statusOf(door)).find(({ revision }) => revision === 2) ?? { name: "" };
   // What was answered as changed is on disk, and what was changed before with it.
   assert.equal((await run(["weight", name, "1", "--admin", door.adminUrl])).code, 0);
   door.signal("SIGKILL");
   await door.ended;
+  writeFileSync(`${middle}.open`, "");
   const next = await start(...args);
   try {
     await eventually("it is complete", async () => (await reportOf(next)).state === "complete");

@@ -1,35 +1,26 @@
 // Brokers whose disk fails, damages a file, or stops them in the midst of a commit: real processes, real HTTP, and a library in
 // LD_PRELOAD that decides what a sync does (disk-faults.c).
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { type NodeServer, serveNode } from "../../src/queue/broker/serve.ts";
 import { type ControlPlane, openControlPlane } from "../../src/queue/control/control-plane.ts";
 import type { QueueMap } from "../../src/queue/map.ts";
 import { createLog } from "../../src/telemetry/log.ts";
 import { call, until } from "../balancer/client.ts";
+import { buildDiskFaults, type DiskFaults, skipWithoutGcc } from "./disk-faults.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "broker-faults-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const log = createLog({ level: "silent" });
 
-/** Skips where a tool is missing, but not in CI: there it must be. */
-function needs(tool: string, works: boolean): { skip?: string } {
-  if (works || process.env.CI === "true") return {};
-  return { skip: `skipped: needs ${tool}` };
-}
-
-const hasGcc = spawnSync("gcc", ["--version"]).status === 0;
-const fault = join(folder, "fault");
-
 interface World {
   readonly plane: ControlPlane;
   readonly desk: NodeServer;
   readonly dataDir: string;
+  readonly faults: DiskFaults;
   produce(text: string): Promise<number>;
   /** All messages of the shard, in their order. */
   texts(): Promise<readonly string[]>;
@@ -42,16 +33,13 @@ const TABLET = 2;
 
 /** Two brokers whose disk may fail, and one shard. */
 async function withBrokers(name: string, run: (world: World) => Promise<void>): Promise<void> {
-  const library = join(folder, "disk-faults.so");
-  const source = fileURLToPath(new URL("disk-faults.c", import.meta.url));
-  assert.equal(spawnSync("gcc", ["-shared", "-fPIC", "-o", library, source, "-ldl"]).status, 0);
-  rmSync(fault, { force: true });
-  Object.assign(process.env, { LD_PRELOAD: library, DISK_FAULT: fault });
+  const faults = buildDiskFaults(folder);
+  Object.assign(process.env, faults.env);
   const dataDir = join(folder, name);
   const plane = await openControlPlane({ dataDir, log, tablets: 4, brokerCount: 2 });
   const desk = await serveNode(plane.desk);
   try {
-    const world = worldOf(plane, desk, dataDir);
+    const world = worldOf(plane, desk, dataDir, faults);
     await world.comes(({ tablets }) => new Set(tablets.map(({ owner }) => owner ?? "")).size === 2);
     const shards = { shards: ["P1"], retention: {}, tablet: TABLET };
     await plane.desk.control({ kind: "createTopic", topic: "t", ...shards });
@@ -61,20 +49,21 @@ async function withBrokers(name: string, run: (world: World) => Promise<void>): 
     );
     await run(world);
   } finally {
-    rmSync(fault, { force: true });
+    faults.clear();
     delete process.env.LD_PRELOAD;
     await desk.close(0);
     await plane.close(500);
   }
 }
 
-function worldOf(plane: ControlPlane, desk: NodeServer, dataDir: string): World {
+function worldOf(plane: ControlPlane, desk: NodeServer, dataDir: string, faults: DiskFaults): World {
   const path = "/v1/topics/t/shards/P1/records";
   const headers = { "content-type": "application/json" };
   return {
     plane,
     desk,
     dataDir,
+    faults,
     async produce(text) {
       const body = JSON.stringify({ value: text });
       return (await call(desk.port, path, { method: "POST", headers, body })).status;
@@ -110,13 +99,13 @@ const pidsIn = (dataDir: string): readonly number[] =>
 describe("a broker", () => {
   it(
     "that is stopped inside a transaction is replaced within three seconds, and never appends again",
-    needs("gcc", hasGcc),
+    { skip: skipWithoutGcc },
     () =>
       withBrokers("stopped", async (world) => {
         const { dataDir, owner } = world;
         assert.equal(await world.produce("a"), 200);
         const before = owner();
-        writeFileSync(fault, "stop");
+        world.faults.set("stop");
         const half = world.produce("half");
         const stoppedPid = () => pidsIn(dataDir).find((pid) => stateOf(pid) === "T");
         await until("it is stopped", () => stoppedPid() !== undefined);
@@ -136,15 +125,15 @@ describe("a broker", () => {
 
   it(
     "whose disk fails for a while gives the tablet up, and it is opened anew until the disk is back",
-    needs("gcc", hasGcc),
+    { skip: skipWithoutGcc },
     () =>
       withBrokers("eio", async (world) => {
         assert.equal(await world.produce("a"), 200);
         const { epoch } = world.owner();
-        writeFileSync(fault, "eio");
+        world.faults.set("eio");
         assert.ok((await world.produce("lost")) >= 500);
         await until("it was opened in vain, twice", () => world.owner().epoch >= epoch + 2);
-        rmSync(fault);
+        world.faults.clear();
         await world.comes(({ tablets }) => tablets[TABLET]?.owner != null && tablets[TABLET].epoch > epoch);
         assert.equal(await world.produce("b"), 200);
         const texts = await world.texts();
@@ -156,7 +145,7 @@ describe("a broker", () => {
       }),
   );
 
-  it("that a damaged file ends is started again, and the tablet quarantined", needs("gcc", hasGcc), () =>
+  it("that a damaged file ends is started again, and the tablet quarantined", { skip: skipWithoutGcc }, () =>
     withBrokers("damaged", async (world) => {
       // Too much for one page, so that reading has to look at what is gone.
       for (let n = 0; n < 20; n++) assert.equal(await world.produce(String(n).repeat(10_000)), 200);

@@ -260,9 +260,11 @@ describe("a front door with a queue", () => {
       for (const part of ["P1", "P2", "P3", "P4"]) await succeed(port, "/topics/add", { topic: "T", part });
       const consumer = await succeed(port, "/consumer/register", { topic: "T" });
       const load = await startLoad(port, "T", 8, true);
+      const progress = () => load.acknowledged.reduce((sum, count) => sum + count, 0);
       for (let kill = 0; kill < 3; kill++) {
         await until("both brokers run", () => pidsIn(dataDir).length === 2);
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        const from = progress();
+        await until("messages go on", () => progress() >= from + 50);
         const [killed = 0] = pidsIn(dataDir).slice(kill % 2);
         process.kill(killed, "SIGKILL");
         await until("it is noticed", () => !pidsIn(dataDir).includes(killed));

@@ -1,7 +1,15 @@
 // The small parts of the launchers: upstreams as text, free ports, procfs, the env file, the log file.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -158,6 +166,36 @@ test("a log file is appended to, and opened anew after it was moved away", async
   second.write("S2", "three");
   await second.close();
   assert.match(readFileSync(path, "utf8"), /^\S+Z S2 three\n$/);
+});
+
+test("a log file goes on when its disk does", {
+  skip: !existsSync("/dev/full") && "skipped: needs /dev/full",
+}, async () => {
+  const path = join(folder, "full.log");
+  symlinkSync("/dev/full", path);
+  const errors: string[] = [];
+  const log = {
+    info() {},
+    warn() {},
+    error: (_fields: object, message: string) => void errors.push(message),
+  };
+  const file = openLogFile(path, log, 0);
+  file.write("S1", "one");
+  while (errors.length === 0) await new Promise(setImmediate);
+  for (const line of ["two", "three"]) {
+    file.write("S1", line);
+    await new Promise((resolve) => setTimeout(resolve, 20)); // what would be told again is told by then
+  }
+  assert.deepEqual(errors, [
+    `Cannot write the replicas' output to ${path}: ENOSPC: no space left on device, write`,
+  ]);
+  rmSync(path);
+  while (!existsSync(path) || readFileSync(path, "utf8") === "") {
+    file.write("S1", "four");
+    await new Promise(setImmediate);
+  }
+  await file.close();
+  assert.match(readFileSync(path, "utf8"), /Z S1 four\n/);
 });
 
 test("a log file that cannot be written is told once and costs nothing else", async () => {

@@ -55,7 +55,8 @@ export async function openLocalNode(options: LocalNodeOptions): Promise<LocalNod
     const epochs = await catalog.raiseEpochs();
     const waits = createWaits();
     const events = { onAppended: waits.wake };
-    const tablets = createTablets(directory, epochs, options.durability ?? "synced", events);
+    const { durability = "synced" } = options;
+    const tablets = createTablets({ directory, epochs, remember: catalog.setEpochs, durability, events });
     const open = await Promise.all(epochs.map((_, tablet) => tablets.get(tablet)));
     const latest = createLatestMap();
     let address = { host: "127.0.0.1", port: 0 };

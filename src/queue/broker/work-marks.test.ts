@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -54,5 +54,20 @@ describe("the marks of a broker's work", () => {
     seven.end();
     await another;
     assert.equal(workedOn(folder, "b"), undefined);
+  });
+
+  it("cost the work nothing on a disk that does not take them", {
+    skip: !existsSync("/dev/full") && "skipped: needs /dev/full",
+  }, async () => {
+    symlinkSync("/dev/full", join(folder, "working-full"));
+    for (const dataDir of [folder, join(folder, "no", "such", "folder")]) {
+      const one = fakeTablet(1, []);
+      const marked = createWorkMarks(dataDir, "full").marked(one.tablet);
+      assert.equal(marked.note(""), null);
+      await new Promise(setImmediate);
+      const write = marked.setNote("", null);
+      one.end();
+      await write;
+    }
   });
 });

@@ -1,7 +1,8 @@
 // Word of what a broker is working on, for the case that it ends in the midst of it: a damaged tablet can end the whole
 // process (a bus error in LMDB's map), and the tablet must be known to be quarantined.
 //
-// One byte for each tablet in a file that outlives the process, not the machine: written without a sync, in place.
+// One byte for each tablet in a file that outlives the process, not the machine: written without a sync, in place. It is
+// help for the case of damage, and no more: a disk that does not take it costs the help, never the work.
 import { openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Tablet } from "../tablet.ts";
@@ -23,13 +24,17 @@ export interface WorkMarks {
 }
 
 export function createWorkMarks(dataDir: string, broker: string): WorkMarks {
-  const file = openSync(pathOf(dataDir, broker), "w+");
+  const file = opened(pathOf(dataDir, broker));
   /** By tablet: writes under way. */
   const writes = new Map<number, number>();
   let readNow = NONE;
 
   const write = (tablet: number, mark: number): void => {
-    writeSync(file, bytes[mark] as Buffer, 0, 1, tablet);
+    try {
+      if (file !== null) writeSync(file, bytes[mark] as Buffer, 0, 1, tablet);
+    } catch {
+      // Full, or failing: the mark before stays.
+    }
   };
   const rest = (tablet: number): void => write(tablet, writes.has(tablet) ? WRITING : IDLE);
 
@@ -90,6 +95,14 @@ export function createWorkMarks(dataDir: string, broker: string): WorkMarks {
   }
 
   return { marked };
+}
+
+function opened(path: string): number | null {
+  try {
+    return openSync(path, "w+");
+  } catch {
+    return null;
+  }
 }
 
 /** The tablet that a broker was working on when it ended, where that is certain. */

@@ -30,8 +30,8 @@ export async function backUp(
     );
   }
   const { tabletCount } = directory;
-  const copy = openDataDir(to, tabletCount);
   try {
+    const copy = openDataDir(to, tabletCount);
     const known = new Set(catalog.topics().flatMap(({ shards }) => shards.map(({ shard }) => shard)));
     makeFolder(join(to, "tablets"));
     for (let tablet = 0; tablet < tabletCount; tablet++) await copyTablet(tablet, copy.tabletFile(tablet));
@@ -47,8 +47,16 @@ export async function backUp(
     const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
     return { directory: to, files: files.length, bytes };
   } catch (error) {
-    rmSync(to, { recursive: true, force: true });
+    removeLeft(to);
     throw error;
+  }
+}
+
+function removeLeft(to: string): void {
+  try {
+    rmSync(to, { recursive: true, force: true });
+  } catch {
+    // A disk that does not even take this back: why the backup has failed is what counts.
   }
 }
 

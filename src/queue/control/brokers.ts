@@ -124,9 +124,23 @@ export function createBrokers(options: BrokersOptions): Brokers {
     });
     life.process = process;
     if (process.pid === null) return;
-    record.began(process.pid);
     keeper.guard(process.pid);
+    writeDown(life.name, process);
     options.changed();
+  }
+
+  /** One that nobody would find after a crash of ours must not open anything: it ends, and another is tried. */
+  function writeDown(name: string, process: BrokerProcess & { readonly pid: number | null }): void {
+    try {
+      if (process.pid !== null) record.began(process.pid);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      log.error(
+        { event: "broker", broker: name },
+        `Broker ${name} could not be written down in brokers.json: ${why}`,
+      );
+      process.kill();
+    }
   }
 
   function reported(life: Life, address: { host: string; port: number }): void {

@@ -24,7 +24,7 @@ import { createFiguresLedger, type QueueFigures } from "./figures-ledger.ts";
 import { createOwners } from "./owners.ts";
 import { createOwnersWork } from "./owners-work.ts";
 import { createQuestions } from "./questions.ts";
-import { endSurvivors, recordProcesses } from "./survivors.ts";
+import { endSurvivors, type ProcessRecord, recordProcesses } from "./survivors.ts";
 import { releaseTablets, requireTablet } from "./tablet-care.ts";
 import { createTopicChanges } from "./topic-changes.ts";
 
@@ -71,14 +71,32 @@ export async function openControlPlane(options: ControlPlaneOptions): Promise<Co
   try {
     await endSurvivors(directory.path, options.log);
     const catalog = await openCatalog(join(directory.path, "catalog.lmdb"), directory.tabletCount);
-    return govern(options, directory, catalog);
+    return await governOrClose(options, directory, catalog);
   } catch (error) {
     directory.release();
     throw error;
   }
 }
 
-function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catalog): ControlPlane {
+async function governOrClose(
+  options: ControlPlaneOptions,
+  directory: DataDir,
+  catalog: Catalog,
+): Promise<ControlPlane> {
+  try {
+    return govern(options, directory, catalog, recordProcesses(directory.path));
+  } catch (error) {
+    await catalog.close();
+    throw error;
+  }
+}
+
+function govern(
+  options: ControlPlaneOptions,
+  directory: DataDir,
+  catalog: Catalog,
+  record: ProcessRecord,
+): ControlPlane {
   const { log, brokerCount = 1, messageBytesMax = MESSAGE_BYTES_MAX } = options;
   const { tabletCount } = directory;
   const latest = createLatestMap();
@@ -99,7 +117,6 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     log,
     nowMs: () => performance.now(),
   });
-  const record = recordProcesses(directory.path);
   const brokers = createBrokers({
     settings: {
       dataDir: directory.path,
@@ -320,9 +337,10 @@ function govern(options: ControlPlaneOptions, directory: DataDir, catalog: Catal
     owners.close();
     latest.close();
     if (publishing !== null) clearImmediate(publishing);
-    await catalog.close();
-    record.close();
-    directory.release();
+    await catalog.close().finally(() => {
+      record.close();
+      directory.release();
+    });
   }
 
   for (const name of brokersToBegin()) brokers.begin(name);

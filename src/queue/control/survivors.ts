@@ -8,8 +8,9 @@ import type { Log } from "../../telemetry/log.ts";
 import { startOf } from "../process-start.ts";
 
 export interface ProcessRecord {
-  /** Writes down that this process is a broker here. */
+  /** Writes down that this process is a broker here. Throws what the system says; then it must be given no tablets. */
   began(pid: number): void;
+  /** One that stays written down is told from a later process of its number. */
   ended(pid: number): void;
   close(): void;
 }
@@ -41,7 +42,11 @@ export function recordProcesses(dataDir: string): ProcessRecord {
       write();
     },
     ended(pid) {
-      if (known.delete(pid)) write();
+      try {
+        if (known.delete(pid)) write();
+      } catch {
+        // The next one leaves it out.
+      }
     },
     close: () => closeSync(file),
   };

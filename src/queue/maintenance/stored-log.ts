@@ -18,7 +18,9 @@ export async function openStoredLog(path: string, log: Log): Promise<LogSource> 
   try {
     await endSurvivors(path, log);
     const catalog = await openCatalog(join(path, "catalog.lmdb"), directory.tabletCount);
-    const tablets = createTablets(directory, await catalog.raiseEpochs(), "synced", {});
+    const epochs = await catalog.raiseEpochs();
+    const remember = catalog.setEpochs;
+    const tablets = createTablets({ directory, epochs, remember, durability: "synced", events: {} });
     const places = new Map(
       catalog
         .topics()

@@ -20,6 +20,9 @@ export async function copyLmdbFile(file: string, to: string): Promise<void> {
 export async function copyTable(table: Pick<Database, "backup">, to: string): Promise<void> {
   await table.backup(to, true);
   const copied = openSync(to, "r");
-  fsyncSync(copied);
-  closeSync(copied);
+  try {
+    fsyncSync(copied);
+  } finally {
+    closeSync(copied);
+  }
 }

@@ -7,13 +7,19 @@ export interface CommitCause {
   readonly message: string;
 }
 
-/** LMDB's and the system's numbers for "no room". */
-const NO_ROOM_CODES = new Set([28 /* ENOSPC */, 122 /* EDQUOT */, 27 /* EFBIG */, -30792 /* MDB_MAP_FULL */]);
+/** The system's numbers for "no room". */
+const NO_ROOM_CODES = new Set([28 /* ENOSPC */, 122 /* EDQUOT */, 27 /* EFBIG */]);
+const MAP_FULL = -30792;
 
 /** The system's number for a failed read or write; LMDB says so too of a write that a full disk has cut short. */
 export const EIO = 5;
 
-export const saysNoRoom = ({ code }: CommitCause): boolean => NO_ROOM_CODES.has(code);
+/**
+ * No room for the pages of a transaction: it is as if it had never been. Without LMDB's word of the page the same number
+ * is the sync's, or the last write's, which some file systems take only into new room: after that LMDB takes no more.
+ */
+export const saysNoRoom = ({ code, message }: CommitCause): boolean =>
+  code === MAP_FULL || (NO_ROOM_CODES.has(code) && message.includes("Attempting to write page"));
 
 /** lmdb-js rejects with a wrapper whose `commitError` is a promise that rejects with the real one. */
 export async function causeOf(error: unknown): Promise<CommitCause> {

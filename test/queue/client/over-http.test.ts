@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { connectQueue, type Message, type QueueClient } from "../../../src/queue/client/client.ts";
+import { until } from "../../balancer/client.ts";
 import { type Served, serveQueue } from "../http/served.ts";
 
 let queue: Served;
@@ -120,7 +121,7 @@ describe("the client over HTTP", () => {
     await client.api.createTopic("wide", 300, {});
     const consumer = await client.consumer("wide", "c");
     const waiting = consumer.poll({ waitMs: 30_000 });
-    await new Promise((resolve) => setTimeout(resolve, 200)); // the polls are under way
+    await until("each shard is polled", () => queue.underWay >= 300);
     const producer = client.producer();
     const startedMs = performance.now();
     const { shard } = await producer.send("wide", { key: "k", value: "v" });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { openLocalNode } from "../../../src/queue/broker/local-node.ts";
 import { listenOnWire } from "../../../src/queue/wire/listener.ts";
 import { createQueueService } from "../../../src/queue/wire/queue-service.ts";
-import type { WireLimits } from "../../../src/queue/wire/service.ts";
+import type { WireLimits, WireService } from "../../../src/queue/wire/service.ts";
 import { createLog } from "../../../src/telemetry/log.ts";
 
 export interface Reply {
@@ -18,6 +18,8 @@ export interface Reply {
 
 export interface Served {
   readonly port: number;
+  /** Requests that have come and are not answered, long polls for the most part. */
+  readonly underWay: number;
   readonly dataDir: string;
   ask(method: string, target: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>;
   /** Ends the broker; `keep`: its data stays for the next one. */
@@ -40,8 +42,20 @@ export async function serveQueue(options: ServedOptions = {}): Promise<Served> {
     ...(messageBytesMax === undefined ? {} : { messageBytesMax }),
   });
   const service = createQueueService(node);
+  let underWay = 0;
+  const counted: WireService = {
+    async serve(request) {
+      underWay += 1;
+      try {
+        return await service.serve(request);
+      } finally {
+        underWay -= 1;
+      }
+    },
+    refuse: service.refuse,
+  };
   const listener = await listenOnWire(
-    service,
+    counted,
     options.limits === undefined ? {} : { limits: options.limits },
   );
   node.listensAt(listener.host, listener.port);
@@ -64,6 +78,9 @@ export async function serveQueue(options: ServedOptions = {}): Promise<Served> {
 
   return {
     port,
+    get underWay() {
+      return underWay;
+    },
     dataDir,
     ask,
     async close(keep = false) {
