@@ -1,6 +1,7 @@
 // Clients of a fault run: keep-alive connections that send one to four requests at a time, each with its own nonce,
 // and judge every answer.
 import { connect, type Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { seededRandom } from "../../src/load/random.ts";
 import { parseAnswer, statusOf, valuesOf } from "../http/strict.ts";
 import { faultOf, type Outcome, objection, type Plan, type PlanOptions } from "./fault-plan.ts";
@@ -40,9 +41,22 @@ export async function runClient(
     sent += size;
     if (line === null || line.ended) line = open(port);
     line.socket.write(Buffer.from(plans.map(({ requestBytes }) => requestBytes).join(""), "latin1"));
+    if (random() < 0.03) {
+      await leave(line, random);
+      tally.outcomes.set("left", (tally.outcomes.get("left") ?? 0) + size);
+      continue;
+    }
     judge(plans, await outcomesOn(line, plans), tally);
   }
   line?.socket.destroy();
+}
+
+/** The client goes without its answers, after some turns or in the midst of them; whoever shares its way must not notice. */
+async function leave(line: Line, random: () => number): Promise<void> {
+  for (let turns = Math.floor(random() * 6); turns > 0; turns--) await nextTurn();
+  if (random() < 0.5) line.socket.resetAndDestroy();
+  else line.socket.destroy();
+  line.ended = true;
 }
 
 function plan(number: number, random: () => number, options: PlanOptions): Plan {
