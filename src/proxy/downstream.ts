@@ -333,7 +333,7 @@ export class Downstream implements ClientConnection, ClientSide, TunnelClient, T
     const { limits } = this.context;
     if (this.phase === phase.ready) this.sweepReady(nowMs - this.sinceMs);
     else if (this.phase === phase.exchange) this.exchange.sweep(nowMs);
-    else if (this.phase === phase.tunnel) this.tunnel?.sweep(nowMs, limits.tunnelIdleMs);
+    else if (this.phase === phase.tunnel) this.tunnel?.sweep(nowMs);
     else if (this.phase === phase.lingering) this.linger?.sweep(nowMs);
     if (this.out.stuckMs(nowMs) > limits.sendIdleMs) this.socket.destroy();
   }

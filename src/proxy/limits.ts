@@ -19,7 +19,10 @@ export interface ProxyLimits {
   readonly responseDeadlineMs: number;
   /** Without a byte of an answer that has begun; later the client's connection is aborted. */
   readonly responseIdleMs: number;
-  /** Without the client taking a byte of what waits for it; later its connection is aborted. */
+  /**
+   * Without the client taking a byte of what waits for it, or the upstream of what waits for it in a tunnel that is
+   * otherwise silent; later the client's connection is aborted.
+   */
   readonly sendIdleMs: number;
   /** Without a byte in either direction of a tunnel (WebSocket). */
   readonly tunnelIdleMs: number;

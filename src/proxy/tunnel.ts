@@ -24,6 +24,8 @@ export class Tunnel implements ConnectionUser {
   private open = true;
   private active = true;
   private quietSinceMs = 0;
+  /** What waited for the upstream at the last sweep. */
+  private unsentBytes = 0;
 
   constructor(downstream: TunnelClient, connection: UpstreamConnection, upstream: PooledUpstream) {
     this.downstream = downstream;
@@ -82,10 +84,18 @@ export class Tunnel implements ConnectionUser {
     return true;
   }
 
-  sweep(nowMs: number, idleMs: number): void {
-    if (this.active) {
+  /**
+   * Silence is legal, but not where bytes wait for the upstream: the client is not read then, and if it has gone nothing
+   * else would ever tell.
+   */
+  sweep(nowMs: number): void {
+    const { tunnelIdleMs, sendIdleMs } = this.downstream.context.limits;
+    const unsent = this.connection.unsentBytes;
+    if (this.active || unsent !== this.unsentBytes) {
       this.active = false;
+      this.unsentBytes = unsent;
       this.quietSinceMs = nowMs;
-    } else if (nowMs - this.quietSinceMs > idleMs) this.downstream.destroy();
+    } else if (nowMs - this.quietSinceMs > (unsent > 0 ? Math.min(sendIdleMs, tunnelIdleMs) : tunnelIdleMs))
+      this.downstream.destroy();
   }
 }

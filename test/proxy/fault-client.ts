@@ -48,23 +48,27 @@ export async function runClient(
 function plan(number: number, random: () => number, options: PlanOptions): Plan {
   const nonce = number.toString(36);
   const fault = faultOf(nonce, options);
-  const method = fault === "early" ? "POST" : random() < 0.6 ? "GET" : random() < 0.5 ? "PUT" : "POST";
-  return {
-    nonce,
-    fault,
-    method,
-    requestBytes: request(
-      nonce,
-      method,
-      fault === "early" ? 100_000 : Math.floor(random() * 500),
-      random() < 0.5,
-    ),
-  };
+  const method = fault === "early" ? "POST" : (methods[Math.floor(random() * methods.length)] ?? "GET");
+  // A body is sent as text, or, from some KB on, as bytes of its own.
+  const bodyBytesMax = random() < 0.1 ? 60_000 : 500;
+  const bodyBytes = fault === "early" ? 100_000 : Math.floor(random() * bodyBytesMax);
+  const expects = fault !== "early" && random() < 0.2;
+  return { nonce, fault, method, requestBytes: request(nonce, method, bodyBytes, random() < 0.5, expects) };
 }
 
-function request(nonce: string, method: string, bodyBytes: number, chunked: boolean): string {
-  const head = `${method} /n/${nonce} HTTP/1.1\r\nHost: a.example\r\n`;
-  if (method === "GET") return `${head}\r\n`;
+const methods = ["GET", "GET", "GET", "GET", "GET", "HEAD", "PUT", "PUT", "POST", "POST"] as const;
+
+/** Who `expects` to be told to continue does not wait for it (RFC 9110 section 10.1.1). */
+function request(
+  nonce: string,
+  method: string,
+  bodyBytes: number,
+  chunked: boolean,
+  expects: boolean,
+): string {
+  const start = `${method} /n/${nonce} HTTP/1.1\r\nHost: a.example\r\n`;
+  if (method === "GET" || method === "HEAD") return `${start}\r\n`;
+  const head = expects ? `${start}Expect: 100-continue\r\n` : start;
   const body = "b".repeat(bodyBytes);
   if (!chunked || body === "") return `${head}Content-Length: ${bodyBytes}\r\n\r\n${body}`;
   return `${head}Transfer-Encoding: chunked\r\n\r\n${bodyBytes.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
@@ -106,7 +110,7 @@ function outcomesOn(line: Line, plans: readonly Plan[]): Promise<Outcome[]> {
       20_000,
     );
     line.wake = () => {
-      takeAnswers(line, outcomes, count);
+      takeAnswers(line, outcomes, plans);
       while (line.ended && outcomes.length < count) outcomes.push({ kind: "ended" });
       if (outcomes.length < count) return;
       clearTimeout(timer);
@@ -117,9 +121,9 @@ function outcomesOn(line: Line, plans: readonly Plan[]): Promise<Outcome[]> {
   });
 }
 
-function takeAnswers(line: Line, outcomes: Outcome[], count: number): void {
-  while (line.received !== "" && outcomes.length < count) {
-    const parsed = parseAnswer(line.received, 0, "GET", line.ended);
+function takeAnswers(line: Line, outcomes: Outcome[], plans: readonly Plan[]): void {
+  while (line.received !== "" && outcomes.length < plans.length) {
+    const parsed = parseAnswer(line.received, 0, plans[outcomes.length]?.method ?? "GET", line.ended);
     if (parsed.kind === "fault") throw new Error(`A client got ${parsed.why}`);
     if (parsed.kind === "incomplete") return;
     const { message } = parsed;

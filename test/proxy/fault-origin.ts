@@ -1,6 +1,6 @@
 // An origin that commits the planned fault on a request's first attempt and serves every further attempt well.
-import { type Origin, type OriginConnection, startRawOrigin } from "../http/origin.ts";
-import { type Message, parseRequest } from "../http/strict.ts";
+import { methodOf, type Origin, type OriginConnection, startRawOrigin } from "../http/origin.ts";
+import { type Message, parseRequest, valuesOf } from "../http/strict.ts";
 import { type Fault, faultOf, largeBody, type PlanOptions } from "./fault-plan.ts";
 
 /** Shared by all origins of a run. */
@@ -8,7 +8,7 @@ export interface FaultLog {
   readonly options: PlanOptions;
   /** Attempts by nonce, as complete requests at any origin. */
   readonly attempts: Map<string, number>;
-  /** How often garbage followed an answer. */
+  /** How often something that is nobody's followed an answer, and could meet the connection's next request. */
   garbage: number;
   /** Requests that came while another one of the same piece was not yet answered. */
   shared: number;
@@ -62,22 +62,25 @@ function nonceOfEarly(pending: string, { options, attempts }: FaultLog): string 
 }
 
 /** True when nothing more on this connection counts. */
-function serve({ start }: Message, connection: OriginConnection, log: FaultLog): boolean {
+function serve(request: Message, connection: OriginConnection, log: FaultLog): boolean {
   const { options, attempts } = log;
+  const { start, fields } = request;
   const nonce = target.exec(start)?.[1] ?? "";
   const attempt = (attempts.get(nonce) ?? 0) + 1;
   attempts.set(nonce, attempt);
   const fault = attempt === 1 ? faultOf(nonce, options) : "plain";
-  if (fault === "late-garbage") log.garbage++;
-  return commit(fault, nonce, connection);
+  if (fault === "late-garbage" || fault === "body-to-head" || fault === "body-to-204") log.garbage++;
+  const isTold = valuesOf(fields, "expect").length > 0 && Number.parseInt(nonce, 36) % 2 === 1;
+  if (isTold) connection.socket.write("HTTP/1.1 100 Continue\r\n\r\n");
+  return commit(fault, { nonce, method: methodOf(request) }, connection);
 }
 
-const fields = (nonce: string): string => `X-Nonce: ${nonce}\r\n`;
+const nonceField = (nonce: string): string => `X-Nonce: ${nonce}\r\n`;
 const answer = (nonce: string, body = `<${nonce}>`, more = ""): string =>
-  `HTTP/1.1 200 OK\r\n${fields(nonce)}${more}Content-Length: ${body.length}\r\n\r\n${body}`;
+  `HTTP/1.1 200 OK\r\n${nonceField(nonce)}${more}Content-Length: ${body.length}\r\n\r\n${body}`;
 const chunk = (data: string): string => `${data.length.toString(16)}\r\n${data}\r\n`;
 const chunkedHead = (nonce: string): string =>
-  `HTTP/1.1 200 OK\r\n${fields(nonce)}Transfer-Encoding: chunked\r\n\r\n`;
+  `HTTP/1.1 200 OK\r\n${nonceField(nonce)}Transfer-Encoding: chunked\r\n\r\n`;
 
 /** The name says whose it would be: nobody's. */
 const poison = answer("poison");
@@ -92,44 +95,67 @@ function reset(connection: OriginConnection): void {
   else connection.socket.resetAndDestroy();
 }
 
-function commit(fault: Fault, nonce: string, connection: OriginConnection): boolean {
+function commit(
+  fault: Fault,
+  { nonce, method }: { readonly nonce: string; readonly method: string },
+  connection: OriginConnection,
+): boolean {
   const { socket, count } = connection;
+  const headOnly = method === "HEAD";
+  const reply = (body = `<${nonce}>`, more = ""): string => {
+    const whole = answer(nonce, body, more);
+    return headOnly ? whole.slice(0, -body.length) : whole;
+  };
+  const chunks = (data: string): string => (headOnly ? "" : data);
   const closing = (bytes: string): boolean => {
     socket.end(Buffer.from(bytes, "latin1"));
     return true;
   };
   switch (fault) {
     case "chunked":
-      socket.write(`${chunkedHead(nonce)}${chunk("<")}${chunk(`${nonce}>`)}0\r\n\r\n`);
+      socket.write(chunkedHead(nonce) + chunks(`${chunk("<")}${chunk(`${nonce}>`)}0\r\n\r\n`));
       return false;
     case "large":
       carryLarge.add(connection);
-      socket.write(answer(nonce, largeBody(nonce)));
+      socket.write(reply(largeBody(nonce)));
       return false;
     case "slow":
-      slowly(answer(nonce), (piece) => socket.write(piece));
+      slowly(reply(), (piece) => socket.write(piece));
       return false;
     case "interim":
-      socket.write(`HTTP/1.1 103 Early Hints\r\nX-A: b\r\n\r\n${answer(nonce)}`);
+      socket.write(`HTTP/1.1 103 Early Hints\r\nX-A: b\r\n\r\n${reply()}`);
       return false;
     case "close-after":
-      return closing(answer(nonce));
+      return closing(reply());
     case "close-said":
-      return closing(answer(nonce, `<${nonce}>`, "Connection: close\r\n"));
-    case "reset-later":
+      return closing(reply(`<${nonce}>`, "Connection: close\r\n"));
+    case "not-modified":
+      if (method !== "GET" && !headOnly) socket.write(reply());
+      else socket.write(`HTTP/1.1 304 Not Modified\r\n${nonceField(nonce)}Content-Length: 9\r\n\r\n`);
+      return false;
+    case "body-to-head":
       socket.write(answer(nonce));
+      return false;
+    case "body-to-204":
+      socket.write(`HTTP/1.1 204 No Content\r\n${nonceField(nonce)}\r\n<${nonce}>`);
+      return false;
+    case "unavailable":
+      socket.write(reply().replace("200 OK", "503 Service Unavailable"));
+      return false;
+    case "reset-later":
+      socket.write(reply());
       // Only while it rests: a reset of an answer under way would be another fault, on another request.
       setTimeout(() => connection.count === count && reset(connection), 2);
       return false;
     case "late-garbage":
-      socket.write(answer(nonce));
+      socket.write(reply());
       setTimeout(() => socket.writable && socket.write(garbage), 1);
       return false;
     case "poison":
-      socket.write(answer(nonce) + poison);
+      socket.write(reply() + poison);
       return true;
     case "poison-next-write":
-      socket.write(answer(nonce));
+      socket.write(reply());
       socket.write(poison);
       return true;
     case "close-first":
@@ -138,31 +164,31 @@ function commit(fault: Fault, nonce: string, connection: OriginConnection): bool
       reset(connection);
       return true;
     case "cut-head":
-      return closing(answer(nonce).slice(0, 25));
+      return closing(reply().slice(0, 25));
     case "cut-small":
-      return closing(answer(nonce).slice(0, -2));
+      return closing(reply().slice(0, -2));
     case "cut-large":
-      return closing(answer(nonce, largeBody(nonce)).slice(0, -2));
+      return closing(reply(largeBody(nonce)).slice(0, -2));
     case "cut-chunked":
-      return closing(chunkedHead(nonce) + chunk("<"));
+      return closing(chunkedHead(nonce) + chunks(chunk("<")));
     case "reset-chunked":
-      socket.write(chunkedHead(nonce) + chunk("<"), () => setTimeout(() => reset(connection), 1));
+      socket.write(chunkedHead(nonce) + chunks(chunk("<")), () => setTimeout(() => reset(connection), 1));
       return true;
     case "garbage":
       socket.write(garbage);
       return true;
     case "two-lengths":
       socket.write(
-        `HTTP/1.1 200 OK\r\n${fields(nonce)}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+        `HTTP/1.1 200 OK\r\n${nonceField(nonce)}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n${chunks("0\r\n\r\n")}`,
       );
       return true;
     case "wrong-version":
-      socket.write(answer(nonce).replace("HTTP/1.1", "HTTP/2.0"));
+      socket.write(reply().replace("HTTP/1.1", "HTTP/2.0"));
       return true;
     case "stall":
       return true;
     default:
-      socket.write(answer(nonce));
+      socket.write(reply());
       return false;
   }
 }

@@ -12,6 +12,10 @@ const sound = [
   "close-after", // FIN right behind the answer, without a word
   "reset-later", // the idle connection is reset a moment later
   "close-said", // Connection: close
+  "not-modified", // 304 to GET and HEAD, with the length of what it does not send
+  "body-to-head", // what answers HEAD has a body all the same
+  "body-to-204",
+  "unavailable", // 503, which the retry policy asks for elsewhere
 ] as const;
 
 /** A second, plausible answer behind the first. With upstream batching nobody can tell it from the next request's. */
@@ -43,7 +47,7 @@ export type Fault =
 
 export interface Plan {
   readonly nonce: string;
-  readonly method: "GET" | "PUT" | "POST";
+  readonly method: "GET" | "HEAD" | "PUT" | "POST";
   readonly fault: Fault;
   readonly requestBytes: string;
 }
@@ -83,10 +87,15 @@ export function objection(
   const cuts = (cut as readonly string[]).includes(fault) || fault === "early";
   if (outcome.kind === "ended") return cuts ? null : "the connection ended without its answer";
   const { status, body } = outcome;
-  if (status === 200)
-    return outcome.nonce === nonce && body === bodyOf(nonce, fault, body)
-      ? null
-      : `it got the answer of ${outcome.nonce}`;
+  const isOwn =
+    status === 200 ||
+    (status === 204 && fault === "body-to-204") ||
+    (status === 304 && fault === "not-modified") ||
+    (status === 503 && fault === "unavailable" && outcome.nonce !== "");
+  if (isOwn) {
+    const expected = method === "HEAD" || status === 204 || status === 304 ? "" : bodyOf(nonce, fault, body);
+    return outcome.nonce === nonce && body === expected ? null : `it got the answer of ${outcome.nonce}`;
+  }
   if (status === 504 && fault === "stall") return null;
   // A request that may have run is not sent again, whatever its connection died of.
   if (status === 502 && (method === "POST" || fault === "early")) return null;

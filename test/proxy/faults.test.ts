@@ -8,7 +8,7 @@ import { startStand } from "../http/stand.ts";
 import { runClient } from "./fault-client.ts";
 import { type FaultLog, startFaultOrigin } from "./fault-origin.ts";
 
-const requests = Number(process.env.ROUNDHOUSE_FAULT_REQUESTS ?? 20_000);
+const requests = Number(process.env.ROUNDHOUSE_FAULT_REQUESTS ?? 10_000);
 const seed = Number(process.env.ROUNDHOUSE_FAULT_SEED ?? 1);
 const clients = 48;
 
@@ -18,7 +18,10 @@ function renew({ batching }: PooledUpstream, turn: number): void {
   for (let answers = 0; answers < 300; answers++) batching.count(0.1);
 }
 
-async function faultRun(batching: boolean, report: (line: string) => void): Promise<void> {
+/** Late answers and 503 are asked for elsewhere, whatever is under way. */
+const eager = { attempts: 2, perTryTimeoutMs: 1_500, budgetPercent: 100, minRetries: clients };
+
+async function faultRun(batching: boolean, retrying: boolean, report: (line: string) => void): Promise<void> {
   const log: FaultLog = {
     options: { seed, batching },
     attempts: new Map(),
@@ -31,6 +34,7 @@ async function faultRun(batching: boolean, report: (line: string) => void): Prom
   const stand = await startStand({
     origins,
     upstreamBatching: batching,
+    retries: retrying ? eager : {},
     limits: { responseDeadlineMs: 4_000 },
     pick: (_, left) => {
       const upstream = left[turn++ % left.length] ?? null;
@@ -62,6 +66,7 @@ async function faultRun(batching: boolean, report: (line: string) => void): Prom
   report(
     `${share * clients} requests, seed ${seed}, ${Math.round(performance.now() - started)} ms, ${log.shared} behind another: ${JSON.stringify(Object.fromEntries([...outcomes].sort()))}`,
   );
+  const { made, overBudget } = stand.proxy.stats.retries;
   const inFlight = stand.upstreams.reduce((sum, upstream) => sum + upstream.inFlight, 0);
   await stand.close();
   assert.deepEqual(log.faults, [], "what reached an origin");
@@ -72,12 +77,16 @@ async function faultRun(batching: boolean, report: (line: string) => void): Prom
   );
   if (batching) assert.ok(log.shared > requests / 50, `${log.shared} requests were sent behind another`);
   else assert.equal(log.shared, 0, "requests sent behind another");
+  if (retrying) assert.ok(made > 0, `${made} retries, ${overBudget} over the budget`);
   assert.equal(inFlight, 0, "exchanges still counted as in flight");
 }
 
 describe("faults", { concurrency: false }, () => {
   it("never mix up answers, one exchange at a time", (test) =>
-    faultRun(false, (line) => test.diagnostic(line)));
+    faultRun(false, false, (line) => test.diagnostic(line)));
   it("never mix up answers, with upstream batching", (test) =>
-    faultRun(true, (line) => test.diagnostic(line)));
+    faultRun(true, false, (line) => test.diagnostic(line)));
+  it("never mix up answers, with a retry policy", (test) =>
+    faultRun(false, true, (line) => test.diagnostic(line)));
+  it("never mix up answers, with both", (test) => faultRun(true, true, (line) => test.diagnostic(line)));
 });

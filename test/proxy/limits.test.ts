@@ -1,6 +1,9 @@
 // The proxy's bounds in time and number: deadlines, connection caps, requests per connection, slow-loris, drain.
 // Bounds in bytes are vectors (test/http/vectors/limits.ts).
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, it } from "node:test";
 import type { Client } from "../http/client.ts";
 import { answerOk, startOrigin } from "../http/origin.ts";
@@ -84,6 +87,60 @@ describe("deadlines", () => {
       await until("the upstream's too", () => origin.connections[0]?.ended === true);
       client.destroy();
     });
+  });
+});
+
+/** A server that is stopped, and whose queue of connections is full: to connect to it takes forever. */
+async function startUnreachable(): Promise<{ readonly port: number; end(): void }> {
+  const program =
+    "require('net').createServer().listen({port:0,host:'127.0.0.1',backlog:1},function(){console.log(this.address().port)})";
+  const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const port = Number(line.toString());
+  child.kill("SIGSTOP");
+  const queued = Array.from({ length: 8 }, () => connect({ port, host: "127.0.0.1" }).on("error", () => {}));
+  const end = (): void => {
+    for (const socket of queued) socket.destroy();
+    child.kill("SIGKILL");
+  };
+  const isFull = (): boolean => queued.filter(({ pending }) => !pending).length >= 2;
+  await until("its queue to be full", isFull).catch((error: unknown) => {
+    end();
+    throw error;
+  });
+  return { port, end };
+}
+
+describe("an upstream that cannot be connected to in time", { skip: process.platform === "win32" }, () => {
+  it("is passed over, also by a POST, of which nothing was sent; and where there is no other, 503", async () => {
+    const unreachable = await startUnreachable();
+    const origin = { ...(await startOrigin()), address: { host: "127.0.0.1", port: unreachable.port } };
+    const limits = { connectDeadlineMs: 300 };
+    try {
+      await withStand({ origins: [origin, await startOrigin()], limits }, async (stand) => {
+        for (const request of [get(), post("Content-Length: 2").concat("hi")]) {
+          const client = await stand.connect();
+          client.send(request);
+          await client.take(1);
+          assert.deepEqual(statuses(client), [200]);
+          client.destroy();
+        }
+        assert.deepEqual(
+          stand.failures.map(({ failure }) => failure),
+          ["connect-timeout", "connect-timeout"],
+        );
+      });
+      await withStand({ origins: [origin], limits }, async (stand) => {
+        const client = await stand.connect();
+        client.send(get());
+        await client.take(1);
+        assert.deepEqual(statuses(client), [503]);
+        client.destroy();
+        await until("its attempt to be given up", () => stand.upstreams[0]?.connections === 0);
+      });
+    } finally {
+      unreachable.end();
+    }
   });
 });
 

@@ -47,6 +47,10 @@ function frame(text: string): string {
   return Buffer.concat([Buffer.from([0x81, 0x80 | text.length]), mask, payload]).toString("latin1");
 }
 
+/** Accepts the upgrade and reads no more. */
+const deaf = (): Promise<Origin> =>
+  startRawOrigin(({ socket }) => socket.once("data", () => socket.pause().write(switched)));
+
 describe("a WebSocket", () => {
   it("echoes frames both ways and ends with either side", async () => {
     const origin = await echo(switched);
@@ -96,6 +100,31 @@ describe("a WebSocket", () => {
       client.send(bytes);
       await until("all of it back", () => client.received().length === from + bytes.length, 20_000);
       client.destroy();
+    });
+  });
+
+  it("ends when nothing has passed for long", async () => {
+    await withStand({ origins: [await echo(switched)], limits: { tunnelIdleMs: 300 } }, async (stand) => {
+      const client = await stand.connect();
+      client.send(upgrade);
+      await client.untilEnded();
+      assert.match(client.received(), /^HTTP\/1.1 101 /);
+      await until("the upstream's connection to end", () => stand.upstreams[0]?.connections === 0);
+      assert.equal(stand.upstreams[0]?.inFlight, 0);
+      client.destroy();
+    });
+  });
+
+  it("outlives no client that went while the upstream took nothing", async () => {
+    await withStand({ origins: [await deaf()], limits: { sendIdleMs: 300 } }, async (stand) => {
+      const client = await stand.connect();
+      client.send(upgrade);
+      await until("the 101", () => client.received() !== "");
+      client.socket.write(Buffer.alloc(20_000_000));
+      await until("the proxy to read no more", () => stand.peerOf(client).isPaused());
+      client.socket.resetAndDestroy();
+      await until("the proxy to notice", () => stand.openPeers() === 0);
+      assert.deepEqual([stand.upstreams[0]?.connections, stand.upstreams[0]?.inFlight], [0, 0]);
     });
   });
 
