@@ -89,8 +89,9 @@ export async function runFaults(options: FaultRunOptions): Promise<FaultRunRepor
     producing.abort();
     await Promise.all(producers);
     await readToTheEnd(byDoor.api, notes);
-    // The others, too, come to the end.
-    await pause(2000);
+    // The others, too, come to the end: for a second nobody reads anything new.
+    const read = () => notes.history.length + notes.consumed.length;
+    for (let before = -1; before !== read(); await pause(1000)) before = read();
     reading.abort();
     await clients;
   } finally {

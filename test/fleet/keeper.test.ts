@@ -112,6 +112,7 @@ test("what is left when front door and keeper are killed together is swept by th
   );
   const report = await complete(frontDoor);
   const pids = family(report);
+  frontDoor.child.kill("SIGSTOP"); // so that it starts no other keeper in between
   process.kill(report.keeper as number, "SIGKILL");
   frontDoor.child.kill("SIGKILL");
   await gone([frontDoor.child.pid as number, report.keeper as number]);
