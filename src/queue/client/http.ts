@@ -4,9 +4,9 @@
 // On node:net, since a producer and a consumer spend more on node:http's requests than on their messages.
 import { validateHeaderValue } from "node:http";
 import { RoundhouseError } from "../../errors.ts";
-import { type Answer, type HttpConnection, openConnection } from "./http-connection.ts";
+import { type Answer, type HttpConnection, openConnection } from "../http-connection.ts";
 
-export type { Answer } from "./http-connection.ts";
+export type { Answer } from "../http-connection.ts";
 
 export interface Question {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -147,7 +147,9 @@ function takeConnection(pool: Pool, use: (connection: HttpConnection) => void): 
 }
 
 function opened(pool: Pool): HttpConnection {
-  const connection = openConnection(pool.host, pool.port, {
+  const connection = openConnection({
+    host: pool.host,
+    port: pool.port,
     onFree: (free) => giveBack(pool, free),
     onClosed(gone) {
       pool.open.delete(gone);

@@ -1,11 +1,9 @@
-// Requests from one broker to another over kept connections, one exchange at a time on each. Only for our own listener,
-// whose answers always have a Content-Length. The proxy's upstreams stream and spread; this asks and gets.
-import { connect, type Socket } from "node:net";
+// Requests from one broker to another over kept connections. What is a client of a queue from outside is client/http.ts's;
+// here it matters whether a request that failed had been sent.
 import { RoundhouseError } from "../../errors.ts";
-import { createAnswerHead, parseAnswerHead } from "../../http/answer-head.ts";
-import { incomplete, refused } from "../../http/fields.ts";
-import { fieldIn } from "../../proxy/client-request.ts";
-import { HeldBytes } from "../../proxy/held-bytes.ts";
+import { type HttpConnection, openConnection, type Answer as PeerAnswer } from "../http-connection.ts";
+
+export type { Answer as PeerAnswer } from "../http-connection.ts";
 
 export interface PeerAddress {
   readonly host: string;
@@ -21,12 +19,6 @@ export interface PeerRequest {
   readonly signal?: AbortSignal;
   /** Without a whole answer by then it is given up. */
   readonly deadlineMs: number;
-}
-
-export interface PeerAnswer {
-  readonly status: number;
-  readonly body: Buffer;
-  header(name: string): string | undefined;
 }
 
 /** No answer came. `sent`: the other side may have acted on the request. */
@@ -49,163 +41,83 @@ export interface PeerClient {
 const idleMs = 30_000;
 const idleMax = 256;
 const connectMs = 2_000;
-const answerHeadBytesMax = 16 * 1024;
-const answerBytesMax = 64 * 1024 * 1024;
 
-const head = createAnswerHead(32);
-
-interface Exchange {
-  readonly method: string;
-  resolve(answer: PeerAnswer): void;
-  reject(error: PeerLost): void;
-}
-
-class PeerConnection {
-  idleSinceMs = 0;
-  closed = false;
-  private readonly socket: Socket;
-  private readonly onFree: (connection: PeerConnection) => void;
-  private exchange: Exchange | null = null;
-  private connected = false;
-  private held: HeldBytes | null = null;
-  /** Length of the answer with its head, once that is known. */
-  private expected = 0;
-
-  constructor(address: PeerAddress, onFree: (connection: PeerConnection) => void) {
-    this.onFree = onFree;
-    this.socket = connect({ host: address.host, port: address.port, noDelay: true });
-    this.socket.setTimeout(connectMs, () => this.lose("no connection in time"));
-    this.socket.on("connect", () => {
-      this.connected = true;
-      this.socket.setTimeout(0);
-    });
-    this.socket.on("data", (chunk) => this.onData(chunk));
-    this.socket.on("end", () => this.lose("the connection ended"));
-    this.socket.on("error", (error) => this.lose(error.message));
-    this.socket.on("close", () => this.lose("the connection closed"));
-  }
-
-  begin(exchange: Exchange, text: string, body: Buffer | undefined): void {
-    this.exchange = exchange;
-    this.socket.ref();
-    if (body === undefined) this.socket.write(text, "latin1");
-    else {
-      this.socket.cork();
-      this.socket.write(text, "latin1");
-      this.socket.write(body);
-      this.socket.uncork();
-    }
-  }
-
-  lose(why: string): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.socket.destroy();
-    const { exchange } = this;
-    this.exchange = null;
-    exchange?.reject(new PeerLost(why, this.connected));
-  }
-
-  private onData(chunk: Buffer): void {
-    if (this.exchange === null) {
-      this.lose("bytes that nobody asked for");
-      return;
-    }
-    let bytes = chunk;
-    if (this.held !== null) {
-      this.held.append(chunk, 0, chunk.length);
-      if (this.held.length < this.expected) return;
-      bytes = this.held.bytes();
-    }
-    if (!this.take(bytes, this.exchange) && !this.closed && this.held === null)
-      this.held = new HeldBytes(bytes, 0, bytes.length);
-  }
-
-  /** False while the answer is not complete. */
-  private take(bytes: Buffer, exchange: Exchange): boolean {
-    const end = parseAnswerHead(bytes, 0, bytes.length, exchange.method, answerHeadBytesMax, head);
-    if (end === incomplete) return false;
-    if (end === refused || head.body.length > answerBytesMax) {
-      this.lose(head.problem);
-      return false;
-    }
-    const length = exchange.method === "HEAD" ? 0 : Math.max(0, head.body.length);
-    this.expected = end + length;
-    if (bytes.length < this.expected) return false;
-    const text = bytes.toString("latin1", 0, end);
-    const body = bytes.subarray(end, this.expected);
-    const { code: status, connection } = head;
-    this.held = null;
-    this.expected = 0;
-    this.exchange = null;
-    if (connection.close || bytes.length > end + length) this.lose("closed after its answer");
-    else {
-      this.socket.unref();
-      this.onFree(this);
-    }
-    exchange.resolve({ status, body, header: (name) => fieldIn(text, name) });
-    return true;
-  }
+interface Pool {
+  /** For the Host field. */
+  readonly authority: string;
+  readonly address: PeerAddress;
+  /** Longest idle first. */
+  readonly idle: { readonly connection: HttpConnection; readonly sinceMs: number }[];
 }
 
 export function createPeerClient(): PeerClient {
-  const idle = new Map<string, PeerConnection[]>();
-  const all = new Set<PeerConnection>();
+  const pools = new Map<string, Pool>();
+  const open = new Set<HttpConnection>();
 
-  function freshest(key: string): PeerConnection | undefined {
-    const free = idle.get(key) ?? [];
+  function poolOf(address: PeerAddress): Pool {
+    const authority = `${address.host}:${address.port}`;
+    const pool = pools.get(authority) ?? { authority, address, idle: [] };
+    pools.set(authority, pool);
+    return pool;
+  }
+
+  function freshest({ idle }: Pool): HttpConnection | undefined {
     for (;;) {
-      const connection = free.pop();
-      if (connection === undefined) return undefined;
-      if (!connection.closed && performance.now() - connection.idleSinceMs < idleMs) return connection;
-      connection.lose("idle for too long");
-      all.delete(connection);
+      const found = idle.pop();
+      if (found === undefined || performance.now() - found.sinceMs < idleMs) return found?.connection;
+      found.connection.end(new Error("idle for too long"));
     }
   }
 
-  function opened(key: string, address: PeerAddress): PeerConnection {
-    const connection = new PeerConnection(address, (one) => {
-      one.idleSinceMs = performance.now();
-      const free = idle.get(key) ?? [];
-      idle.set(key, free);
-      if (free.length >= idleMax) one.lose("not needed");
-      else free.push(one);
+  function opened({ address, idle }: Pool): HttpConnection {
+    const connection = openConnection({
+      ...address,
+      connectMs,
+      onFree(free) {
+        if (idle.length >= idleMax) free.end(new Error("not needed"));
+        else idle.push({ connection: free, sinceMs: performance.now() });
+      },
+      onClosed(gone) {
+        open.delete(gone);
+        const index = idle.findIndex((one) => one.connection === gone);
+        if (index >= 0) idle.splice(index, 1);
+      },
     });
-    all.add(connection);
-    for (const one of all) if (one.closed) all.delete(one);
+    open.add(connection);
     return connection;
   }
 
   function ask(address: PeerAddress, request: PeerRequest): Promise<PeerAnswer> {
     const { method, target, fields = "", body, signal, deadlineMs } = request;
-    const key = `${address.host}:${address.port}`;
     return new Promise((resolve, reject) => {
-      const connection = freshest(key) ?? opened(key, address);
+      const pool = poolOf(address);
+      const connection = freshest(pool) ?? opened(pool);
       let givenUp = false;
       const giveUp = () => {
         givenUp = true;
-        connection.lose("given up");
+        connection.end(new Error("given up"));
       };
-      const timer = setTimeout(() => connection.lose(`no answer within ${deadlineMs} ms`), deadlineMs);
+      const late = () => connection.end(new Error(`no answer within ${deadlineMs} ms`));
+      const timer = setTimeout(late, deadlineMs);
       signal?.addEventListener("abort", giveUp, { once: true });
       const settle = () => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", giveUp);
       };
       const length = body === undefined ? "" : `Content-Length: ${body.length}\r\n`;
-      const text = `${method} ${target} HTTP/1.1\r\nHost: ${key}\r\n${length}${fields}\r\n`;
-      const exchange: Exchange = {
+      const head = `${method} ${target} HTTP/1.1\r\nHost: ${pool.authority}\r\n${length}${fields}\r\n`;
+      connection.ask(head, body, {
         method,
-        resolve(answer) {
+        answered(answer) {
           settle();
           resolve(answer);
         },
-        reject(error) {
+        failed({ message }) {
           settle();
-          reject(givenUp ? new RoundhouseError("TIMEOUT", "Nobody waits for this answer any more.") : error);
+          if (givenUp) reject(new RoundhouseError("TIMEOUT", "Nobody waits for this answer any more."));
+          else reject(new PeerLost(message, connection.connected));
         },
-      };
-      connection.begin(exchange, text, body);
+      });
       if (signal?.aborted === true) giveUp();
     });
   }
@@ -213,9 +125,7 @@ export function createPeerClient(): PeerClient {
   return {
     ask,
     close() {
-      for (const connection of all) connection.lose("this broker is ending");
-      all.clear();
-      idle.clear();
+      for (const connection of open) connection.end(new Error("this broker is ending"));
     },
   };
 }

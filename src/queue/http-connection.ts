@@ -1,14 +1,15 @@
 // One kept connection: a question at a time, and its whole answer, however that is framed. It holds answers whole and
-// knows nothing of pools or deadlines, which are http.ts's; the proxy's connections stream.
+// knows nothing of pools or of an answer's deadline: those are client/http.ts's, and wire/peer-client.ts's between
+// brokers. The proxy's connections stream.
 //
 //   free ──ask──▶ head (interim ones skipped) ──▶ body ──whole──▶ free, or closed where the answer says so
 import { connect } from "node:net";
-import { createAnswerHead, parseAnswerHead } from "../../http/answer-head.ts";
-import { chunkedIsDone, createChunkedReader, readChunked } from "../../http/chunked.ts";
-import { incomplete, refused } from "../../http/fields.ts";
-import { framing } from "../../http/framing.ts";
-import { fieldIn } from "../../proxy/client-request.ts";
-import { HeldBytes } from "../../proxy/held-bytes.ts";
+import { createAnswerHead, parseAnswerHead } from "../http/answer-head.ts";
+import { chunkedIsDone, createChunkedReader, readChunked } from "../http/chunked.ts";
+import { incomplete, refused } from "../http/fields.ts";
+import { framing } from "../http/framing.ts";
+import { fieldIn } from "../proxy/client-request.ts";
+import { HeldBytes } from "../proxy/held-bytes.ts";
 
 export interface Answer {
   readonly status: number;
@@ -25,13 +26,19 @@ export interface Exchange {
 }
 
 export interface HttpConnection {
+  /** False: nothing that was asked has left. It stays true when the connection has ended. */
+  readonly connected: boolean;
   /** Not while another question is under way. `head`: request line and fields, in Latin-1. */
   ask(head: string, body: Uint8Array | undefined, exchange: Exchange): void;
   /** Closes it, and fails what is under way for this reason. Does nothing when it is closed. */
   end(cause: Error): void;
 }
 
-export interface HttpConnectionEvents {
+export interface HttpConnectionOptions {
+  readonly host: string;
+  readonly port: number;
+  /** It ends unless it is connected by then. Default: as long as the system tries. */
+  readonly connectMs?: number;
   /** An answer has come, and another question may go; before it is handed out. */
   onFree(connection: HttpConnection): void;
   /** Once, the last event. */
@@ -59,12 +66,14 @@ const ANSWER_BYTES_MAX = 256 * 1024 * 1024;
 /** Parsed from connection to connection; what is needed longer is copied at once. */
 const head = createAnswerHead(200);
 
-export function openConnection(host: string, port: number, events: HttpConnectionEvents): HttpConnection {
+export function openConnection(options: HttpConnectionOptions): HttpConnection {
+  const { host, port, connectMs = 0, onFree, onClosed } = options;
   const socket = connect({ host, port, noDelay: true });
   let exchange: Exchange | null = null;
   let intake: Intake | null = null;
   /** The beginning of a head. */
   let held: HeldBytes | null = null;
+  let connected = false;
   let closed = false;
 
   function end(cause: Error): void {
@@ -73,7 +82,7 @@ export function openConnection(host: string, port: number, events: HttpConnectio
     socket.destroy();
     const asked = exchange;
     exchange = null;
-    events.onClosed(connection);
+    onClosed(connection);
     asked?.failed(cause);
   }
 
@@ -134,7 +143,7 @@ export function openConnection(host: string, port: number, events: HttpConnectio
     if (!keep) end(new Error("closed after its answer"));
     else {
       socket.unref();
-      events.onFree(connection);
+      onFree(connection);
     }
     const body = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
     asked?.answered({ status, body, header: (name) => fieldIn(text, name) });
@@ -145,11 +154,22 @@ export function openConnection(host: string, port: number, events: HttpConnectio
     else end(new Error("the connection ended before the answer did"));
   }
 
+  socket.setTimeout(connectMs, () => end(new Error(`no connection within ${connectMs} ms`)));
+  socket.on("connect", () => {
+    connected = true;
+    socket.setTimeout(0);
+  });
   socket.on("data", take);
   socket.on("end", ended);
   socket.on("error", end);
   socket.on("close", () => end(new Error("the connection closed before the answer ended")));
-  const connection: HttpConnection = { ask, end };
+  const connection: HttpConnection = {
+    get connected() {
+      return connected;
+    },
+    ask,
+    end,
+  };
   return connection;
 }
 
