@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { after, test } from "node:test";
 import fc from "fast-check";
+import { drainIdleMs } from "../../proxy/client-connection.ts";
 import { listenOnWire, type WireListenerOptions } from "./listener.ts";
 import type { Answer, WireRequest, WireService } from "./service.ts";
 
@@ -255,6 +256,29 @@ test("closing answers what is under way and ends idle connections", async () => 
   await idleClosed;
   idle.end();
   await closed;
+});
+
+test("closing answers what had been sent before, also when this process was held up for long", async () => {
+  for (const heldUpMs of [0, 2 * drainIdleMs]) {
+    const listener = await listenOnWire(echo);
+    const socket = await connected(listener.port);
+    let text = "";
+    socket.setEncoding("latin1").on("data", (chunk) => {
+      text += chunk;
+    });
+    const ended = new Promise((resolve) => socket.on("end", resolve));
+    socket.write(get("/a"));
+    while (bodies(text).length < 1) await new Promise(setImmediate);
+    socket.write(get("/b"));
+    const untilMs = performance.now() + heldUpMs;
+    while (performance.now() < untilMs);
+    const closed = listener.close(5000);
+    await ended;
+    assert.deepEqual(bodies(text), ["/a", "/b"]);
+    assert.match(text, /Connection: close\r\n\r\n[^\r]*$/);
+    socket.end();
+    await closed;
+  }
 });
 
 test("random bytes never crash it", async () => {

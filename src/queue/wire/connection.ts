@@ -9,6 +9,7 @@ import { incomplete, refused } from "../../http/fields.ts";
 import { framing } from "../../http/framing.ts";
 import type { RequestHead } from "../../http/request-head.ts";
 import { parseRequestHead } from "../../http/request-parser.ts";
+import { drainIdleMs } from "../../proxy/client-connection.ts";
 import { Linger } from "../../proxy/client-ending.ts";
 import { ClientInput } from "../../proxy/client-input.ts";
 import { ClientOutput } from "../../proxy/client-output.ts";
@@ -293,9 +294,18 @@ export class Connection {
     this.host.onClosed(this);
   }
 
-  /** No further request: closes now when idle, else after the answer. */
+  /** No further request. Who was served just now may have sent its next one and gets an answer; else it closes. */
   drain(): void {
-    if (this.phase === phase.ready) this.closeClean();
+    if (!this.isQuiet()) return;
+    // What came while this process was held up has not been read yet.
+    setImmediate(() => {
+      if (this.isQuiet()) this.lingerClose();
+    });
+  }
+
+  private isQuiet(): boolean {
+    const isIdle = this.phase === phase.ready && this.held === null;
+    return isIdle && performance.now() - this.sinceMs >= drainIdleMs;
   }
 
   destroy(): void {
@@ -304,6 +314,7 @@ export class Connection {
 
   sweep(nowMs: number): void {
     const { limits } = this.host;
+    if (this.host.draining) this.drain();
     const quietMs = nowMs - this.sinceMs;
     if (this.phase === phase.ready) this.sweepReady(quietMs);
     else if (this.phase === phase.body) this.sweepBody(nowMs, quietMs);

@@ -20,8 +20,8 @@ export interface WireListener {
   /** Connections open now, and requests since the start. */
   readonly stats: { connections: number; requests: number };
   /**
-   * Takes no new connection and no further request, answers what is under way with `Connection: close`, and resolves
-   * when all are gone or after `deadlineMs`, when the rest is destroyed.
+   * Takes no new connection, answers what is under way or on its way with `Connection: close`, closes what was quiet for
+   * 300 ms, and resolves when all are gone or after `deadlineMs`, when the rest is destroyed.
    */
   close(deadlineMs: number): Promise<void>;
 }
