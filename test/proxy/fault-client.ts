@@ -143,14 +143,16 @@ function takeAnswers(line: Line, outcomes: Outcome[], plans: readonly Plan[]): v
     const { message } = parsed;
     line.received = line.received.slice(message.end);
     const status = statusOf(message);
+    const closes = valuesOf(message.fields, "connection").includes("close");
     if (status >= 200)
       outcomes.push({
         kind: "answered",
         status,
         nonce: valuesOf(message.fields, "x-nonce")[0] ?? "",
         body: message.body,
+        closes,
       });
-    if (valuesOf(message.fields, "connection").includes("close")) line.ended = true;
+    if (closes) line.ended = true;
   }
 }
 
@@ -159,7 +161,8 @@ function judge(
   outcomes: readonly Outcome[],
   { outcomes: counts, objections, unlucky, attemptsOf }: Tally,
 ): void {
-  // Behind an answer that closes, or one that was cut off, no further answer is owed on this connection.
+  // Behind an answer that was cut off no further answer is owed on this connection, nor behind a failure that closes: it
+  // came before all of the request's body had, and what follows is never looked at.
   let owed = true;
   for (const [i, plan] of plans.entries()) {
     const outcome = outcomes[i] as Outcome;
@@ -170,6 +173,7 @@ function judge(
       (why === "unlucky" ? unlucky : objections).push(`${plan.method} ${plan.nonce} (${plan.fault}): ${why}`);
     if (plan.method === "POST" && attemptsOf(plan.nonce) > 1)
       objections.push(`POST ${plan.nonce} (${plan.fault}) ran ${attemptsOf(plan.nonce)} times`);
-    if (outcome.kind === "ended" || plan.fault === "early") owed = false;
+    if (outcome.kind === "ended" || plan.fault === "early" || (outcome.closes && outcome.status >= 500))
+      owed = false;
   }
 }

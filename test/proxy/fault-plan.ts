@@ -75,7 +75,14 @@ export function faultOf(nonce: string, { seed, batching }: PlanOptions): Fault {
 }
 
 export type Outcome =
-  | { readonly kind: "answered"; readonly status: number; readonly nonce: string; readonly body: string }
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      readonly nonce: string;
+      readonly body: string;
+      /** Said Connection: close. */
+      readonly closes: boolean;
+    }
   /** The connection ended before this request's answer was complete. */
   | { readonly kind: "ended" };
 
