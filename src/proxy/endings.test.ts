@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
+import { drainIdleMs } from "./client-connection.ts";
 import { answering, eventually, get, ok, rawClient, scriptedUpstream, testedProxy } from "./scripted.test.ts";
 
 test("a slow reader gets the whole of its last answer, though it had sent more than its last request", async () => {
@@ -180,6 +181,20 @@ test("drain answers what is under way, closes what is idle, and ends", async () 
   upstream.sockets[0]?.write(ok("last"));
   await drained;
   assert.match(await busy.closed(), /Connection: close\r\n\r\nlast$/);
+  for (const each of [tested, upstream]) each.close();
+});
+
+test("drain answers what had been sent before, also when this process was held up for long", async () => {
+  const upstream = await scriptedUpstream(answering(ok("last")));
+  const tested = await testedProxy([upstream.port]);
+  const client = rawClient(tested.port, get());
+  await client.until((text) => text.endsWith("last"));
+  client.socket.write(get("/next"));
+  const untilMs = performance.now() + 2 * drainIdleMs;
+  while (performance.now() < untilMs);
+  const drained = tested.proxy.drain(60_000);
+  assert.match(await client.closed(), /last.*Connection: close\r\n\r\nlast$/s);
+  await drained;
   for (const each of [tested, upstream]) each.close();
 });
 

@@ -117,9 +117,9 @@ export function createProxy(options: ProxyOptions): Proxy {
   let lastCallMs = Number.POSITIVE_INFINITY;
 
   function drain(deadlineMs: number): Promise<void> {
-    settleReads();
     context.draining = true;
-    for (const connection of [...open]) connection.drain();
+    // What came while this process was held up lies in the sockets still. It is read first: between two immediates.
+    setImmediate(setImmediate, drainAll);
     if (open.length === 0) return Promise.resolve();
     gone ??= new Promise((resolve) => {
       drained = () => {
@@ -129,6 +129,11 @@ export function createProxy(options: ProxyOptions): Proxy {
     });
     hurry(deadlineMs);
     return gone;
+  }
+
+  function drainAll(): void {
+    settleReads();
+    for (const connection of [...open]) connection.drain();
   }
 
   /** A second drain may end the first one sooner, never later. */

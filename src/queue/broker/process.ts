@@ -167,8 +167,6 @@ export async function runBroker(settings: BrokerSettings): Promise<void> {
     await upkeep.close();
     // What the front door sent before it knew lies in sockets still.
     await new Promise((resolve) => setTimeout(resolve, STOP_GRACE_MS));
-    // And is read first, if this process was held up for so long.
-    await new Promise((resolve) => setImmediate(resolve));
     waits.close();
     // Requests that wait for an owner may still find one: maps keep coming.
     await server.close(STOP_DEADLINE_MS);

@@ -296,16 +296,8 @@ export class Connection {
 
   /** No further request. Who was served just now may have sent its next one and gets an answer; else it closes. */
   drain(): void {
-    if (!this.isQuiet()) return;
-    // What came while this process was held up has not been read yet.
-    setImmediate(() => {
-      if (this.isQuiet()) this.lingerClose();
-    });
-  }
-
-  private isQuiet(): boolean {
     const isIdle = this.phase === phase.ready && this.held === null;
-    return isIdle && performance.now() - this.sinceMs >= drainIdleMs;
+    if (isIdle && performance.now() - this.sinceMs >= drainIdleMs) this.lingerClose();
   }
 
   destroy(): void {

@@ -92,6 +92,8 @@ export async function listenOnWire(
     stats,
     async close(deadlineMs) {
       host.draining = true;
+      // What came while this process was held up lies in the sockets still. It is read first: between two immediates.
+      await new Promise((resolve) => setImmediate(setImmediate, resolve));
       server.close();
       for (const connection of [...open]) connection.drain();
       if (open.length === 0) return;
